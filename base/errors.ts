@@ -1,0 +1,169 @@
+/** When a caller may try again. `afterBackoff` on a write means: the outcome is unknown, ask with the same operation. */
+export type Retry = 'never' | 'afterBackoff' | 'withNewVersion' | 'now'
+
+/**
+ * The one table that every door derives from: HTTP status, exit code, retry advice and the default hint,
+ * which names the next command. Codes are stable; a released code is never given another meaning.
+ */
+export const advice = {
+  USAGE: { http: 400, exit: 2, retry: 'never', hint: 'Run `slurp help` for the commands and their options.' },
+  ADDRESS_INVALID: {
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    hint: 'Write it as ucxl://agent:role@project:task/*^/path; `slurp help address` explains each part.',
+  },
+  CONTEXT_INVALID: {
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    hint: '`slurp help context` lists the fields of a context.',
+  },
+  JSON_INVALID: { http: 400, exit: 2, retry: 'never', hint: 'Send one JSON object in UTF-8.' },
+  ROLE_UNKNOWN: { http: 400, exit: 2, retry: 'never', hint: '`slurp status` lists the roles of this fleet.' },
+  CONFIG_INVALID: { http: 400, exit: 2, retry: 'never', hint: '`slurp help config` lists the settings.' },
+  TOO_LARGE: {
+    http: 413,
+    exit: 2,
+    retry: 'never',
+    hint: 'Split the context, or raise `contextBytesMax` on every peer.',
+  },
+  TOO_MANY: { http: 429, exit: 1, retry: 'afterBackoff', hint: 'Send fewer requests at once and try again.' },
+  TOKEN_WRONG: {
+    http: 401,
+    exit: 6,
+    retry: 'never',
+    hint: 'Pass --token-file with the file that `slurp up` or `slurp demo` named when it was ready.',
+  },
+  ROLE_DENIED: {
+    http: 403,
+    exit: 6,
+    retry: 'never',
+    hint: 'Ask a peer that holds one of the roles of this context; `slurp status` shows who holds which.',
+  },
+  NOT_FOUND: {
+    http: 404,
+    exit: 4,
+    retry: 'never',
+    hint: '`slurp history ADDRESS` shows whether it ever existed.',
+  },
+  ROUTE_UNKNOWN: { http: 404, exit: 4, retry: 'never', hint: 'GET /v1/openapi.json lists every path.' },
+  VERSION_UNKNOWN: {
+    http: 404,
+    exit: 4,
+    retry: 'never',
+    hint: '`slurp history ADDRESS` lists its versions.',
+  },
+  VERSION_CONFLICT: {
+    http: 409,
+    exit: 5,
+    retry: 'withNewVersion',
+    hint: 'Read the current version with `slurp get ADDRESS`, merge, and put again with its version.',
+  },
+  QUORUM_UNREACHED: {
+    http: 503,
+    exit: 7,
+    retry: 'afterBackoff',
+    hint: 'Run `slurp status` to see which peers are down; `slurp up --dir DIR` starts one again.',
+  },
+  UNREACHABLE: {
+    http: 503,
+    exit: 7,
+    retry: 'afterBackoff',
+    hint: 'Start a fleet with `slurp demo`, or name one with --url and --token-file.',
+  },
+  INTEGRITY_FAILED: {
+    http: 500,
+    exit: 8,
+    retry: 'afterBackoff',
+    hint: 'The damaged copy is being repaired from the other replicas; `slurp status` shows how far.',
+  },
+  SEALED: {
+    http: 503,
+    exit: 9,
+    retry: 'afterBackoff',
+    hint: '`slurp status` shows which roles this peer can open.',
+  },
+  DIRECTORY_TAKEN: {
+    http: 409,
+    exit: 2,
+    retry: 'never',
+    hint: 'Choose another --dir, or stop the process that uses it.',
+  },
+  DATA_MISSING: {
+    http: 500,
+    exit: 8,
+    retry: 'never',
+    hint: 'Restore the directory; a peer that lost its disk must come back as a new peer, never under its old id.',
+  },
+  FORMAT_UNKNOWN: {
+    http: 500,
+    exit: 8,
+    retry: 'never',
+    hint: 'This data was written by a newer SLURP; start that version.',
+  },
+  SHUTTING_DOWN: { http: 503, exit: 7, retry: 'afterBackoff', hint: 'Send the request to another peer.' },
+  PARTIAL: {
+    http: 200,
+    exit: 3,
+    retry: 'never',
+    hint: 'Fix the failed lines and run `slurp batch retry FILE`.',
+  },
+  INTERNAL: {
+    http: 500,
+    exit: 1,
+    retry: 'afterBackoff',
+    hint: 'This is a bug of SLURP; its log has the details.',
+  },
+} as const satisfies Record<string, { http: number; exit: number; retry: Retry; hint: string }>
+
+export type ErrorCode = keyof typeof advice
+
+/** What every door prints: an error is a sentence with a stable code and a hint that names the next command. */
+export type ErrorBody = {
+  error: { code: ErrorCode; message: string; hint: string; retryable: boolean; retry: Retry }
+  current?: { version: string | null }
+}
+
+/** A failure that a caller must plan for. Never carries a secret or a context's text. */
+export class SlurpError extends Error {
+  override name = 'SlurpError'
+  readonly code: ErrorCode
+  readonly hint: string
+  /** Only with VERSION_CONFLICT: the version that stands now, null when nothing does. */
+  readonly currentVersion: string | null | undefined
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    more: { hint?: string; currentVersion?: string | null; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause })
+    this.code = code
+    this.hint = more.hint ?? advice[code].hint
+    this.currentVersion = more.currentVersion
+  }
+
+  get httpStatus(): number {
+    return advice[this.code].http
+  }
+
+  get exitCode(): number {
+    return advice[this.code].exit
+  }
+
+  toBody(): ErrorBody {
+    const retry: Retry = advice[this.code].retry
+    const body: ErrorBody = {
+      error: { code: this.code, message: this.message, hint: this.hint, retryable: retry !== 'never', retry },
+    }
+    if (this.currentVersion !== undefined) body.current = { version: this.currentVersion }
+    return body
+  }
+}
+
+/** Any thrown thing as a SlurpError; what we did not plan for becomes INTERNAL, its text kept out of the answer. */
+export function asSlurpError(thrown: unknown): SlurpError {
+  if (thrown instanceof SlurpError) return thrown
+  return new SlurpError('INTERNAL', 'An unexpected failure inside the peer.', { cause: thrown })
+}

@@ -1,0 +1,75 @@
+import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
+import type { View } from '../../dht/view.ts'
+import type { Message, Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import type { Change, Hint } from '../../replication/records.ts'
+
+/** Both clocks at the moment of an input; the peer never reads one itself. */
+export type Now = { readonly wallMs: number; readonly monotonicMs: number }
+
+/** Past events. */
+export type Input =
+  | { readonly kind: 'messageArrived'; readonly from: PeerId; readonly message: Message }
+  /** From this process's own store. `timeoutMs` counts from now. */
+  | {
+      readonly kind: 'requested'
+      readonly request: number
+      readonly operation: Operation
+      readonly timeoutMs: number
+    }
+  | { readonly kind: 'timePassed' }
+  | { readonly kind: 'peerConnected'; readonly peer: PeerId }
+  | { readonly kind: 'peerLost'; readonly peer: PeerId }
+  | { readonly kind: 'viewAdopted'; readonly view: View }
+  | {
+      readonly kind: 'partitionScanned'
+      readonly scan: number
+      readonly entries: readonly ScanEntry[]
+      readonly done: boolean
+    }
+  | { readonly kind: 'hintsListed'; readonly peer: PeerId; readonly hints: readonly Hint[] }
+
+/** Imperatives, in order. The driver carries them out; `save` is durable before a later `sendAfterSave` of its key leaves. */
+export type Effect =
+  | { readonly kind: 'save'; readonly changes: readonly Change[] }
+  /** Leaves when everything saved so far for `key` and its partition is durable. */
+  | {
+      readonly kind: 'sendAfterSave'
+      readonly to: PeerId
+      readonly key: ContextKey
+      readonly message: Message
+    }
+  | { readonly kind: 'send'; readonly to: PeerId; readonly message: Message }
+  | { readonly kind: 'answer'; readonly request: number; readonly outcome: Outcome }
+  /** One timer a peer: `timePassed` is wanted at or after this monotonic time; replaces the one before. */
+  | { readonly kind: 'arm'; readonly atMs: number }
+  | {
+      readonly kind: 'scanPartition'
+      readonly scan: number
+      readonly partition: PartitionId
+      readonly after: ContextKey | null
+      readonly limit: number
+    }
+  /** Hints for a peer that is back, at most `limit`. */
+  | { readonly kind: 'listHints'; readonly peer: PeerId; readonly limit: number }
+  | { readonly kind: 'report'; readonly event: PeerEvent }
+
+/** What happened that an operator or a metric wants to know. No secret, no text of a context. */
+export type PeerEvent =
+  | { readonly kind: 'damageFound'; readonly key: ContextKey }
+  | { readonly kind: 'damageRepaired'; readonly key: ContextKey }
+  | { readonly kind: 'partitionDamaged'; readonly partition: PartitionId }
+  | { readonly kind: 'partitionRepaired'; readonly partition: PartitionId }
+  | {
+      readonly kind: 'counted'
+      readonly name:
+        | 'fastWrite'
+        | 'slowWrite'
+        | 'retriedRound'
+        | 'readRepair'
+        | 'hedgedRead'
+        | 'hintKept'
+        | 'hintDelivered'
+        | 'staleEpoch'
+        | 'ballotAhead'
+        | 'backfilled'
+    }

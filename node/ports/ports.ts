@@ -1,0 +1,81 @@
+import type { PeerId } from '../../base/ids.ts'
+
+/** Time of one process. The contract suite is test/contracts/clock.ts. */
+export interface Clock {
+  /** Milliseconds since the epoch; may jump. */
+  wallMs(): number
+  /** Milliseconds from an unknown start; never runs backwards. */
+  monotonicMs(): number
+  /** Calls `wake` once, at or after `atMs` on the monotonic clock. The returned function cancels. */
+  at(atMs: number, wake: () => void): () => void
+  /** Calls `run` once, after the inputs that are already due: the end of a tick. */
+  soon(run: () => void): void
+}
+
+export type NetworkListener = {
+  /** One frame, whole and in the order sent; from an admitted member of the same fleet only. */
+  frameArrived(from: PeerId, frame: Uint8Array): void
+  peerConnected(peer: PeerId): void
+  peerLost(peer: PeerId): void
+}
+
+/**
+ * Frames between members. Frames of a pair keep their order while the connection lasts; a frame may be lost
+ * with its connection and is never changed. The contract suite is test/contracts/network.ts.
+ */
+export interface Network {
+  listen(listener: NetworkListener): void
+  /**
+   * Queues one frame of at most `frameBytesMax` bytes.
+   * @returns false when it was dropped: not connected, or more than `queuedBytesMax` wait for this peer.
+   */
+  send(to: PeerId, frame: Uint8Array): boolean
+}
+
+export type DiskEntry = { readonly key: Uint8Array; readonly value: Uint8Array }
+export type DiskChange =
+  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly key: Uint8Array }
+
+export class DiskFailure extends Error {
+  override name = 'DiskFailure'
+}
+
+/** Durable ordered bytes of one peer; keys compare as unsigned bytes. The contract suite is test/contracts/disk.ts. */
+export interface Disk {
+  /**
+   * Applies all of `batch` or none, in order of submission, at most one batch at a time in flight.
+   * `done(null)`: it survives a power cut. `done(failure)`: nothing may be relied on.
+   * Called exactly once, never before `write` returns.
+   */
+  write(batch: readonly DiskChange[], done: (failure: DiskFailure | null) => void): void
+  /** @returns null when absent. @throws DiskFailure when it cannot be read. A few microseconds. */
+  read(key: Uint8Array): Uint8Array | null
+  /** Entries with from <= key < to in order, at most `limit`; never called back before `scan` returns. */
+  scan(
+    from: Uint8Array,
+    to: Uint8Array,
+    limit: number,
+    done: (failure: DiskFailure | null, entries: readonly DiskEntry[]) => void,
+  ): void
+}
+
+/** Decides whether bytes that claim to be an envelope may be stored. The contract suite is test/contracts/envelope-checker.ts. */
+export interface EnvelopeChecker {
+  /**
+   * Checks hash, author's signature, and that the envelope is about this key, version, parent, kind and expiry.
+   * Cached per process: the same envelope is verified once. Never throws.
+   */
+  accepts(claim: EnvelopeClaim): boolean
+}
+
+export type EnvelopeClaim = {
+  readonly key: string
+  readonly version: string
+  /** `any` where the asker does not know it (a request that binds nothing). */
+  readonly parent: string | null | 'any'
+  readonly kind: 'live' | 'tombstone'
+  readonly hash: string
+  readonly expiresAtMs: number
+  readonly data: Uint8Array
+}

@@ -1,0 +1,192 @@
+import type { Ballot, ContextKey, Digest, Hlc, OperationId, PartitionId, Version } from '../base/ids.ts'
+
+/** `live` holds a sealed context, `tombstone` says that the context was deleted (rule 9). */
+export type ValueKind = 'live' | 'tombstone'
+
+/** What an operation was answered, kept beside its id so that a retry gets the same answer (rule 5). */
+export type RecordedAnswer = 'written' | 'conflict' | 'moved'
+
+export type RecentOperation = { readonly id: OperationId; readonly answer: RecordedAnswer }
+
+/** The stable part of one version: what its author made. The same bytes on every replica. */
+export type VersionRecord = {
+  /** Equal to the id of the operation that wrote it. */
+  readonly version: Version
+  /** Version that it replaced, a tombstone's too; null over an absent key. */
+  readonly parent: Version | null
+  readonly kind: ValueKind
+  /** SHA-256 of `data`; checked by the driver before a value reaches the peer. */
+  readonly hash: Digest
+  /** Wall-clock milliseconds after which readers treat it as gone; 0 for never. */
+  readonly expiresAtMs: number
+  /** The encoded envelope; null where only the description travels. */
+  readonly data: Uint8Array | null
+}
+
+/** The value of a register: a version and the window of operations carried out on the key. */
+export type Value = VersionRecord & {
+  /** Newest last, at most `recentOpsMax`. */
+  readonly recentOps: readonly RecentOperation[]
+  /** Highest operation id that left `recentOps`, or the gcFloor's HLC of a key that was absent. */
+  readonly opsFloor: Hlc
+}
+
+export const recentOpsMax = 8
+
+/** Semantic precondition: `any` value, `none` (absent, deleted or expired), or exactly this live version. */
+export type Expected = 'any' | 'none' | Version
+
+export type WriteOperation = {
+  readonly kind: 'write'
+  /** Becomes the version when it is carried out. */
+  readonly id: OperationId
+  /** From 1; a retry of the same operation carries the next number (rule 5). */
+  readonly attempt: number
+  readonly key: ContextKey
+  readonly expect: Expected
+  /** The version that the sealed bytes are bound to; `any` where nothing is bound. Null: an absent key. */
+  readonly parent: Version | null | 'any'
+  readonly value: {
+    readonly kind: ValueKind
+    readonly hash: Digest
+    readonly expiresAtMs: number
+    readonly data: Uint8Array
+  }
+}
+
+export type ReadOperation = { readonly kind: 'read'; readonly key: ContextKey }
+
+/** Walks the parent chain from `from` (null: from the current version), newest first, tombstones included. */
+export type HistoryOperation = {
+  readonly kind: 'history'
+  readonly key: ContextKey
+  readonly from: Version | null
+  readonly limit: number
+}
+
+export type Operation = WriteOperation | ReadOperation | HistoryOperation
+
+export type Outcome =
+  | {
+      readonly kind: 'written'
+      readonly version: Version
+      readonly parent: Version | null
+      readonly acks: number
+      readonly replicas: number
+    }
+  /** A tombstone is found too; who asked decides what it means. `data` is present. */
+  | { readonly kind: 'found'; readonly value: Value }
+  | { readonly kind: 'absent' }
+  /** The semantic precondition failed, confirmed by a quorum. `current` is null when nothing lives there. */
+  | { readonly kind: 'conflict'; readonly current: Version | null }
+  /** Nothing was written: the bytes are bound to another parent, or the id is not above `current`. Seal again. */
+  | { readonly kind: 'moved'; readonly current: Version | null; readonly live: boolean; readonly floor: Hlc }
+  /** `records` newest first with data; `next` continues the walk, null at its end. */
+  | { readonly kind: 'versions'; readonly records: readonly VersionRecord[]; readonly next: Version | null }
+  /** A write that may or may not have been carried out. */
+  | { readonly kind: 'unknown' }
+  /** No quorum answered and nothing can have been written. */
+  | { readonly kind: 'unreached' }
+  /** The peer that was asked cannot serve this; ask another owner. Nothing was written by this attempt. */
+  | { readonly kind: 'elsewhere'; readonly reason: 'notOwner' | 'overloaded' | 'invalid' | 'closing' }
+
+export type RefusalReason = 'stale' | 'ahead' | 'notOwner' | 'damaged' | 'drift' | 'invalid'
+
+/** Protocol between replicas. `id` pairs an answer with its question, unique per sender and boot. */
+export type ReplicaMessage =
+  | {
+      readonly kind: 'prepare'
+      readonly id: number
+      readonly epoch: number
+      readonly key: ContextKey
+      readonly ballot: Ballot
+      readonly withData: boolean
+    }
+  /** Answer to prepare. Not granted: `promised` is what stands in the way. `gcFloor` bounds a new version over an absent key. */
+  | {
+      readonly kind: 'promise'
+      readonly id: number
+      readonly granted: boolean
+      readonly promised: Ballot
+      readonly accepted: Ballot
+      readonly value: Value | null
+      readonly gcFloor: Ballot
+    }
+  /** `next` is a prepare carried out right after (rule 2); noBallot asks for none. */
+  | {
+      readonly kind: 'accept'
+      readonly id: number
+      readonly epoch: number
+      readonly key: ContextKey
+      readonly ballot: Ballot
+      readonly value: Value
+      readonly next: Ballot
+    }
+  | {
+      readonly kind: 'accepted'
+      readonly id: number
+      readonly granted: boolean
+      readonly nextGranted: boolean
+      readonly promised: Ballot
+    }
+  | {
+      readonly kind: 'query'
+      readonly id: number
+      readonly epoch: number
+      readonly key: ContextKey
+      readonly withData: boolean
+    }
+  | {
+      readonly kind: 'report'
+      readonly id: number
+      readonly accepted: Ballot
+      readonly value: Value | null
+      readonly gcFloor: Ballot
+    }
+  | { readonly kind: 'refused'; readonly id: number; readonly epoch: number; readonly reason: RefusalReason }
+  /** An accept at its original ballot, from a hint or a repair (rule 8); never counts toward a quorum. */
+  | {
+      readonly kind: 'replay'
+      readonly id: number
+      readonly epoch: number
+      readonly key: ContextKey
+      readonly ballot: Ballot
+      readonly value: Value
+    }
+  /** A version of the history that the receiver missed; its current value stays. */
+  | { readonly kind: 'backfill'; readonly key: ContextKey; readonly record: VersionRecord }
+  | {
+      readonly kind: 'chainAsked'
+      readonly id: number
+      readonly key: ContextKey
+      readonly from: Version
+      readonly limit: number
+    }
+  | { readonly kind: 'chain'; readonly id: number; readonly records: readonly VersionRecord[] }
+  | {
+      readonly kind: 'scanAsked'
+      readonly id: number
+      readonly partition: PartitionId
+      readonly after: ContextKey | null
+      readonly limit: number
+    }
+  | {
+      readonly kind: 'scanPage'
+      readonly id: number
+      readonly entries: readonly ScanEntry[]
+      readonly done: boolean
+    }
+
+export type ScanEntry = { readonly key: ContextKey; readonly accepted: Ballot; readonly value: Value }
+
+/** Between a process that wants something done and the owner that does it. */
+export type ClientMessage =
+  | {
+      readonly kind: 'request'
+      readonly id: number
+      readonly timeoutMs: number
+      readonly operation: Operation
+    }
+  | { readonly kind: 'reply'; readonly id: number; readonly outcome: Outcome }
+
+export type Message = ReplicaMessage | ClientMessage
