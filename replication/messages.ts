@@ -153,8 +153,8 @@ export type ReplicaMessage =
       readonly ballot: Ballot
       readonly value: Value
     }
-  /** A version of the history that the receiver missed; its current value stays. */
-  | { readonly kind: 'backfill'; readonly key: ContextKey; readonly record: VersionRecord }
+  /** A version of the history that the receiver missed; its current value stays. Answered by `accepted`. */
+  | { readonly kind: 'backfill'; readonly id: number; readonly key: ContextKey; readonly record: VersionRecord }
   | {
       readonly kind: 'chainAsked'
       readonly id: number

@@ -11,8 +11,11 @@ export type PartitionRecord = {
   readonly ceiling: Ballot
   readonly gcFloor: Ballot
   readonly tsFloor: Version
-  /** True while the records of this partition may be incomplete: it answers `damaged` until it was read back from the others. */
-  readonly damaged: boolean
+  /**
+   * A key that is absent, or was accepted at or below this ballot, may have lost what it held: it is answered
+   * `damaged` until it was written back from the others. `noBallot` while the partition is whole.
+   */
+  readonly damagedBelow: Ballot
 }
 
 /** A missed version, kept until the peer that missed it has it (rule 8). */
