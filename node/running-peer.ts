@@ -1,0 +1,56 @@
+import type { FleetId, PeerId } from '../base/ids.ts'
+import type { View } from '../dht/view.ts'
+import type { PeerStatus, ReadinessCheck } from './status.ts'
+import type { ContextStore } from './store/api.ts'
+
+/**
+ * Where a process writes its JSON lines. Fields name peers, counts and codes; never a context's text, an
+ * address or a secret. A pino logger fits.
+ */
+export interface Log {
+  debug(fields: object, text: string): void
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
+
+export type PeerOptions = {
+  /** Directory of the one peer (`DIR/p1`). */
+  readonly dir: string
+  /** Interface that the peer protocol listens on; loopback when absent. */
+  readonly host?: string
+  /** TCP port wanted for the peer protocol; the next free one when it is taken. */
+  readonly preferredPort?: number
+  /** Multiaddresses of peers to look for first. */
+  readonly bootstrap?: readonly string[]
+  /** Largest context in bytes of JSON; the store's own default when absent. */
+  readonly contextBytesMax?: number
+  readonly log: Log
+}
+
+/** One peer of a fleet, up in this process: what the doors are built on. */
+export interface RunningPeer {
+  readonly id: PeerId
+  readonly name: string
+  readonly fleet: FleetId
+  readonly store: ContextStore
+  /** Multiaddresses that the peer protocol listens on. */
+  addresses(): string[]
+  /** `peer.url` is null here: the HTTP door fills in its own. */
+  status(): PeerStatus
+  /** Ready means that every check is ok. */
+  checks(): ReadinessCheck[]
+  /** Monotonic counts since start, by name. */
+  counters(): Record<string, number>
+  /** The view in force. */
+  ring(): View
+  /** Resolves once nothing is left in flight: every save synced, every hint that can be delivered is. */
+  settle?(): Promise<void>
+  /** Finishes what runs within `graceMs`, then closes network and disk. Safe to call twice. */
+  stop(graceMs: number): Promise<void>
+}
+
+/**
+ * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, FORMAT_UNKNOWN, INTEGRITY_FAILED, CONFIG_INVALID.
+ */
+export type StartPeer = (options: PeerOptions) => Promise<RunningPeer>
