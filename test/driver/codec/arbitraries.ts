@@ -1,0 +1,138 @@
+import fc from 'fast-check'
+import type { Ballot, ContextKey, Digest, Hlc, PartitionId } from '../../../base/ids.ts'
+import type { Message, Operation, Outcome, Value, VersionRecord } from '../../../replication/messages.ts'
+import type { Change } from '../../../replication/records.ts'
+
+/** Random well-formed messages and changes of every kind. A new kind fails to compile until it has one here. */
+const hex = <T extends string>(bytes: number): fc.Arbitrary<T> =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map(value => Buffer.from(value).toString('hex') as T)
+
+export const contextKey = hex<ContextKey>(32)
+export const ballot = hex<Ballot>(16)
+export const hlc = hex<Hlc>(12)
+const digest = hex<Digest>(32)
+const number = fc.oneof(fc.nat(300), fc.maxSafeNat())
+const data = fc.uint8Array({ maxLength: 200 })
+const valueKind = fc.constantFrom('live' as const, 'tombstone' as const)
+const orNull = <T>(item: fc.Arbitrary<T>) => fc.option(item, { nil: null })
+export const peerId = fc.stringMatching(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{5,44}$/)
+
+const description = {
+  version: hlc,
+  parent: orNull(hlc),
+  kind: valueKind,
+  hash: digest,
+  expiresAtMs: number,
+  data: orNull(data),
+}
+export const versionRecord: fc.Arbitrary<VersionRecord> = fc.record(description, { noNullPrototype: true })
+export const value: fc.Arbitrary<Value> = record({
+  ...description,
+  recentOps: fc.array(
+    record({ id: hlc, answer: fc.constantFrom('written' as const, 'conflict' as const, 'moved' as const) }),
+    { maxLength: 8 },
+  ),
+  opsFloor: hlc,
+})
+
+function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record<T>(fields, { noNullPrototype: true })
+}
+
+type OfKind<U extends { kind: string }, K extends U['kind']> = Extract<U, { kind: K }>
+type Kinds<U extends { kind: string }> = { [K in U['kind']]: fc.Arbitrary<OfKind<U, K>> }
+const of = <K extends string, T>(kind: K, fields: { [N in keyof T]: fc.Arbitrary<T[N]> }) =>
+  record<{ kind: K } & T>({ kind: fc.constant(kind), ...fields } as never)
+const any = <U extends { kind: string }>(kinds: Kinds<U>): fc.Arbitrary<U> =>
+  fc.oneof(...(Object.values(kinds) as fc.Arbitrary<U>[]))
+
+const operations: Kinds<Operation> = {
+  write: of('write', {
+    id: hlc,
+    attempt: number,
+    key: contextKey,
+    expect: fc.oneof(fc.constantFrom('any' as const, 'none' as const), hlc),
+    parent: fc.oneof(fc.constantFrom(null, 'any' as const), hlc),
+    value: record({ kind: valueKind, hash: digest, expiresAtMs: number, data }),
+  }),
+  read: of('read', { key: contextKey }),
+  history: of('history', { key: contextKey, from: orNull(hlc), limit: number }),
+}
+
+const records = fc.array(versionRecord, { maxLength: 4 })
+const outcomes: Kinds<Outcome> = {
+  written: of('written', { version: hlc, parent: orNull(hlc), acks: number, replicas: number }),
+  found: of('found', { value }),
+  absent: fc.constant({ kind: 'absent' }),
+  conflict: of('conflict', { current: orNull(hlc) }),
+  moved: of('moved', { current: orNull(hlc), live: fc.boolean(), floor: hlc }),
+  versions: of('versions', { records, next: orNull(hlc) }),
+  unknown: fc.constant({ kind: 'unknown' }),
+  unreached: fc.constant({ kind: 'unreached' }),
+  elsewhere: of('elsewhere', {
+    reason: fc.constantFrom(
+      'notOwner' as const,
+      'overloaded' as const,
+      'invalid' as const,
+      'closing' as const,
+    ),
+  }),
+}
+
+const asked = { id: number, epoch: number, key: contextKey }
+const answered = { accepted: ballot, value: orNull(value), gcFloor: ballot }
+export const messages: Kinds<Message> = {
+  prepare: of('prepare', { ...asked, ballot, withData: fc.boolean() }),
+  promise: of('promise', { id: number, granted: fc.boolean(), promised: ballot, ...answered }),
+  accept: of('accept', { ...asked, ballot, value, next: ballot }),
+  accepted: of('accepted', {
+    id: number,
+    granted: fc.boolean(),
+    nextGranted: fc.boolean(),
+    promised: ballot,
+  }),
+  query: of('query', { ...asked, withData: fc.boolean() }),
+  report: of('report', { id: number, ...answered }),
+  refused: of('refused', {
+    id: number,
+    epoch: number,
+    reason: fc.constantFrom(
+      ...(['stale', 'ahead', 'notOwner', 'damaged', 'drift', 'invalid'] as const satisfies readonly string[]),
+    ),
+  }),
+  replay: of('replay', { ...asked, ballot, value }),
+  backfill: of('backfill', { id: number, key: contextKey, record: versionRecord }),
+  chainAsked: of('chainAsked', { id: number, key: contextKey, from: hlc, limit: number }),
+  chain: of('chain', { id: number, records }),
+  scanAsked: of('scanAsked', {
+    id: number,
+    partition: fc.nat(4095).map(id => id as PartitionId),
+    after: orNull(contextKey),
+    limit: number,
+  }),
+  scanPage: of('scanPage', {
+    id: number,
+    entries: fc.array(record({ key: contextKey, accepted: ballot, value }), { maxLength: 4 }),
+    done: fc.boolean(),
+  }),
+  request: of('request', { id: number, timeoutMs: number, operation: any<Operation>(operations) }),
+  reply: of('reply', { id: number, outcome: any<Outcome>(outcomes) }),
+}
+export const message = any<Message>(messages)
+export const frame = record({ clock: hlc, messages: fc.array(message, { maxLength: 5 }) })
+
+const hint = record({ peer: peerId, key: contextKey, version: hlc })
+export const changes: Kinds<Change> = {
+  head: of('head', {
+    key: contextKey,
+    head: record({ accepted: ballot, value: value.map(full => ({ ...full, data: null })) }),
+  }),
+  headDropped: of('headDropped', { key: contextKey }),
+  version: of('version', { key: contextKey, record: versionRecord }),
+  partition: of('partition', {
+    partition: fc.nat(4095).map(id => id as PartitionId),
+    record: record({ epoch: number, ceiling: ballot, gcFloor: ballot, tsFloor: hlc, damagedBelow: ballot }),
+  }),
+  hint: of('hint', { hint }),
+  hintDone: of('hintDone', { hint }),
+}
