@@ -1,4 +1,6 @@
-import type { FleetId, PartitionId, PeerId } from '../base/ids.ts'
+import type { ContextKey, FleetId, PartitionId, PeerId } from '../base/ids.ts'
+import { partitionOf } from './keyspace.ts'
+import { placeReplicas } from './placement.ts'
 
 /** Where one partition stands on its way from owners to next owners (rule 10). */
 export type Stage = 'stable' | 'learn' | 'joint'
@@ -36,3 +38,48 @@ export type View = {
 }
 
 export type PartitionOwners = { readonly partition: PartitionId; readonly assignment: Assignment }
+
+/** Members of one fleet, at most. */
+export const membersMax = 1024
+/** Replicas of one partition, at most. */
+export const replicasMax = 15
+
+/**
+ * The view of a new fleet, at epoch 1 with every partition stable.
+ *
+ * @param replicas - owners wanted for each partition (N); with fewer members, all of them own every partition.
+ * @param hash - SHA-256 of a text.
+ */
+export function initialView(start: {
+  fleet: FleetId
+  members: readonly Member[]
+  replicas: number
+  partitionCount: number
+  hash: (text: string) => ContextKey
+}): View {
+  const placed = placeReplicas(start)
+  return {
+    fleet: start.fleet,
+    epoch: 1,
+    replicas: start.replicas,
+    members: start.members,
+    partitions: placed.map(owners => ({ epoch: 1, stage: 'stable', owners, nextOwners: [] })),
+  }
+}
+
+/** The assignment of the partition that holds `key`. */
+export const assignmentOf = (view: View, key: ContextKey): Assignment =>
+  view.partitions[partitionOf(key, view.partitions.length)]!
+
+/** The owners that vote on `key` and are asked first, in order; during a move those before it. */
+export const ownersOf = (view: View, key: ContextKey): readonly PeerId[] => assignmentOf(view, key).owners
+
+/** The groups that each have to reach a majority: one, or two in a joint stage (rule 10). */
+export const replicaSetsOf = (assignment: Assignment): readonly (readonly PeerId[])[] =>
+  assignment.stage === 'joint' ? [assignment.owners, assignment.nextOwners] : [assignment.owners]
+
+/** Everyone who receives accepts: the owners, and from `learn` on the next owners too; each one once. */
+export const acceptorsOf = (assignment: Assignment): readonly PeerId[] =>
+  assignment.stage === 'stable'
+    ? assignment.owners
+    : [...new Set([...assignment.owners, ...assignment.nextOwners])]
