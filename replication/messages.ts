@@ -154,7 +154,12 @@ export type ReplicaMessage =
       readonly value: Value
     }
   /** A version of the history that the receiver missed; its current value stays. Answered by `accepted`. */
-  | { readonly kind: 'backfill'; readonly id: number; readonly key: ContextKey; readonly record: VersionRecord }
+  | {
+      readonly kind: 'backfill'
+      readonly id: number
+      readonly key: ContextKey
+      readonly record: VersionRecord
+    }
   | {
       readonly kind: 'chainAsked'
       readonly id: number

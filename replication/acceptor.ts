@@ -1,0 +1,367 @@
+import { ballotCeiling, hlcMs } from '../base/hlc.ts'
+import { type Ballot, type ContextKey, noBallot, noHlc, type PartitionId } from '../base/ids.ts'
+import type { Limits } from './limits.ts'
+import type { RefusalReason, ReplicaMessage, Value, VersionRecord } from './messages.ts'
+import type { Change, Head, PartitionRecord, Records } from './records.ts'
+
+/** What a replica keeps in memory: promises, and what stands in for those it forgot (rule 3). */
+export type Acceptor = {
+  readonly records: Records
+  readonly limits: Limits
+  readonly partitions: Map<PartitionId, PartitionState>
+}
+
+type PartitionState = {
+  record: PartitionRecord
+  /** Every key without a promise of its own counts as promised here. */
+  floor: Ballot
+  readonly promises: Map<ContextKey, Ballot>
+}
+
+/** Where a key stands in the current view: its partition, that partition's epoch, and whether this replica accepts for it. */
+export type Place = {
+  readonly partition: PartitionId
+  readonly epoch: number
+  readonly accepts: boolean
+}
+
+/** `changes` are saved together, before `reply` leaves. */
+export type Considered = {
+  readonly changes: readonly Change[]
+  readonly reply: ReplicaMessage
+  /** This replica's own record of the key is not what it wrote: it needs healing. */
+  readonly damaged: boolean
+  /** A record that was damaged is whole again. */
+  readonly healed: boolean
+}
+
+type Ask = Extract<ReplicaMessage, { kind: 'prepare' | 'accept' | 'query' | 'replay' }>
+
+/** A replica as after a restart: it promised nothing that it still knows of. */
+export function newAcceptor(records: Records, limits: Limits): Acceptor {
+  return { records, limits, partitions: new Map() }
+}
+
+/** Answers one question of a proposer or a reader (rules 1, 2, 7 and 8). */
+export function consider(acceptor: Acceptor, ask: Ask, place: Place, wallMs: number): Considered {
+  const refusal = refusalOf(acceptor, ask, place, wallMs)
+  if (refusal) return refused(ask.id, place.epoch, refusal)
+  const partition = partitionState(acceptor, place, wallMs)
+  const head = headOf(acceptor, partition, ask.key)
+  switch (ask.kind) {
+    case 'prepare':
+      if (head === 'damaged') return refused(ask.id, place.epoch, 'damaged', true)
+      return considerPrepare(acceptor, ask, place, partition, head, wallMs)
+    case 'query':
+      if (head === 'damaged') return refused(ask.id, place.epoch, 'damaged', true)
+      return considerQuery(acceptor, ask, partition, head)
+    case 'accept':
+      return considerAccept(acceptor, ask, place, partition, head, wallMs)
+    case 'replay':
+      return considerReplay(acceptor, ask, place, partition, head, wallMs)
+  }
+}
+
+function refusalOf(acceptor: Acceptor, ask: Ask, place: Place, wallMs: number): RefusalReason | null {
+  if (ask.epoch !== place.epoch) return ask.epoch < place.epoch ? 'stale' : 'ahead'
+  if (!place.accepts) return 'notOwner'
+  if (ask.kind === 'query') return null
+  if (hlcMs(ask.ballot) > wallMs + acceptor.limits.ballotDriftMaxMs) return 'drift'
+  if (ask.kind !== 'accept') return null
+  return ask.next !== noBallot && hlcMs(ask.next) > wallMs + acceptor.limits.ballotDriftMaxMs ? 'drift' : null
+}
+
+/** Rule 1. */
+function considerPrepare(
+  acceptor: Acceptor,
+  ask: Extract<Ask, { kind: 'prepare' }>,
+  place: Place,
+  partition: PartitionState,
+  head: Head | null,
+  wallMs: number,
+): Considered {
+  const promised = promisedOf(partition, ask.key, head)
+  const granted = ask.ballot > promised
+  const changes: Change[] = []
+  if (granted) {
+    raiseCeiling(acceptor, partition, place, ask.ballot, wallMs, changes)
+    promise(acceptor, partition, ask.key, ask.ballot)
+  }
+  const value =
+    head === null ? null : ask.withData ? withData(acceptor.records, ask.key, head.value) : head.value
+  const reply: ReplicaMessage = {
+    kind: 'promise',
+    id: ask.id,
+    granted,
+    promised: granted ? ask.ballot : promised,
+    accepted: head?.accepted ?? noBallot,
+    value,
+    gcFloor: partition.record.gcFloor,
+  }
+  return { changes, reply, damaged: ask.withData && head !== null && value?.data === null, healed: false }
+}
+
+/** Rule 2; `next` is a prepare carried out right after. */
+function considerAccept(
+  acceptor: Acceptor,
+  ask: Extract<Ask, { kind: 'accept' }>,
+  place: Place,
+  partition: PartitionState,
+  head: Head | 'damaged' | null,
+  wallMs: number,
+): Considered {
+  const changes: Change[] = []
+  const again = head !== null && head !== 'damaged' && ask.ballot === head.accepted
+  if (again) {
+    if (head.value.version !== ask.value.version) return refused(ask.id, place.epoch, 'invalid')
+    saveVersion(acceptor.records, ask.key, ask.value, changes)
+  } else {
+    if (!mayAccept(partition, ask.key, ask.ballot, head)) {
+      return notAccepted(ask.id, promisedOf(partition, ask.key, head))
+    }
+    if (!record(acceptor, ask.key, ask.ballot, ask.value, head, changes)) {
+      return refused(ask.id, place.epoch, 'invalid')
+    }
+  }
+  raiseCeiling(acceptor, partition, place, ask.ballot, wallMs, changes)
+  let promised = again ? promisedOf(partition, ask.key, head) : ask.ballot
+  const nextGranted = ask.next !== noBallot && ask.next >= promised
+  if (nextGranted) {
+    raiseCeiling(acceptor, partition, place, ask.next, wallMs, changes)
+    promised = ask.next
+  }
+  promise(acceptor, partition, ask.key, promised)
+  return {
+    changes,
+    reply: { kind: 'accepted', id: ask.id, granted: true, nextGranted, promised },
+    damaged: false,
+    healed: !again && head === 'damaged',
+  }
+}
+
+/** Rule 8: an accept at its original ballot, and where it comes too late at least its version for the history. */
+function considerReplay(
+  acceptor: Acceptor,
+  ask: Extract<Ask, { kind: 'replay' }>,
+  place: Place,
+  partition: PartitionState,
+  head: Head | 'damaged' | null,
+  wallMs: number,
+): Considered {
+  const accept = { ...ask, kind: 'accept', next: noBallot } as const
+  const result = considerAccept(acceptor, accept, place, partition, head, wallMs)
+  if (result.changes.length > 0 || ask.value.data === null) return result
+  const changes: Change[] = []
+  saveVersion(acceptor.records, ask.key, ask.value, changes)
+  return { ...result, changes }
+}
+
+/** Rule 7: what stands here; promises nothing, writes nothing. */
+function considerQuery(
+  acceptor: Acceptor,
+  ask: Extract<Ask, { kind: 'query' }>,
+  partition: PartitionState,
+  head: Head | null,
+): Considered {
+  const value =
+    head === null ? null : ask.withData ? withData(acceptor.records, ask.key, head.value) : head.value
+  const reply: ReplicaMessage = {
+    kind: 'report',
+    id: ask.id,
+    accepted: head?.accepted ?? noBallot,
+    value,
+    gcFloor: partition.record.gcFloor,
+  }
+  return { changes: [], reply, damaged: ask.withData && head !== null && value?.data === null, healed: false }
+}
+
+/** A version of the history that this replica missed. The current value stays as it is. */
+export function considerBackfill(
+  acceptor: Acceptor,
+  ask: Extract<ReplicaMessage, { kind: 'backfill' }>,
+): { changes: readonly Change[]; reply: ReplicaMessage } {
+  const changes: Change[] = []
+  saveVersion(acceptor.records, ask.key, ask.record, changes)
+  const reply: ReplicaMessage = {
+    kind: 'accepted',
+    id: ask.id,
+    granted: true,
+    nextGranted: false,
+    promised: noBallot,
+  }
+  return { changes, reply }
+}
+
+/** The versions from `from` along the parents that are here, newest first, cut at the limits. */
+export function chainFrom(
+  acceptor: Acceptor,
+  key: ContextKey,
+  from: VersionRecord['version'],
+  limit: number,
+): VersionRecord[] {
+  const chain: VersionRecord[] = []
+  let bytes = 0
+  let at: VersionRecord['parent'] = from
+  while (at !== null && chain.length < Math.min(limit, acceptor.limits.chainMax)) {
+    const found = acceptor.records.version(key, at)
+    if (found === null || found === 'damaged') break
+    bytes += found.data?.length ?? 0
+    if (chain.length > 0 && bytes > acceptor.limits.chainBytesMax) break
+    chain.push(found)
+    at = found.parent
+  }
+  return chain
+}
+
+/** Marks a partition as one that may have lost records, up to the highest ballot it can ever have met. */
+export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): Change {
+  const partition = partitionState(acceptor, place, wallMs)
+  const bound = highestMet(acceptor, wallMs)
+  const ceiling = partition.record.ceiling > bound ? partition.record.ceiling : bound
+  partition.record = { ...partition.record, ceiling, damagedBelow: ceiling }
+  partition.promises.clear()
+  partition.floor = ceiling
+  return { kind: 'partition', partition: place.partition, record: partition.record }
+}
+
+/** Every key of the partition was written back from the others: it votes again. */
+export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Change {
+  const partition = partitionState(acceptor, place, wallMs)
+  partition.record = { ...partition.record, damagedBelow: noBallot }
+  return { kind: 'partition', partition: place.partition, record: partition.record }
+}
+
+export function isDamaged(acceptor: Acceptor, place: Place, wallMs: number): boolean {
+  return partitionState(acceptor, place, wallMs).record.damagedBelow !== noBallot
+}
+
+/** A ballot that this replica answers above: what a healing round must exceed here. */
+export function floorOf(acceptor: Acceptor, key: ContextKey, place: Place, wallMs: number): Ballot {
+  const partition = partitionState(acceptor, place, wallMs)
+  return promisedOf(partition, key, headOf(acceptor, partition, key))
+}
+
+function partitionState(acceptor: Acceptor, place: Place, wallMs: number): PartitionState {
+  const known = acceptor.partitions.get(place.partition)
+  if (known) return known
+  const stored = acceptor.records.partition(place.partition)
+  const fresh: PartitionRecord = {
+    epoch: place.epoch,
+    ceiling: noBallot,
+    gcFloor: noBallot,
+    tsFloor: noHlc,
+    damagedBelow: noBallot,
+  }
+  // A lost ceiling is bounded by the clock: no ballot further ahead was ever accepted.
+  const bound = highestMet(acceptor, wallMs)
+  const record =
+    stored === null
+      ? fresh
+      : stored === 'damaged'
+        ? { ...fresh, ceiling: bound, damagedBelow: bound }
+        : stored
+  // Rule 3: after a restart every key counts as promised at the ceiling.
+  const state: PartitionState = { record, floor: record.ceiling, promises: new Map() }
+  acceptor.partitions.set(place.partition, state)
+  return state
+}
+
+const highestMet = (acceptor: Acceptor, wallMs: number): Ballot =>
+  ballotCeiling(wallMs + acceptor.limits.ballotDriftMaxMs)
+
+/** The head of a key; `damaged` also where the key may have lost what it held together with its partition. */
+function headOf(acceptor: Acceptor, partition: PartitionState, key: ContextKey): Head | 'damaged' | null {
+  const head = acceptor.records.head(key)
+  if (head === 'damaged') return head
+  const suspect = partition.record.damagedBelow
+  return suspect !== noBallot && (head === null || head.accepted <= suspect) ? 'damaged' : head
+}
+
+function promisedOf(partition: PartitionState, key: ContextKey, head: Head | 'damaged' | null): Ballot {
+  // What a damaged key accepted is unknown, but never above the ceiling.
+  if (head === 'damaged')
+    return highest(partition.promises.get(key) ?? partition.floor, partition.record.ceiling)
+  const promised = partition.promises.get(key) ?? partition.floor
+  return highest(promised, head === null ? partition.record.gcFloor : head.accepted)
+}
+
+const highest = (a: Ballot, b: Ballot): Ballot => (a > b ? a : b)
+
+function mayAccept(
+  partition: PartitionState,
+  key: ContextKey,
+  ballot: Ballot,
+  head: Head | 'damaged' | null,
+): boolean {
+  const promised = promisedOf(partition, key, head)
+  if (head === 'damaged') return ballot > promised
+  if (head === null) return ballot >= promised && ballot > partition.record.gcFloor
+  return ballot >= promised && ballot > head.accepted
+}
+
+function promise(acceptor: Acceptor, partition: PartitionState, key: ContextKey, ballot: Ballot): void {
+  if (partition.promises.size >= acceptor.limits.promisesMax && !partition.promises.has(key)) {
+    // Forgetting promises counts as a restart (rule 3).
+    partition.promises.clear()
+    partition.floor = partition.record.ceiling
+  }
+  partition.promises.set(key, highest(ballot, partition.promises.get(key) ?? partition.floor))
+}
+
+/** Rule 3, kept for accepts too: a damaged record never held a ballot above the ceiling. */
+function raiseCeiling(
+  acceptor: Acceptor,
+  partition: PartitionState,
+  place: Place,
+  ballot: Ballot,
+  wallMs: number,
+  changes: Change[],
+): void {
+  if (ballot <= partition.record.ceiling) return
+  const ceiling = highest(ballot, ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs))
+  partition.record = { ...partition.record, epoch: place.epoch, ceiling }
+  changes.push({ kind: 'partition', partition: place.partition, record: partition.record })
+}
+
+/** One batch: the head, and the bytes of its version where they are not here yet. False: there is nothing to store. */
+function record(
+  acceptor: Acceptor,
+  key: ContextKey,
+  ballot: Ballot,
+  value: Value,
+  head: Head | 'damaged' | null,
+  changes: Change[],
+): boolean {
+  const here = head !== null && head !== 'damaged' && head.value.version === value.version
+  if (value.data === null && !here) return false
+  saveVersion(acceptor.records, key, value, changes)
+  changes.push({ kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } })
+  return true
+}
+
+/** Keeps the bytes of a version once: a repeated accept writes them only where they are missing or damaged. */
+function saveVersion(records: Records, key: ContextKey, value: VersionRecord, changes: Change[]): void {
+  if (value.data === null) return
+  const stored = records.version(key, value.version)
+  if (stored !== null && stored !== 'damaged') return
+  const { version, parent, kind, hash, expiresAtMs, data } = value
+  changes.push({ kind: 'version', key, record: { version, parent, kind, hash, expiresAtMs, data } })
+}
+
+function withData(records: Records, key: ContextKey, value: Value): Value {
+  const stored = records.version(key, value.version)
+  return stored === null || stored === 'damaged' ? value : { ...value, data: stored.data }
+}
+
+function refused(id: number, epoch: number, reason: RefusalReason, damaged = false): Considered {
+  return { changes: [], reply: { kind: 'refused', id, epoch, reason }, damaged, healed: false }
+}
+
+function notAccepted(id: number, promised: Ballot): Considered {
+  return {
+    changes: [],
+    reply: { kind: 'accepted', id, granted: false, nextGranted: false, promised },
+    damaged: false,
+    healed: false,
+  }
+}

@@ -1,0 +1,102 @@
+import { ballotFrom, ballotHlc, type Clock, mergeHlc, nextHlc } from '../base/hlc.ts'
+import type { Ballot, ContextKey, PartitionId, PeerId, Version } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import type { Limits } from './limits.ts'
+import type { Message, Outcome } from './messages.ts'
+import type { Quorum } from './quorum.ts'
+
+/** The moment of a step. Both clocks are data; a machine never reads one. */
+export type Moment = { readonly wallMs: number; readonly monotonicMs: number }
+
+/** Who asked: this process's own store, another member, or the repair of this replica itself. */
+export type Client =
+  | { readonly kind: 'local'; readonly request: number }
+  | { readonly kind: 'member'; readonly peer: PeerId; readonly id: number }
+  /** The router of this process, which sent the write to its own coordinator. */
+  | { readonly kind: 'requester'; readonly id: number }
+  | { readonly kind: 'heal' }
+  /** The round that settles what is current before a history is walked. */
+  | { readonly kind: 'history'; readonly asker: Client; readonly limit: number; readonly deadlineMs: number }
+
+/** Where a key stands in the view: what `node/peer` composes from `dht`. */
+export type KeyPlace = {
+  readonly partition: PartitionId
+  /** Whether this replica stores the key. */
+  readonly accepts: boolean
+  readonly quorum: Quorum
+}
+
+export type Counted =
+  | 'fastWrite'
+  | 'slowWrite'
+  | 'retriedRound'
+  | 'readRepair'
+  | 'hedgedRead'
+  | 'hintKept'
+  | 'hintDelivered'
+  | 'staleEpoch'
+  | 'ballotAhead'
+  | 'backfilled'
+
+/** What a machine wants done; `node/peer` turns it into effects in this order. */
+export type Wish =
+  | { readonly kind: 'send'; readonly to: PeerId; readonly message: Message }
+  | { readonly kind: 'finish'; readonly client: Client; readonly key: ContextKey; readonly outcome: Outcome }
+  | { readonly kind: 'missed'; readonly peer: PeerId; readonly key: ContextKey; readonly version: Version }
+  | { readonly kind: 'count'; readonly name: Counted }
+
+/** What every machine of one process shares: identity, clock, limits and the outbox of the running step. */
+export type Process = {
+  readonly self: PeerId
+  readonly clock: Clock
+  /** Grows with every start of the process: an old ballot is never made again (rule 5). */
+  readonly incarnation: number
+  readonly limits: Limits
+  readonly random: Random
+  readonly placeOf: (key: ContextKey) => KeyPlace
+  readonly connected: Set<PeerId>
+  /** Peers that missed an answer, and until when they are asked last (monotonic milliseconds). */
+  readonly suspects: Map<PeerId, number>
+  readonly wishes: Wish[]
+  nextId: number
+}
+
+/** A question's id: unique in this boot, 32 bits. */
+export function newId(process: Process): number {
+  process.nextId = (process.nextId + 1) >>> 0
+  return process.nextId
+}
+
+/** A ballot above every one made or met before. */
+export function newBallot(process: Process, wallMs: number): Ballot {
+  return ballotFrom(nextHlc(process.clock, wallMs), process.incarnation)
+}
+
+/** Makes the next ballot exceed an obstacle, unless that lies further ahead than any clock may. */
+export function riseAbove(process: Process, obstacle: Ballot, wallMs: number): void {
+  mergeHlc(process.clock, ballotHlc(obstacle), wallMs, process.limits.ballotDriftMaxMs)
+}
+
+export function send(process: Process, to: PeerId, message: Message): void {
+  process.wishes.push({ kind: 'send', to, message })
+}
+
+export const isReachable = (process: Process, peer: PeerId): boolean =>
+  peer === process.self || process.connected.has(peer)
+
+/** Best first: this replica itself, then the connected, then those that missed an answer, then the rest. */
+export function byPromise(process: Process, peers: readonly PeerId[], nowMs: number): PeerId[] {
+  const rank = (peer: PeerId): number => {
+    if (peer === process.self) return 0
+    if (!process.connected.has(peer)) return 3
+    return (process.suspects.get(peer) ?? 0) > nowMs ? 2 : 1
+  }
+  return peers
+    .map((peer, at) => ({ peer, at, rank: rank(peer) }))
+    .sort((a, b) => a.rank - b.rank || a.at - b.at)
+    .map(each => each.peer)
+}
+
+export function suspect(process: Process, peer: PeerId, nowMs: number): void {
+  if (peer !== process.self) process.suspects.set(peer, nowMs + process.limits.suspectMs)
+}

@@ -1,0 +1,367 @@
+import { hlcMs } from '../base/hlc.ts'
+import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
+import {
+  type Client,
+  isReachable,
+  type Moment,
+  newBallot,
+  newId,
+  type Process,
+  riseAbove,
+  send,
+  suspect,
+} from './context.ts'
+import type { Outcome, ReplicaMessage, WriteOperation } from './messages.ts'
+import { votes } from './quorum.ts'
+import { outcomeOf } from './register.ts'
+import {
+  type CachedBallot,
+  type Goal,
+  newRound,
+  onAnswer,
+  questionFor,
+  type Round,
+  type RoundEnd,
+  startRound,
+} from './round.ts'
+
+/** One operation that needs rounds: a write, or the writing back of whatever stands. */
+export type RoundJob = {
+  readonly key: ContextKey
+  readonly client: Client
+  readonly deadlineMs: number
+  readonly operation: WriteOperation | null
+  /** For a confirm: accept anew even where all agree. */
+  readonly force: boolean
+  round: Round | null
+  tries: number
+  /** A round of this job may have been accepted somewhere: its outcome cannot be called a failure. */
+  mayBeWritten: boolean
+  withData: boolean
+  /** Monotonic time of the next look at this job. */
+  dueMs: number
+}
+
+type Tail = { readonly round: Round; readonly untilMs: number }
+
+/**
+ * Carries out writes at the first live replica of their key: one at a time a key, the others queue here
+ * (rule 6; a hint for speed, safety never rests on it).
+ */
+export type Coordinator = {
+  readonly process: Process
+  /** Granted next ballots, least recently made first. */
+  readonly cached: Map<ContextKey, CachedBallot>
+  readonly active: Map<ContextKey, RoundJob>
+  readonly waiting: Map<ContextKey, RoundJob[]>
+  readonly byQuestion: Map<number, RoundJob>
+  /** Chosen rounds that some replica has not acknowledged yet. */
+  readonly tails: Map<number, Tail>
+  jobs: number
+}
+
+export function newCoordinator(process: Process): Coordinator {
+  return {
+    process,
+    cached: new Map(),
+    active: new Map(),
+    waiting: new Map(),
+    byQuestion: new Map(),
+    tails: new Map(),
+    jobs: 0,
+  }
+}
+
+/** Queues a write. A full coordinator says so at once, and nothing is written. */
+export function coordinateWrite(
+  coordinator: Coordinator,
+  client: Client,
+  operation: WriteOperation,
+  timeoutMs: number,
+  now: Moment,
+): void {
+  const { process } = coordinator
+  const queued = coordinator.waiting.get(operation.key)?.length ?? 0
+  if (coordinator.jobs >= process.limits.operationsMax || queued >= process.limits.queuePerKeyMax) {
+    return finish(process, client, operation.key, { kind: 'elsewhere', reason: 'overloaded' })
+  }
+  if (hlcMs(operation.id) > now.wallMs + process.limits.ballotDriftMaxMs) {
+    process.wishes.push({ kind: 'count', name: 'ballotAhead' })
+    return finish(process, client, operation.key, { kind: 'elsewhere', reason: 'invalid' })
+  }
+  enqueue(coordinator, newJob(client, operation.key, operation, false, timeoutMs, now), now)
+}
+
+/** Writes back whatever stands: the last resort of a read (rule 7), or with `force` the healing of a replica. */
+export function coordinateConfirm(
+  coordinator: Coordinator,
+  client: Client,
+  key: ContextKey,
+  force: boolean,
+  timeoutMs: number,
+  now: Moment,
+): void {
+  enqueue(coordinator, newJob(client, key, null, force, timeoutMs, now), now)
+}
+
+/** An answer to a question of a round. False: it is none of this coordinator's. */
+export function onRoundAnswer(
+  coordinator: Coordinator,
+  from: PeerId,
+  message: ReplicaMessage & { id: number },
+  now: Moment,
+): boolean {
+  const { process } = coordinator
+  const job = coordinator.byQuestion.get(message.id)
+  if (job?.round) {
+    const round = job.round
+    const questionBefore = round.id
+    const end = onAnswer(round, from, message, () => newId(process), now.wallMs)
+    if (end) endRound(coordinator, job, end, now)
+    else if (round.id !== questionBefore) {
+      coordinator.byQuestion.delete(questionBefore)
+      coordinator.byQuestion.set(round.id, job)
+      job.mayBeWritten ||= round.accepting
+      ask(coordinator, job, now)
+    }
+    return true
+  }
+  const tail = coordinator.tails.get(message.id)
+  if (!tail) return false
+  if (message.kind === 'accepted' && message.granted) {
+    tail.round.acks.add(from)
+    if (tail.round.quorum.targets.every(peer => tail.round.acks.has(peer)))
+      coordinator.tails.delete(message.id)
+  }
+  return true
+}
+
+/** Deadlines, repeated questions and hints that are due. Returns when to look again, Infinity for never. */
+export function sweepRounds(coordinator: Coordinator, now: Moment): number {
+  let wakeMs = Number.POSITIVE_INFINITY
+  for (const job of [...coordinator.active.values()]) {
+    if (job.dueMs <= now.monotonicMs) lookAt(coordinator, job, now)
+    if (coordinator.active.get(job.key) === job) wakeMs = Math.min(wakeMs, job.dueMs)
+  }
+  for (const queue of [...coordinator.waiting.values()]) {
+    for (const job of [...queue]) {
+      if (job.deadlineMs <= now.monotonicMs) {
+        queue.splice(queue.indexOf(job), 1)
+        coordinator.jobs -= 1
+        finish(coordinator.process, job.client, job.key, { kind: 'unreached' })
+      } else wakeMs = Math.min(wakeMs, job.deadlineMs)
+    }
+  }
+  for (const [id, tail] of coordinator.tails) {
+    if (tail.untilMs <= now.monotonicMs) dropTail(coordinator, id, tail, now)
+    else wakeMs = Math.min(wakeMs, tail.untilMs)
+  }
+  return wakeMs
+}
+
+/** A lost connection: what it has not acknowledged becomes a hint now, not after the grace. */
+export function onPeerLost(coordinator: Coordinator, peer: PeerId, now: Moment): void {
+  for (const [id, tail] of coordinator.tails) {
+    if (!tail.round.acks.has(peer)) dropTail(coordinator, id, tail, now)
+  }
+}
+
+/** Caches die with the view's epoch, and with any doubt about it (rule 6). */
+export function forgetCachedBallots(coordinator: Coordinator): void {
+  coordinator.cached.clear()
+}
+
+function newJob(
+  client: Client,
+  key: ContextKey,
+  operation: WriteOperation | null,
+  force: boolean,
+  timeoutMs: number,
+  now: Moment,
+): RoundJob {
+  return {
+    key,
+    client,
+    deadlineMs: now.monotonicMs + timeoutMs,
+    operation,
+    force,
+    round: null,
+    tries: 0,
+    mayBeWritten: false,
+    withData: operation === null,
+    dueMs: 0,
+  }
+}
+
+function enqueue(coordinator: Coordinator, job: RoundJob, now: Moment): void {
+  coordinator.jobs += 1
+  if (coordinator.active.has(job.key)) {
+    const queue = coordinator.waiting.get(job.key)
+    if (queue) queue.push(job)
+    else coordinator.waiting.set(job.key, [job])
+    return
+  }
+  coordinator.active.set(job.key, job)
+  tryRound(coordinator, job, now)
+}
+
+function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
+  const { process } = coordinator
+  const { quorum } = process.placeOf(job.key)
+  const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
+  const goal: Goal = job.operation
+    ? { kind: 'write', operation: job.operation, retried: job.tries > 0 || job.operation.attempt > 1 }
+    : { kind: 'confirm', force: job.force }
+  const ballot = cached ? cached.ballot : newBallot(process, now.wallMs)
+  // A next ballot is asked for where one replica is likely to write again: here, at the head of the queue.
+  const next = job.operation ? newBallot(process, now.wallMs) : noBallot
+  const round = newRound(job.key, goal, quorum, ballot, next, job.withData)
+  job.round = round
+  job.tries += 1
+  const end = startRound(round, cached, () => newId(process), now.wallMs)
+  if (end) {
+    if (cached && end.kind === 'answered' && !end.chosen) coordinator.cached.set(job.key, cached)
+    return endRound(coordinator, job, end, now)
+  }
+  if (round.phase === 'prepare' && cached) {
+    // The cached ballot could not be used: prepare a higher one, its promise stands against older ones only.
+    job.round = newRound(
+      job.key,
+      goal,
+      quorum,
+      newBallot(process, now.wallMs),
+      newBallot(process, now.wallMs),
+      job.withData,
+    )
+    startRound(job.round, null, () => newId(process), now.wallMs)
+  }
+  process.wishes.push({ kind: 'count', name: round.phase === 'accept' ? 'fastWrite' : 'slowWrite' })
+  job.mayBeWritten ||= job.round.accepting
+  coordinator.byQuestion.set(job.round.id, job)
+  ask(coordinator, job, now)
+}
+
+function takeCached(coordinator: Coordinator, key: ContextKey, epoch: number): CachedBallot | null {
+  const cached = coordinator.cached.get(key)
+  if (!cached) return null
+  coordinator.cached.delete(key)
+  return cached.epoch === epoch ? cached : null
+}
+
+function ask(coordinator: Coordinator, job: RoundJob, now: Moment): void {
+  const { process } = coordinator
+  if (!job.round) return
+  for (const peer of job.round.quorum.targets) {
+    if (!isReachable(process, peer)) continue
+    const question = questionFor(job.round, peer)
+    if (question) send(process, peer, question)
+  }
+  job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + process.limits.resendMs)
+}
+
+function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
+  const { process } = coordinator
+  if (job.deadlineMs <= now.monotonicMs) {
+    return endJob(
+      coordinator,
+      job,
+      job.mayBeWritten && job.operation ? { kind: 'unknown' } : { kind: 'unreached' },
+      now,
+    )
+  }
+  if (!job.round) return tryRound(coordinator, job, now)
+  for (const peer of job.round.quorum.targets) {
+    if (questionFor(job.round, peer)) suspect(process, peer, now.monotonicMs)
+  }
+  ask(coordinator, job, now)
+}
+
+function endRound(coordinator: Coordinator, job: RoundJob, end: RoundEnd, now: Moment): void {
+  const { process } = coordinator
+  const round = job.round
+  if (round) coordinator.byQuestion.delete(round.id)
+  switch (end.kind) {
+    case 'answered': {
+      if (round && end.chosen) {
+        keepTail(coordinator, round, now)
+        if (end.cached && job.operation) cache(coordinator, job.key, end.cached)
+      }
+      const acks = round && end.chosen ? votes(round.quorum, round.acks) : 0
+      return endJob(coordinator, job, answerFor(job, end, acks, round?.quorum.targets.length ?? 0, now), now)
+    }
+    case 'unknown':
+      return endJob(coordinator, job, { kind: 'unknown' }, now)
+    case 'lost': {
+      // Rule 5: the ballot is burnt. The same operation id goes on under a new one until the deadline.
+      process.wishes.push({ kind: 'count', name: 'retriedRound' })
+      riseAbove(process, end.obstacle, now.wallMs)
+      job.round = null
+      job.withData ||= end.withData
+      const pause = process.limits.retryRoundMs * 2 ** Math.min(job.tries - 1, 4)
+      const waitMs = end.withData || job.tries === 1 ? 0 : Math.ceil(pause * (0.5 + process.random.next()))
+      if (waitMs === 0) return tryRound(coordinator, job, now)
+      job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + waitMs)
+    }
+  }
+}
+
+function answerFor(
+  job: RoundJob,
+  end: Extract<RoundEnd, { kind: 'answered' }>,
+  acks: number,
+  replicas: number,
+  now: Moment,
+): Outcome {
+  if (job.operation) return outcomeOf(end.answer, job.operation, end.current, now.wallMs, acks, replicas)
+  return end.current === null ? { kind: 'absent' } : { kind: 'found', value: end.current }
+}
+
+function endJob(coordinator: Coordinator, job: RoundJob, outcome: Outcome, now: Moment): void {
+  if (job.round) coordinator.byQuestion.delete(job.round.id)
+  coordinator.jobs -= 1
+  finish(coordinator.process, job.client, job.key, outcome)
+  const queue = coordinator.waiting.get(job.key)
+  const next = queue?.shift()
+  if (queue?.length === 0) coordinator.waiting.delete(job.key)
+  if (!next) {
+    coordinator.active.delete(job.key)
+    return
+  }
+  coordinator.active.set(job.key, next)
+  tryRound(coordinator, next, now)
+}
+
+function cache(coordinator: Coordinator, key: ContextKey, entry: CachedBallot): void {
+  coordinator.cached.delete(key)
+  coordinator.cached.set(key, entry)
+  if (coordinator.cached.size <= coordinator.process.limits.cachedBallotsMax) return
+  const oldest = coordinator.cached.keys().next()
+  if (!oldest.done) coordinator.cached.delete(oldest.value)
+}
+
+function keepTail(coordinator: Coordinator, round: Round, now: Moment): void {
+  if (round.quorum.targets.every(peer => round.acks.has(peer))) return
+  const tail = { round, untilMs: now.monotonicMs + coordinator.process.limits.hintAfterMs }
+  const reachable = round.quorum.targets.every(
+    peer => round.acks.has(peer) || isReachable(coordinator.process, peer),
+  )
+  if (reachable) coordinator.tails.set(round.id, tail)
+  else dropTail(coordinator, round.id, tail, now)
+}
+
+/** Rule 8: who has not acknowledged a chosen value gets it later. */
+function dropTail(coordinator: Coordinator, id: number, tail: Tail, now: Moment): void {
+  const { process } = coordinator
+  coordinator.tails.delete(id)
+  const { round } = tail
+  if (!round.value) return
+  for (const peer of round.quorum.targets) {
+    if (round.acks.has(peer) || peer === process.self) continue
+    suspect(process, peer, now.monotonicMs)
+    process.wishes.push({ kind: 'missed', peer, key: round.key, version: round.value.version })
+  }
+}
+
+function finish(process: Process, client: Client, key: ContextKey, outcome: Outcome): void {
+  process.wishes.push({ kind: 'finish', client, key, outcome })
+}

@@ -1,0 +1,51 @@
+/** Every bound of the protocol in one place, with its unit. Tests and the simulator may shorten times, never rules. */
+export type Limits = {
+  /** A ballot further ahead of the local wall clock is refused (PROTOCOL, State). */
+  readonly ballotDriftMaxMs: number
+  /** How far a ceiling is raised past now; at most half of `ballotDriftMaxMs` (rule 3). */
+  readonly ceilingReserveMs: number
+  /** Promises kept in memory for one partition; past it they are forgotten, which counts as a restart (rule 3). */
+  readonly promisesMax: number
+  /** Cached next ballots of a coordinator (rule 6). */
+  readonly cachedBallotsMax: number
+  /** Operations that a coordinator carries at once, queued ones included. */
+  readonly operationsMax: number
+  /** Operations on one key that wait behind each other. */
+  readonly queuePerKeyMax: number
+  /** A replica that has not answered by then is asked again. */
+  readonly resendMs: number
+  /** A read that misses an answer by then asks one more replica (rule 7). */
+  readonly hedgeMs: number
+  /** A coordinator that has not replied by then is given up for the next owner (rule 6). */
+  readonly attemptMaxMs: number
+  /** A replica that has not acknowledged a chosen write by then gets a hint (rule 8). */
+  readonly hintAfterMs: number
+  /** An owner that missed an attempt is asked last for so long. */
+  readonly suspectMs: number
+  /** Pause before a round that lost to another ballot is tried again; doubled up to 16 times, with jitter. */
+  readonly retryRoundMs: number
+  /** Keys of a damaged partition that are written back at once. */
+  readonly healsAtOnceMax: number
+  /** Versions in one answer of a history. */
+  readonly chainMax: number
+  /** Bytes of versions in one answer of a history or a scan; the first version always fits. */
+  readonly chainBytesMax: number
+}
+
+export const defaultLimits: Limits = {
+  ballotDriftMaxMs: 10_000,
+  ceilingReserveMs: 5_000,
+  promisesMax: 4_096,
+  cachedBallotsMax: 65_536,
+  operationsMax: 8_192,
+  queuePerKeyMax: 512,
+  resendMs: 400,
+  hedgeMs: 60,
+  attemptMaxMs: 1_500,
+  hintAfterMs: 800,
+  suspectMs: 2_000,
+  retryRoundMs: 5,
+  healsAtOnceMax: 32,
+  chainMax: 100,
+  chainBytesMax: 2 * 1024 * 1024,
+}

@@ -1,0 +1,283 @@
+import { type ContextKey, noBallot, type PeerId, type Version } from '../base/ids.ts'
+import {
+  byPromise,
+  type Client,
+  isReachable,
+  type Moment,
+  newId,
+  type Process,
+  send,
+  suspect,
+} from './context.ts'
+import type { Outcome, ReplicaMessage, VersionRecord } from './messages.ts'
+import {
+  askOneMore,
+  newReading,
+  onReadingAnswer,
+  type Reading,
+  type ReadingEnd,
+  readingQuestionFor,
+} from './reading.ts'
+
+/** A read in progress, for a client or as the first half of a history. */
+export type ReadJob = {
+  readonly key: ContextKey
+  readonly client: Client
+  readonly deadlineMs: number
+  /** Versions wanted after the current one; null for a plain read. */
+  readonly historyLimit: number | null
+  reading: Reading
+  hedged: boolean
+  dueMs: number
+}
+
+/** A walk along the parents: from its own records first, a hole is filled by another owner. */
+export type ChainJob = {
+  readonly key: ContextKey
+  readonly client: Client
+  readonly deadlineMs: number
+  readonly limit: number
+  readonly records: VersionRecord[]
+  next: Version | null
+  /** Owners not asked yet about `next`, best first. */
+  left: PeerId[]
+  asked: PeerId | null
+  id: number
+  bytes: number
+  dueMs: number
+}
+
+export type Reader = {
+  readonly process: Process
+  readonly reads: Map<number, ReadJob>
+  readonly chains: Map<number, ChainJob>
+  /** This replica's own chain, without a message. */
+  readonly ownChain: (key: ContextKey, from: Version, limit: number) => readonly VersionRecord[]
+  /** Falls back to a full round (rule 7). */
+  readonly confirm: (client: Client, key: ContextKey, timeoutMs: number, now: Moment) => void
+}
+
+export function newReader(
+  process: Process,
+  ownChain: Reader['ownChain'],
+  confirm: Reader['confirm'],
+): Reader {
+  return { process, reads: new Map(), chains: new Map(), ownChain, confirm }
+}
+
+export function startRead(
+  reader: Reader,
+  client: Client,
+  key: ContextKey,
+  historyLimit: number | null,
+  timeoutMs: number,
+  now: Moment,
+): void {
+  const { process } = reader
+  if (reader.reads.size >= process.limits.operationsMax) {
+    process.wishes.push({ kind: 'finish', client, key, outcome: { kind: 'elsewhere', reason: 'overloaded' } })
+    return
+  }
+  const { quorum } = process.placeOf(key)
+  const voters = [...new Set(quorum.groups.flat())]
+  const reading = newReading(key, quorum, byPromise(process, voters, now.monotonicMs), newId(process))
+  const deadlineMs = now.monotonicMs + timeoutMs
+  const dueMs = Math.min(deadlineMs, now.monotonicMs + process.limits.hedgeMs)
+  const job: ReadJob = { key, client, deadlineMs, historyLimit, reading, hedged: false, dueMs }
+  reader.reads.set(reading.id, job)
+  ask(reader, job)
+}
+
+/** Walks from a known version; the current value is not asked for. */
+export function startChain(
+  reader: Reader,
+  client: Client,
+  key: ContextKey,
+  from: Version | null,
+  limit: number,
+  deadlineMs: number,
+  now: Moment,
+): void {
+  const { process } = reader
+  const job: ChainJob = {
+    key,
+    client,
+    deadlineMs,
+    limit: Math.min(limit, process.limits.chainMax),
+    records: [],
+    next: from,
+    left: [],
+    asked: null,
+    id: newId(process),
+    bytes: 0,
+    dueMs: deadlineMs,
+  }
+  reader.chains.set(job.id, job)
+  if (from !== null) takeChain(job, reader.ownChain(key, from, job.limit), process.limits.chainBytesMax)
+  job.left = ownersToAsk(reader, job, now)
+  walkOn(reader, job, now)
+}
+
+/** False: the message answers nothing of this reader. */
+export function onReaderAnswer(
+  reader: Reader,
+  from: PeerId,
+  message: ReplicaMessage & { id: number },
+  now: Moment,
+): boolean {
+  const job = reader.reads.get(message.id)
+  if (job) {
+    const idBefore = job.reading.id
+    const end = onReadingAnswer(job.reading, from, message, () => newId(reader.process))
+    if (end) endReading(reader, job, end, now)
+    else {
+      if (job.reading.id !== idBefore) {
+        reader.reads.delete(idBefore)
+        reader.reads.set(job.reading.id, job)
+        reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
+      }
+      ask(reader, job)
+    }
+    return true
+  }
+  const chain = reader.chains.get(message.id)
+  if (!chain || message.kind !== 'chain') return false
+  if (from === chain.asked) {
+    const before = chain.records.length
+    takeChain(chain, message.records, reader.process.limits.chainBytesMax)
+    // Progress means that the next hole may be filled by anyone again.
+    if (chain.records.length > before) chain.left = ownersToAsk(reader, chain, now)
+    walkOn(reader, chain, now)
+  }
+  return true
+}
+
+/** Deadlines, hedges and repeated questions that are due. Returns when to look again, Infinity for never. */
+export function sweepReads(reader: Reader, now: Moment): number {
+  let wakeMs = Number.POSITIVE_INFINITY
+  for (const job of [...reader.reads.values()]) {
+    if (job.dueMs <= now.monotonicMs) lookAtRead(reader, job, now)
+    if (reader.reads.has(job.reading.id)) wakeMs = Math.min(wakeMs, job.dueMs)
+  }
+  for (const chain of [...reader.chains.values()]) {
+    if (chain.dueMs <= now.monotonicMs) {
+      if (chain.deadlineMs <= now.monotonicMs) endChain(reader, chain, { kind: 'unreached' })
+      else walkOn(reader, chain, now)
+    }
+    if (reader.chains.has(chain.id)) wakeMs = Math.min(wakeMs, chain.dueMs)
+  }
+  return wakeMs
+}
+
+function ask(reader: Reader, job: ReadJob): void {
+  for (const peer of job.reading.order) {
+    const question = readingQuestionFor(job.reading, peer)
+    if (question && isReachable(reader.process, peer)) send(reader.process, peer, question)
+  }
+}
+
+function lookAtRead(reader: Reader, job: ReadJob, now: Moment): void {
+  const { process } = reader
+  if (job.deadlineMs <= now.monotonicMs) {
+    reader.reads.delete(job.reading.id)
+    process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome: { kind: 'unreached' } })
+    return
+  }
+  for (const peer of job.reading.order) {
+    if (readingQuestionFor(job.reading, peer)) suspect(process, peer, now.monotonicMs)
+  }
+  if (job.reading.phase === 'asking' && askOneMore(job.reading)) {
+    if (!job.hedged) process.wishes.push({ kind: 'count', name: 'hedgedRead' })
+    job.hedged = true
+    // Whoever was asked for the bytes may be the one that is silent.
+    const last = [...job.reading.asked].at(-1)
+    if (last !== undefined) job.reading.wantData.add(last)
+  }
+  ask(reader, job)
+  job.dueMs = Math.min(
+    job.deadlineMs,
+    now.monotonicMs + (job.hedged ? process.limits.resendMs : process.limits.hedgeMs),
+  )
+}
+
+function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment): void {
+  const { process } = reader
+  reader.reads.delete(job.reading.id)
+  const leftMs = Math.max(1, job.deadlineMs - now.monotonicMs)
+  if (end.kind === 'roundNeeded') {
+    process.wishes.push({ kind: 'count', name: 'readRepair' })
+    // A history begins again after the round has settled what is current.
+    if (job.historyLimit !== null)
+      return startRead(reader, job.client, job.key, job.historyLimit, leftMs, now)
+    return reader.confirm(job.client, job.key, leftMs, now)
+  }
+  if (end.value !== null) repairBehind(reader, job, end)
+  if (job.historyLimit === null) {
+    const outcome: Outcome = end.value === null ? { kind: 'absent' } : { kind: 'found', value: end.value }
+    process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome })
+    return
+  }
+  startChain(reader, job.client, job.key, end.value?.version ?? null, job.historyLimit, job.deadlineMs, now)
+}
+
+/** Rule 8: replays what was read to a replica that is behind; it counts for nothing. */
+function repairBehind(reader: Reader, job: ReadJob, end: Extract<ReadingEnd, { kind: 'read' }>): void {
+  const { process } = reader
+  if (end.value === null || end.value.data === null || end.ballot === noBallot) return
+  for (const peer of end.behind) {
+    process.wishes.push({ kind: 'count', name: 'readRepair' })
+    const { epoch } = job.reading.quorum
+    send(process, peer, {
+      kind: 'replay',
+      id: newId(process),
+      epoch,
+      key: job.key,
+      ballot: end.ballot,
+      value: end.value,
+    })
+  }
+}
+
+function ownersToAsk(reader: Reader, job: ChainJob, now: Moment): PeerId[] {
+  const owners = reader.process.placeOf(job.key).quorum.groups.flat()
+  return byPromise(reader.process, [...new Set(owners)], now.monotonicMs).filter(
+    peer => peer !== reader.process.self,
+  )
+}
+
+function takeChain(job: ChainJob, found: readonly VersionRecord[], bytesMax: number): void {
+  for (const record of found) {
+    // Only the chain that was asked for: a peer cannot slip in another version.
+    if (record.version !== job.next || job.records.length >= job.limit) return
+    job.bytes += record.data?.length ?? 0
+    if (job.records.length > 0 && job.bytes > bytesMax) return
+    job.records.push(record)
+    job.next = record.parent
+  }
+}
+
+function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
+  const { process } = reader
+  const full = job.records.length >= job.limit || job.bytes > process.limits.chainBytesMax
+  if (job.next === null || full) {
+    return endChain(reader, job, { kind: 'versions', records: job.records, next: job.next })
+  }
+  const peer = job.left.shift()
+  if (peer === undefined) {
+    // Nobody has the next version now: what was found is still true, and `next` says that there is more.
+    const outcome: Outcome =
+      job.records.length > 0
+        ? { kind: 'versions', records: job.records, next: job.next }
+        : { kind: 'unreached' }
+    return endChain(reader, job, outcome)
+  }
+  job.asked = peer
+  job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + process.limits.resendMs)
+  const limit = job.limit - job.records.length
+  send(process, peer, { kind: 'chainAsked', id: job.id, key: job.key, from: job.next, limit })
+}
+
+function endChain(reader: Reader, job: ChainJob, outcome: Outcome): void {
+  reader.chains.delete(job.id)
+  reader.process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome })
+}
