@@ -1,0 +1,123 @@
+import { type GossipSub, type Message, TopicValidatorResult } from '@libp2p/gossipsub'
+import type { FleetId, PeerId } from '../../../base/ids.ts'
+import { decodeNews, encodeNews, type News } from './news.ts'
+
+/** Largest news, in bytes. */
+export const newsBytesMax = 1024
+
+export const newsTopic = (fleet: FleetId): string => `/slurp/${fleet}/news`
+
+export type MeshGossip = GossipSub & { getMeshPeers(topic: string): string[] }
+
+export type GossipOptions = {
+  readonly mesh: MeshGossip
+  readonly fleet: FleetId
+  isMember(peer: PeerId): boolean
+  /** Only what passed every check; `from` signed it. */
+  onNews(from: PeerId, news: News): void
+}
+
+/** News that nothing depends on: whoever misses one learns it from the protocol's own messages. */
+export class Gossip {
+  private readonly options: GossipOptions
+  private readonly topic: string
+  /** The newest of each kind that waits for a mesh: older ones are worth nothing. */
+  private readonly waiting = new Map<News['kind'], News>()
+  private readonly allowances = new Map<string, { tokens: number; atMs: number }>()
+  private readonly counts = { published: 0, received: 0, rejected: 0, limited: 0, unpublished: 0 }
+  private stopped = false
+
+  constructor(options: GossipOptions) {
+    this.options = options
+    this.topic = newsTopic(options.fleet)
+    const { mesh } = options
+    mesh.topicValidators.set(this.topic, (source, message) => this.judge(source.toString(), message))
+    mesh.addEventListener('message', event => this.hear(event.detail))
+    mesh.addEventListener('gossipsub:graft', () => this.publishWaiting())
+    mesh.subscribe(this.topic)
+  }
+
+  /** Spreads news now, or as soon as there is somebody to tell; the newest of a kind replaces one that waits. */
+  publish(news: News): void {
+    this.waiting.set(news.kind, news)
+    this.publishWaiting()
+  }
+
+  counters(): Record<string, number> {
+    return { ...this.counts }
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.waiting.clear()
+    this.options.mesh.topicValidators.delete(this.topic)
+  }
+
+  private publishWaiting(): void {
+    const { mesh } = this.options
+    if (this.stopped || this.waiting.size === 0 || mesh.getMeshPeers(this.topic).length === 0) return
+    const news = [...this.waiting.values()]
+    this.waiting.clear()
+    for (const one of news) {
+      mesh.publish(this.topic, encodeNews(one)).then(
+        () => {
+          this.counts.published += 1
+        },
+        () => {
+          // The mesh went away meanwhile. News is worth no second attempt.
+          this.counts.unpublished += 1
+        },
+      )
+    }
+  }
+
+  /** Runs before a message is passed on: what is refused here goes no further. */
+  private judge(source: string, message: Message): TopicValidatorResult {
+    const author = authorOf(message)
+    if (author === null || !this.options.isMember(author) || read(author, message) === null) {
+      this.counts.rejected += 1
+      return TopicValidatorResult.Reject
+    }
+    // The one who passed it on pays too, so that nobody floods with old messages of others.
+    if (!this.allow(author) || (source !== author && !this.allow(`via ${source}`))) {
+      this.counts.limited += 1
+      return TopicValidatorResult.Ignore
+    }
+    return TopicValidatorResult.Accept
+  }
+
+  private hear(message: Message): void {
+    if (this.stopped || message.topic !== this.topic) return
+    const author = authorOf(message)
+    if (author === null) return
+    const news = read(author, message)
+    if (news === null) return
+    this.counts.received += 1
+    this.options.onNews(author, news)
+  }
+
+  private allow(who: string): boolean {
+    const nowMs = performance.now()
+    const allowance = this.allowances.get(who) ?? { tokens: burstMax, atMs: nowMs }
+    const earned = ((nowMs - allowance.atMs) / 1_000) * ratePerSecondMax
+    allowance.tokens = Math.min(burstMax, allowance.tokens + earned)
+    allowance.atMs = nowMs
+    this.allowances.set(who, allowance)
+    if (allowance.tokens < 1) return false
+    allowance.tokens -= 1
+    return true
+  }
+}
+
+const ratePerSecondMax = 20
+const burstMax = 50
+
+const authorOf = (message: Message): PeerId | null =>
+  message.type === 'signed' ? (message.from.toString() as PeerId) : null
+
+/** @returns null for what is malformed, or speaks about another than its author. */
+function read(author: PeerId, message: Message): News | null {
+  if (message.data.length > newsBytesMax) return null
+  const news = decodeNews(message.data)
+  return news !== null && news.kind === 'health' && news.peer !== author ? null : news
+}

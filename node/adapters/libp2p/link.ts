@@ -1,0 +1,163 @@
+import { performance } from 'node:perf_hooks'
+import type { Stream } from '@libp2p/interface'
+import type { PeerId } from '../../../base/ids.ts'
+import type { ByteQueue, Chunk } from './byte-queue.ts'
+import { heartbeat, nextArrival, OutgoingFrames } from './framing.ts'
+import type { NetworkLimits } from './limits.ts'
+
+export type LinkLoss = 'closed' | 'malformed' | 'silent' | 'replaced' | 'stopped' | 'expelled'
+
+export type LinkEvents = {
+  frameArrived(link: Link, frame: Uint8Array): void
+  /** Called once, never from within a call of ours on the link except `close`. */
+  lost(link: Link, loss: LinkLoss): void
+  /** Something waits to be written: call `flush` at the end of the tick. */
+  wantsFlush(link: Link): void
+}
+
+export type LinkCounts = {
+  framesSent: number
+  bytesSent: number
+  writes: number
+  drains: number
+  framesReceived: number
+  bytesReceived: number
+}
+
+/** The one stream to one peer after its handshake: frames both ways, bounded, with a pulse. */
+export class Link {
+  readonly peer: PeerId
+  readonly stream: Stream
+  readonly openedAtMs: number
+  private readonly arrived: ByteQueue
+  private readonly limits: NetworkLimits
+  private readonly events: LinkEvents
+  private readonly counts: LinkCounts
+  private readonly outgoing = new OutgoingFrames()
+  private full = false
+  private flushWanted = false
+  private lost = false
+  private heardAtMs: number
+  private wroteAtMs: number
+
+  /** @param arrived - bytes that came with the handshake and belong to frames. */
+  constructor(
+    peer: PeerId,
+    stream: Stream,
+    arrived: ByteQueue,
+    limits: NetworkLimits,
+    events: LinkEvents,
+    counts: LinkCounts,
+  ) {
+    this.peer = peer
+    this.stream = stream
+    this.arrived = arrived
+    this.limits = limits
+    this.events = events
+    this.counts = counts
+    this.openedAtMs = this.heardAtMs = this.wroteAtMs = performance.now()
+  }
+
+  /** Takes frames from now on; those that came with the handshake are reported before it returns. */
+  start(): void {
+    this.stream.addEventListener('close', () => this.close('closed'))
+    this.stream.addEventListener('drain', () => this.drained())
+    this.readFrames()
+    if (this.lost) return
+    this.stream.addEventListener('message', event => this.read(event.data))
+    if (this.stream.status !== 'open') this.close('closed')
+  }
+
+  /** Bytes that have not left for the connection yet. */
+  get queuedBytes(): number {
+    return this.outgoing.length + this.stream.writeBufferLength
+  }
+
+  /** @returns false when the frame was dropped: lost, or too much waits already. */
+  send(frame: Uint8Array): boolean {
+    if (this.lost || this.queuedBytes + frame.length > this.limits.queuedBytesMax) return false
+    this.outgoing.push(frame)
+    this.counts.framesSent += 1
+    if (!this.flushWanted) {
+      this.flushWanted = true
+      this.events.wantsFlush(this)
+    }
+    return true
+  }
+
+  /** Writes what waits, until the stream is full. */
+  flush(): void {
+    this.flushWanted = false
+    while (!this.lost && !this.full && this.outgoing.length > 0) {
+      this.write(this.outgoing.nextWrite(this.limits.writeBytesMax))
+    }
+  }
+
+  /** Called a few times a second: keeps the pulse and notices a peer without one. */
+  tick(nowMs: number): void {
+    if (nowMs - this.heardAtMs > this.limits.silenceMs) this.close('silent')
+    const idle = !this.full && this.outgoing.length === 0
+    if (!this.lost && idle && nowMs - this.wroteAtMs >= this.limits.heartbeatMs) this.write(heartbeat)
+  }
+
+  /** Ends the link at once; `lost` is reported unless it was before. Queued frames are dropped. */
+  close(loss: LinkLoss): void {
+    if (this.lost) return
+    this.lost = true
+    if (this.stream.status === 'open') this.stream.abort(new Error(`link ${loss}`))
+    this.events.lost(this, loss)
+  }
+
+  /** Ends the link after what was queued has left, or after `graceMs`. */
+  async finish(graceMs: number): Promise<void> {
+    this.flush()
+    if (!this.lost && this.outgoing.length === 0) {
+      try {
+        await this.stream.close({ signal: AbortSignal.timeout(graceMs) })
+      } catch (cause) {
+        this.stream.abort(cause instanceof Error ? cause : new Error('not closed in time'))
+      }
+    }
+    this.close('stopped')
+  }
+
+  private drained(): void {
+    this.counts.drains += 1
+    this.full = false
+    this.flush()
+  }
+
+  private write(bytes: Uint8Array): void {
+    this.wroteAtMs = performance.now()
+    this.counts.writes += 1
+    this.counts.bytesSent += bytes.length
+    try {
+      this.full = !this.stream.send(bytes)
+    } catch {
+      // It closed between our look at it and now; its own event says no more than this.
+      this.close('closed')
+    }
+  }
+
+  private read(chunk: Chunk): void {
+    if (this.lost) return
+    this.heardAtMs = performance.now()
+    this.arrived.push(chunk)
+    this.readFrames()
+  }
+
+  private readFrames(): void {
+    while (!this.lost) {
+      const arrival = nextArrival(this.arrived, this.limits.frameBytesMax)
+      if (arrival.kind === 'partial') return
+      if (arrival.kind === 'oversize') {
+        this.close('malformed')
+        return
+      }
+      if (arrival.kind === 'heartbeat') continue
+      this.counts.framesReceived += 1
+      this.counts.bytesReceived += arrival.frame.length
+      this.events.frameArrived(this, arrival.frame)
+    }
+  }
+}

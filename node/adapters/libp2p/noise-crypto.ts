@@ -1,0 +1,52 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
+import type { ICryptoInterface } from '@libp2p/noise'
+import { defaultCrypto } from '@libp2p/noise/crypto'
+
+/*
+ * Noise hands over the same 32-byte key for every message of a connection. Making OpenSSL's key from raw bytes
+ * costs more than sealing a small message, so the KeyObject is made once a key (docs/decisions/010).
+ */
+
+const algorithm = 'chacha20-poly1305'
+const tagBytes = 16
+const lengths = { authTagLength: tagBytes } as const
+const keys = new WeakMap<Uint8Array, KeyObject>()
+
+type Text = Parameters<ICryptoInterface['chaCha20Poly1305Encrypt']>[0]
+
+const flat = (text: Text): Uint8Array => (text instanceof Uint8Array ? text : text.subarray())
+
+function keyOf(raw: Uint8Array): KeyObject {
+  let key = keys.get(raw)
+  if (key === undefined) {
+    key = createSecretKey(raw)
+    keys.set(raw, key)
+  }
+  return key
+}
+
+/** The library's own crypto with the ciphers on cached keys: same bytes on the wire. */
+export const cachedKeyCrypto: ICryptoInterface = {
+  ...defaultCrypto,
+
+  chaCha20Poly1305Encrypt(plaintext, nonce, ad, k) {
+    const text = flat(plaintext)
+    const cipher = createCipheriv(algorithm, keyOf(k), nonce, lengths)
+    if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: text.length })
+    const sealed = cipher.update(text)
+    cipher.final()
+    return Buffer.concat([sealed, cipher.getAuthTag()], text.length + tagBytes)
+  },
+
+  /** @throws when the tag does not fit, as Noise expects. */
+  chaCha20Poly1305Decrypt(ciphertext, nonce, ad, k) {
+    const sealed = flat(ciphertext)
+    const textLength = sealed.length - tagBytes
+    const decipher = createDecipheriv(algorithm, keyOf(k), nonce, lengths)
+    if (ad.length > 0) decipher.setAAD(ad, { plaintextLength: textLength })
+    decipher.setAuthTag(sealed.subarray(textLength))
+    const text = decipher.update(sealed.subarray(0, textLength))
+    decipher.final()
+    return text
+  },
+}

@@ -1,0 +1,127 @@
+import type { PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import type { FleetId, PeerId } from '../../../base/ids.ts'
+import { AddressBook, parseBootstrap } from './address-book.ts'
+import { Discovery } from './discovery.ts'
+import { RecordBook } from './fleet-record.ts'
+import { Gossip } from './gossip.ts'
+import type { Hello, VersionRange } from './hello.ts'
+import { startHost } from './host.ts'
+import { defaultLimits, type NetworkLimits } from './limits.ts'
+import { Libp2pNetwork } from './network.ts'
+import type { News } from './news.ts'
+
+/** What this release speaks (hello.ts). */
+export const wireVersions: VersionRange = { from: 1, to: 1 }
+
+export type Libp2pOptions = {
+  readonly privateKey: PrivateKey
+  readonly fleet: FleetId
+  readonly listen: { readonly host: string; readonly port: number }
+  /** `/ip4/…/tcp/…/p2p/…` of peers to ask first. */
+  readonly bootstrap: readonly string[]
+  /** Where members were last known to listen (`onAddresses` of an earlier run). */
+  readonly known: Readonly<Record<PeerId, readonly string[]>>
+  /** Members of the view in force, this peer among them; asked again and again. */
+  members(): readonly { readonly id: PeerId }[]
+  /** Epoch of the view in force. */
+  epoch(): number
+  /** Number of this boot of the process. */
+  readonly incarnation: number
+  /** Epoch of a signed fleet record, or null when it is not one of this fleet's authority. Never throws. */
+  verifyRecord(bytes: Uint8Array): number | null
+  onAddresses(peer: PeerId, multiaddrs: readonly string[]): void
+  onNews?(from: PeerId, news: News): void
+  /** What a peer said of itself when it was let in, its view epoch among it. */
+  onHello?(peer: PeerId, hello: Hello): void
+  readonly versions?: VersionRange
+  readonly limits?: Partial<NetworkLimits>
+}
+
+export type Libp2pPeer = {
+  readonly id: PeerId
+  /** Idle until `listen` is called on it. */
+  readonly network: Libp2pNetwork
+  readonly discovery: Discovery
+  readonly gossip: Gossip
+  /** Multiaddresses, peer id included, on which this peer listens. */
+  addresses(): string[]
+  counters(): Record<string, number>
+  /** Queued frames leave if they can; everything is closed within two seconds. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+const drainMs = 500
+
+/**
+ * This process as a libp2p peer of its fleet: listens, finds the others, keeps one link to each.
+ *
+ * @throws SlurpError CONFIG_INVALID for an address that is none.
+ * Cost: about a tenth of a second; finding the others goes on in the background.
+ */
+export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
+  const limits = { ...defaultLimits, ...options.limits }
+  const self = peerIdFromPrivateKey(options.privateKey).toString() as PeerId
+  const { fleet } = options
+  const members = () => options.members().map(member => member.id)
+  const isMember = (peer: PeerId) => options.members().some(member => member.id === peer)
+  const addresses = new AddressBook(limits.addressesMax)
+  for (const text of options.bootstrap) {
+    const { peer, address } = parseBootstrap(text)
+    addresses.learn(peer, [address])
+  }
+  for (const [peer, known] of Object.entries(options.known)) addresses.learn(peer as PeerId, known)
+
+  const records = new RecordBook(fleet, options.verifyRecord)
+  const host = await startHost({ ...options, isMember, record: records.rules() })
+  const network = new Libp2pNetwork({
+    host,
+    self,
+    fleet,
+    versions: options.versions ?? wireVersions,
+    incarnation: options.incarnation,
+    epoch: () => options.epoch(),
+    isMember,
+    members,
+    addresses,
+    onHello: (peer, hello) => options.onHello?.(peer, hello),
+    limits,
+  })
+  const discovery = new Discovery({
+    host,
+    self,
+    fleet,
+    members,
+    isMember,
+    isConnected: peer => network.isConnected(peer),
+    addresses,
+    records,
+    onAddresses: (peer, multiaddrs) => {
+      network.addressLearnt(peer)
+      options.onAddresses(peer, multiaddrs)
+    },
+  })
+  const gossip = new Gossip({
+    mesh: host.mesh,
+    fleet,
+    isMember,
+    onNews: (from, news) => options.onNews?.(from, news),
+  })
+
+  let stopping: Promise<void> | null = null
+  const stop = async () => {
+    discovery.stop()
+    gossip.stop()
+    await network.stop(drainMs)
+    await host.libp2p.stop()
+  }
+  return {
+    id: self,
+    network,
+    discovery,
+    gossip,
+    addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),
+    counters: () => ({ ...network.counters(), ...discovery.counters(), ...gossip.counters() }),
+    stop: () => (stopping ??= stop()),
+  }
+}
