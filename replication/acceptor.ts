@@ -92,6 +92,7 @@ function considerPrepare(
   const reply: ReplicaMessage = {
     kind: 'promise',
     id: ask.id,
+    key: ask.key,
     granted,
     promised: granted ? ask.ballot : promised,
     accepted: head?.accepted ?? noBallot,
@@ -168,6 +169,7 @@ function considerQuery(
   const reply: ReplicaMessage = {
     kind: 'report',
     id: ask.id,
+    key: ask.key,
     accepted: head?.accepted ?? noBallot,
     value,
     gcFloor: partition.record.gcFloor,
@@ -233,6 +235,14 @@ export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Cha
 
 export function isDamaged(acceptor: Acceptor, place: Place, wallMs: number): boolean {
   return partitionState(acceptor, place, wallMs).record.damagedBelow !== noBallot
+}
+
+/** Whether this replica has a good record of the key, one that counts in a quorum. */
+export function isWhole(acceptor: Acceptor, key: ContextKey, place: Place, wallMs: number): boolean {
+  const head = headOf(acceptor, partitionState(acceptor, place, wallMs), key)
+  if (head === null || head === 'damaged') return false
+  const version = acceptor.records.version(key, head.value.version)
+  return version !== null && version !== 'damaged'
 }
 
 /** A ballot that this replica answers above: what a healing round must exceed here. */

@@ -2,7 +2,7 @@ import { ballotFrom, ballotHlc, type Clock, mergeHlc, nextHlc } from '../base/hl
 import type { Ballot, ContextKey, PartitionId, PeerId, Version } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import type { Limits } from './limits.ts'
-import type { Message, Outcome } from './messages.ts'
+import type { Message, Outcome, VersionRecord } from './messages.ts'
 import type { Quorum } from './quorum.ts'
 
 /** The moment of a step. Both clocks are data; a machine never reads one. */
@@ -43,6 +43,8 @@ export type Wish =
   | { readonly kind: 'send'; readonly to: PeerId; readonly message: Message }
   | { readonly kind: 'finish'; readonly client: Client; readonly key: ContextKey; readonly outcome: Outcome }
   | { readonly kind: 'missed'; readonly peer: PeerId; readonly key: ContextKey; readonly version: Version }
+  /** A version of the history that another owner had and this one may lack. */
+  | { readonly kind: 'keep'; readonly key: ContextKey; readonly record: VersionRecord }
   | { readonly kind: 'count'; readonly name: Counted }
 
 /** What every machine of one process shares: identity, clock, limits and the outbox of the running step. */
@@ -59,6 +61,8 @@ export type Process = {
   readonly suspects: Map<PeerId, number>
   readonly wishes: Wish[]
   nextId: number
+  /** Earliest monotonic time at which some machine wants to look again. */
+  wakeMs: number
 }
 
 /** A question's id: unique in this boot, 32 bits. */
@@ -75,6 +79,11 @@ export function newBallot(process: Process, wallMs: number): Ballot {
 /** Makes the next ballot exceed an obstacle, unless that lies further ahead than any clock may. */
 export function riseAbove(process: Process, obstacle: Ballot, wallMs: number): void {
   mergeHlc(process.clock, ballotHlc(obstacle), wallMs, process.limits.ballotDriftMaxMs)
+}
+
+/** Asks for a look at or before this monotonic time. */
+export function wakeAt(process: Process, atMs: number): void {
+  if (atMs < process.wakeMs) process.wakeMs = atMs
 }
 
 export function send(process: Process, to: PeerId, message: Message): void {

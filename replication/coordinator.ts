@@ -10,6 +10,7 @@ import {
   riseAbove,
   send,
   suspect,
+  wakeAt,
 } from './context.ts'
 import type { Outcome, ReplicaMessage, WriteOperation } from './messages.ts'
 import { votes } from './quorum.ts'
@@ -199,6 +200,7 @@ function enqueue(coordinator: Coordinator, job: RoundJob, now: Moment): void {
     const queue = coordinator.waiting.get(job.key)
     if (queue) queue.push(job)
     else coordinator.waiting.set(job.key, [job])
+    wakeAt(coordinator.process, job.deadlineMs)
     return
   }
   coordinator.active.set(job.key, job)
@@ -256,7 +258,7 @@ function ask(coordinator: Coordinator, job: RoundJob, now: Moment): void {
     const question = questionFor(job.round, peer)
     if (question) send(process, peer, question)
   }
-  job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + process.limits.resendMs)
+  setDue(process, job, now.monotonicMs + process.limits.resendMs)
 }
 
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
@@ -300,7 +302,7 @@ function endRound(coordinator: Coordinator, job: RoundJob, end: RoundEnd, now: M
       const pause = process.limits.retryRoundMs * 2 ** Math.min(job.tries - 1, 4)
       const waitMs = end.withData || job.tries === 1 ? 0 : Math.ceil(pause * (0.5 + process.random.next()))
       if (waitMs === 0) return tryRound(coordinator, job, now)
-      job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + waitMs)
+      setDue(process, job, now.monotonicMs + waitMs)
     }
   }
 }
@@ -345,8 +347,10 @@ function keepTail(coordinator: Coordinator, round: Round, now: Moment): void {
   const reachable = round.quorum.targets.every(
     peer => round.acks.has(peer) || isReachable(coordinator.process, peer),
   )
-  if (reachable) coordinator.tails.set(round.id, tail)
-  else dropTail(coordinator, round.id, tail, now)
+  if (reachable) {
+    coordinator.tails.set(round.id, tail)
+    wakeAt(coordinator.process, tail.untilMs)
+  } else dropTail(coordinator, round.id, tail, now)
 }
 
 /** Rule 8: who has not acknowledged a chosen value gets it later. */
@@ -360,6 +364,11 @@ function dropTail(coordinator: Coordinator, id: number, tail: Tail, now: Moment)
     suspect(process, peer, now.monotonicMs)
     process.wishes.push({ kind: 'missed', peer, key: round.key, version: round.value.version })
   }
+}
+
+function setDue(process: Process, job: RoundJob, dueMs: number): void {
+  job.dueMs = Math.min(job.deadlineMs, dueMs)
+  wakeAt(process, job.dueMs)
 }
 
 function finish(process: Process, client: Client, key: ContextKey, outcome: Outcome): void {

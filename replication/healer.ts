@@ -1,5 +1,5 @@
 import type { ContextKey, PartitionId, PeerId } from '../base/ids.ts'
-import { byPromise, isReachable, type Moment, newId, type Process, send } from './context.ts'
+import { byPromise, isReachable, type Moment, newId, type Process, send, wakeAt } from './context.ts'
 import type { Outcome, ReplicaMessage } from './messages.ts'
 import { isQuorum, type Quorum } from './quorum.ts'
 
@@ -34,7 +34,15 @@ const pageKeys = 128
 const retryMs = 1_000
 
 export function newHealer(process: Process, heal: Healer['heal'], wholeAgain: Healer['wholeAgain']): Healer {
-  return { process, waiting: new Set(), active: new Set(), partitions: new Map(), heal, wholeAgain, retryAtMs: 0 }
+  return {
+    process,
+    waiting: new Set(),
+    active: new Set(),
+    partitions: new Map(),
+    heal,
+    wholeAgain,
+    retryAtMs: 0,
+  }
 }
 
 export function healKey(healer: Healer, key: ContextKey, now: Moment): void {
@@ -42,16 +50,24 @@ export function healKey(healer: Healer, key: ContextKey, now: Moment): void {
   // Bounded: what does not fit is found again by the next read of it.
   if (healer.waiting.size < healer.process.limits.operationsMax) healer.waiting.add(key)
   startHeals(healer, now)
+  wakeAt(healer.process, now.monotonicMs + healer.process.limits.resendMs)
 }
 
 export function healPartition(healer: Healer, partition: PartitionId, quorum: Quorum, now: Moment): void {
   if (healer.partitions.has(partition)) return
   healer.partitions.set(partition, { partition, quorum, listed: new Set(), open: new Set(), asking: null })
   askForLists(healer, now)
+  wakeAt(healer.process, now.monotonicMs + healer.process.limits.resendMs)
 }
 
 /** The outcome of a healing round; `whole` says whether the record is good now. */
-export function onHealed(healer: Healer, key: ContextKey, outcome: Outcome, whole: boolean, now: Moment): void {
+export function onHealed(
+  healer: Healer,
+  key: ContextKey,
+  outcome: Outcome,
+  whole: boolean,
+  now: Moment,
+): void {
   healer.active.delete(key)
   const job = [...healer.partitions.values()].find(each => each.open.has(key))
   if (whole || outcome.kind === 'absent') job?.open.delete(key)
@@ -62,7 +78,12 @@ export function onHealed(healer: Healer, key: ContextKey, outcome: Outcome, whol
 }
 
 /** A page of keys. False: it answers nothing of this healer. */
-export function onScanPage(healer: Healer, from: PeerId, message: ReplicaMessage & { id: number }, now: Moment): boolean {
+export function onScanPage(
+  healer: Healer,
+  from: PeerId,
+  message: ReplicaMessage & { id: number },
+  now: Moment,
+): boolean {
   const job = [...healer.partitions.values()].find(each => each.asking?.id === message.id)
   if (!job?.asking || job.asking.peer !== from) return false
   if (message.kind !== 'scanPage') {
@@ -118,7 +139,8 @@ function askForLists(healer: Healer, now: Moment): void {
     if (job.open.size >= pageKeys * 4 || isQuorum(job.quorum, job.listed)) continue
     if (job.asking && job.asking.id !== 0 && job.asking.dueMs > now.monotonicMs) continue
     const expired = job.asking !== null && job.asking.id !== 0
-    const peer = expired || !job.asking ? nextToList(healer, job, now, job.asking?.peer ?? null) : job.asking.peer
+    const peer =
+      expired || !job.asking ? nextToList(healer, job, now, job.asking?.peer ?? null) : job.asking.peer
     if (peer === undefined) continue
     const after = job.asking?.peer === peer ? job.asking.after : null
     const id = newId(process)
@@ -127,7 +149,12 @@ function askForLists(healer: Healer, now: Moment): void {
   }
 }
 
-function nextToList(healer: Healer, job: PartitionJob, now: Moment, notFirst: PeerId | null): PeerId | undefined {
+function nextToList(
+  healer: Healer,
+  job: PartitionJob,
+  now: Moment,
+  notFirst: PeerId | null,
+): PeerId | undefined {
   const owners = [...new Set(job.quorum.groups.flat())].filter(
     peer => peer !== healer.process.self && !job.listed.has(peer) && isReachable(healer.process, peer),
   )

@@ -106,6 +106,7 @@ export type ReplicaMessage =
   | {
       readonly kind: 'promise'
       readonly id: number
+      readonly key: ContextKey
       readonly granted: boolean
       readonly promised: Ballot
       readonly accepted: Ballot
@@ -139,6 +140,7 @@ export type ReplicaMessage =
   | {
       readonly kind: 'report'
       readonly id: number
+      readonly key: ContextKey
       readonly accepted: Ballot
       readonly value: Value | null
       readonly gcFloor: Ballot
@@ -167,7 +169,12 @@ export type ReplicaMessage =
       readonly from: Version
       readonly limit: number
     }
-  | { readonly kind: 'chain'; readonly id: number; readonly records: readonly VersionRecord[] }
+  | {
+      readonly kind: 'chain'
+      readonly id: number
+      readonly key: ContextKey
+      readonly records: readonly VersionRecord[]
+    }
   | {
       readonly kind: 'scanAsked'
       readonly id: number

@@ -8,6 +8,7 @@ import {
   type Process,
   send,
   suspect,
+  wakeAt,
 } from './context.ts'
 import type { Outcome, ReplicaMessage, VersionRecord } from './messages.ts'
 import {
@@ -85,6 +86,7 @@ export function startRead(
   const dueMs = Math.min(deadlineMs, now.monotonicMs + process.limits.hedgeMs)
   const job: ReadJob = { key, client, deadlineMs, historyLimit, reading, hedged: false, dueMs }
   reader.reads.set(reading.id, job)
+  wakeAt(process, dueMs)
   ask(reader, job)
 }
 
@@ -142,10 +144,13 @@ export function onReaderAnswer(
   }
   const chain = reader.chains.get(message.id)
   if (!chain || message.kind !== 'chain') return false
-  if (from === chain.asked) {
+  if (from === chain.asked && message.key === chain.key) {
     const before = chain.records.length
     takeChain(chain, message.records, reader.process.limits.chainBytesMax)
     // Progress means that the next hole may be filled by anyone again.
+    for (const record of chain.records.slice(before)) {
+      reader.process.wishes.push({ kind: 'keep', key: chain.key, record })
+    }
     if (chain.records.length > before) chain.left = ownersToAsk(reader, chain, now)
     walkOn(reader, chain, now)
   }
@@ -273,6 +278,7 @@ function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
   }
   job.asked = peer
   job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + process.limits.resendMs)
+  wakeAt(process, job.dueMs)
   const limit = job.limit - job.records.length
   send(process, peer, { kind: 'chainAsked', id: job.id, key: job.key, from: job.next, limit })
 }

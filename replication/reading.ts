@@ -85,13 +85,21 @@ export function onReadingAnswer(
 ): ReadingEnd | null {
   if (reading.phase === 'ended') return null
   if (message.kind === 'report' && reading.phase === 'asking') {
+    if (message.key !== reading.key) return null
     reading.reports.set(from, message)
     return decide(reading, nextId)
   }
   if (message.kind === 'accepted' && reading.phase === 'replaying' && reading.highest) {
     if (!message.granted) return end(reading, { kind: 'roundNeeded' })
     const { ballot, value } = reading.highest
-    reading.reports.set(from, { kind: 'report', id: reading.id, accepted: ballot, value, gcFloor: noBallot })
+    reading.reports.set(from, {
+      kind: 'report',
+      id: reading.id,
+      key: reading.key,
+      accepted: ballot,
+      value,
+      gcFloor: noBallot,
+    })
     return decide(reading, nextId)
   }
   if (message.kind === 'refused') {

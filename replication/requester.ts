@@ -8,6 +8,7 @@ import {
   type Process,
   send,
   suspect,
+  wakeAt,
 } from './context.ts'
 import type { Message, Outcome, WriteOperation } from './messages.ts'
 
@@ -121,6 +122,7 @@ function tryLater(requester: Requester, job: RequestJob, now: Moment): void {
   job.left = []
   job.id = newId(requester.process)
   job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + requester.process.limits.retryRoundMs * 16)
+  wakeAt(requester.process, job.dueMs)
   requester.jobs.set(job.id, job)
 }
 
@@ -137,6 +139,7 @@ function tryNext(requester: Requester, job: RequestJob, now: Moment): void {
   if (job.target === null) {
     job.left = []
     job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + process.limits.retryRoundMs * 16)
+    wakeAt(process, job.dueMs)
     return
   }
   const target = job.target
@@ -144,6 +147,7 @@ function tryNext(requester: Requester, job: RequestJob, now: Moment): void {
   job.attempt += 1
   const timeoutMs = Math.min(leftMs, process.limits.attemptMaxMs)
   job.dueMs = now.monotonicMs + timeoutMs
+  wakeAt(process, job.dueMs)
   const operation: WriteOperation = { ...job.operation, attempt: job.attempt }
   if (target === process.self)
     requester.coordinateHere({ kind: 'requester', id: job.id }, operation, timeoutMs, now)

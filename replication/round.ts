@@ -132,7 +132,7 @@ export function onAnswer(
   if (round.phase === 'ended') return null
   switch (message.kind) {
     case 'promise':
-      if (round.phase !== 'prepare') return null
+      if (round.phase !== 'prepare' || message.key !== round.key) return null
       if (!message.granted) return refusedBy(round, from, message.promised)
       round.promises.set(from, message)
       return isQuorum(round.quorum, round.promises) ? afterPrepare(round, ids, wallMs) : null

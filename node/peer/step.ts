@@ -1,5 +1,6 @@
 import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
+import type { Counted } from '../../replication/context.ts'
 import type { Message, Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { Change, Hint } from '../../replication/records.ts'
 
@@ -27,6 +28,10 @@ export type Input =
       readonly done: boolean
     }
   | { readonly kind: 'hintsListed'; readonly peer: PeerId; readonly hints: readonly Hint[] }
+  /** At start: the disk says that it lost writes that were acknowledged. */
+  | { readonly kind: 'recordsLost' }
+  /** At start: partitions that were marked damaged in an earlier boot, or whose record is. */
+  | { readonly kind: 'damageSeen'; readonly partitions: readonly PartitionId[] }
 
 /** Imperatives, in order. The driver carries them out; `save` is durable before a later `sendAfterSave` of its key leaves. */
 export type Effect =
@@ -59,17 +64,4 @@ export type PeerEvent =
   | { readonly kind: 'damageRepaired'; readonly key: ContextKey }
   | { readonly kind: 'partitionDamaged'; readonly partition: PartitionId }
   | { readonly kind: 'partitionRepaired'; readonly partition: PartitionId }
-  | {
-      readonly kind: 'counted'
-      readonly name:
-        | 'fastWrite'
-        | 'slowWrite'
-        | 'retriedRound'
-        | 'readRepair'
-        | 'hedgedRead'
-        | 'hintKept'
-        | 'hintDelivered'
-        | 'staleEpoch'
-        | 'ballotAhead'
-        | 'backfilled'
-    }
+  | { readonly kind: 'counted'; readonly name: Counted }

@@ -68,11 +68,11 @@ const asked = { id: varint, epoch: varint, key: contextKey }
 
 const message: Codec<Message> = tagged({
   prepare: { tag: 1, fields: { ...asked, ballot, withData: flag } },
-  promise: { tag: 2, fields: { id: varint, granted: flag, promised: ballot, ...answered } },
+  promise: { tag: 2, fields: { id: varint, key: contextKey, granted: flag, promised: ballot, ...answered } },
   accept: { tag: 3, fields: { ...asked, ballot, value, next: ballot } },
   accepted: { tag: 4, fields: { id: varint, granted: flag, nextGranted: flag, promised: ballot } },
   query: { tag: 5, fields: { ...asked, withData: flag } },
-  report: { tag: 6, fields: { id: varint, ...answered } },
+  report: { tag: 6, fields: { id: varint, key: contextKey, ...answered } },
   refused: {
     tag: 7,
     fields: {
@@ -84,7 +84,7 @@ const message: Codec<Message> = tagged({
   replay: { tag: 8, fields: { ...asked, ballot, value } },
   backfill: { tag: 9, fields: { id: varint, key: contextKey, record: versionRecord } },
   chainAsked: { tag: 10, fields: { id: varint, key: contextKey, from: version, limit: varint } },
-  chain: { tag: 11, fields: { id: varint, records } },
+  chain: { tag: 11, fields: { id: varint, key: contextKey, records } },
   scanAsked: { tag: 12, fields: { id: varint, partition, after: optional(contextKey), limit: varint } },
   scanPage: {
     tag: 13,

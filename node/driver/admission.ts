@@ -1,0 +1,71 @@
+import type { ContextKey, Version } from '../../base/ids.ts'
+import type { Message, VersionRecord } from '../../replication/messages.ts'
+import type { EnvelopeChecker } from '../ports/ports.ts'
+
+/** Whether a message may reach the peer; a refused question gets an answer so that its asker need not wait. */
+export type Admission =
+  | { readonly kind: 'admitted' }
+  | { readonly kind: 'refused'; readonly reply: Message | null }
+
+const admitted: Admission = { kind: 'admitted' }
+
+/** Checks every envelope that a message carries: a peer may be compromised, a replica's answer too. */
+export function admit(message: Message, checker: EnvelopeChecker): Admission {
+  switch (message.kind) {
+    case 'accept':
+    case 'replay':
+      if (isGenuine(message.key, message.value, checker)) return admitted
+      return {
+        kind: 'refused',
+        reply: { kind: 'refused', id: message.id, epoch: message.epoch, reason: 'invalid' },
+      }
+    case 'backfill':
+      return isGenuine(message.key, message.record, checker) ? admitted : { kind: 'refused', reply: null }
+    case 'request': {
+      const { operation } = message
+      if (operation.kind !== 'write') return admitted
+      const { kind, hash, expiresAtMs, data } = operation.value
+      const claim = {
+        key: operation.key,
+        version: operation.id,
+        parent: operation.parent,
+        kind,
+        hash,
+        expiresAtMs,
+        data,
+      }
+      if (checker.accepts(claim)) return admitted
+      return {
+        kind: 'refused',
+        reply: { kind: 'reply', id: message.id, outcome: { kind: 'elsewhere', reason: 'invalid' } },
+      }
+    }
+    case 'promise':
+    case 'report':
+      // Without its bytes a value is a claim that a quorum must share; with them the bytes must be genuine.
+      if (!message.value || message.value.data === null || isGenuine(message.key, message.value, checker))
+        return admitted
+      return { kind: 'refused', reply: null }
+    case 'chain':
+      return message.records.every(record => isGenuine(message.key, record, checker))
+        ? admitted
+        : { kind: 'refused', reply: null }
+    case 'reply':
+    case 'prepare':
+    case 'query':
+    case 'accepted':
+    case 'refused':
+    case 'chainAsked':
+    case 'scanAsked':
+    case 'scanPage':
+      return admitted
+  }
+}
+
+/** Whether a version is what its author signed, for this key. */
+export function isGenuine(key: ContextKey, record: VersionRecord, checker: EnvelopeChecker): boolean {
+  if (record.data === null) return false
+  const { kind, hash, expiresAtMs, data } = record
+  const version: Version = record.version
+  return checker.accepts({ key, version, parent: record.parent, kind, hash, expiresAtMs, data })
+}

@@ -1,0 +1,307 @@
+import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
+import { type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
+import type { Random } from '../../base/random.ts'
+import { partitionOf } from '../../dht/keyspace.ts'
+import type { View } from '../../dht/view.ts'
+import type { Limits } from '../../replication/limits.ts'
+import type { Message, Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import { newPeer, type Peer } from '../peer/peer.ts'
+import type { Effect, Input, PeerEvent } from '../peer/step.ts'
+import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
+import { type Admission, admit } from './admission.ts'
+import { bootChange, readBoot } from './boot.ts'
+import { headRange, hintRange, parseHeadKey, parseHintKey } from './codec/keys.ts'
+import { DecodeError } from './codec/reader.ts'
+import { decodeHead, encodeChange } from './codec/records.ts'
+import { decodeFrame } from './codec/wire.ts'
+import { Outbox } from './outbox.ts'
+import { SavedRecords } from './saved.ts'
+
+export type DriverOptions = {
+  readonly self: PeerId
+  readonly view: View
+  /** Shared with whoever makes operation ids in this process. */
+  readonly hlc: HlcClock
+  readonly disk: Disk
+  /** The disk said at open that acknowledged writes are gone. */
+  readonly recordsLost: boolean
+  readonly network: Network
+  readonly clock: Clock
+  readonly checker: EnvelopeChecker
+  readonly limits: Limits
+  readonly random: Random
+  /** What happened; counts, keys' hashes and partitions only. */
+  readonly report: (event: DriverEvent) => void
+  /** The disk failed: nothing more can be promised, the process must end. */
+  readonly failed: (failure: DiskFailure) => void
+}
+
+export type DriverEvent =
+  | PeerEvent
+  | { readonly kind: 'frameRefused'; readonly from: PeerId; readonly why: string }
+  | { readonly kind: 'envelopeRefused'; readonly from: PeerId }
+  | { readonly kind: 'frameDropped'; readonly to: PeerId }
+  | { readonly kind: 'clockAhead'; readonly from: PeerId }
+
+type Gated = { readonly batch: number; readonly to: PeerId; readonly message: Message }
+
+/**
+ * Carries out what the peer decides, in order: saves of a tick form one synced batch, one batch is in flight
+ * at a time, and what rests on an unsynced change waits for it. The only place where ordering lives.
+ */
+export class Driver {
+  readonly #options: DriverOptions
+  readonly #saved: SavedRecords
+  readonly #outbox: Outbox
+  readonly #inputs: Input[] = []
+  readonly #answers = new Map<number, (outcome: Outcome) => void>()
+  #peer: Peer | null = null
+  #incarnation = 0
+  #nextRequest = 0
+  #running = false
+  #stopped = false
+  #flushSoon = false
+  #cancelTimer: () => void = () => undefined
+  /** Number of the batch that is being filled. */
+  #batch = 1
+  #synced = 0
+  #filling: DiskChange[] = []
+  #writing = false
+  #gated: Gated[] = []
+
+  constructor(options: DriverOptions) {
+    this.#options = options
+    const partitions = options.view.partitions.length
+    this.#saved = new SavedRecords(options.disk, key => partitionOf(key, partitions))
+    this.#outbox = new Outbox(
+      options.network,
+      () => options.hlc.last,
+      to => options.report({ kind: 'frameDropped', to }),
+    )
+  }
+
+  get incarnation(): number {
+    return this.#incarnation
+  }
+
+  /**
+   * Notes the new boot on disk, then takes part.
+   * @throws SlurpError INTEGRITY_FAILED or FORMAT_UNKNOWN when the boot record cannot be trusted.
+   */
+  start(started: (failure: DiskFailure | null) => void): void {
+    const { disk, network } = this.#options
+    this.#incarnation = (readBoot(disk)?.incarnation ?? 0) + 1
+    disk.write([bootChange({ incarnation: this.#incarnation })], failure => {
+      if (failure) return started(failure)
+      if (this.#stopped) return
+      const { self, view, hlc, limits, random } = this.#options
+      const incarnation = this.#incarnation
+      this.#peer = newPeer({ self, view, clock: hlc, incarnation, records: this.#saved, limits, random })
+      if (this.#options.recordsLost) this.#take({ kind: 'recordsLost' })
+      else this.#lookForDamage()
+      network.listen({
+        frameArrived: (from, frame) => this.#frameArrived(from, frame),
+        peerConnected: peer => this.#take({ kind: 'peerConnected', peer }),
+        peerLost: peer => this.#take({ kind: 'peerLost', peer }),
+      })
+      started(null)
+    })
+  }
+
+  /** Calls `done` exactly once, within `timeoutMs` and a little; never before `submit` returns. */
+  submit(operation: Operation, timeoutMs: number, done: (outcome: Outcome) => void): void {
+    if (this.#stopped || !this.#peer) {
+      this.#options.clock.soon(() => done({ kind: 'elsewhere', reason: 'closing' }))
+      return
+    }
+    this.#nextRequest += 1
+    const request = this.#nextRequest
+    this.#answers.set(request, done)
+    this.#inputs.push({ kind: 'requested', request, operation, timeoutMs })
+    this.#flushLater()
+  }
+
+  /** Operations without an answer yet. */
+  get pending(): number {
+    return this.#answers.size
+  }
+
+  damagedPartitions(): number {
+    return this.#peer?.damagedPartitions().length ?? 0
+  }
+
+  /** From now on nothing is taken or sent. Operations without an answer get the honest one. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#cancelTimer()
+    const answers = [...this.#answers.values()]
+    this.#answers.clear()
+    for (const done of answers) done({ kind: 'unknown' })
+  }
+
+  #lookForDamage(): void {
+    const partitions: PartitionId[] = []
+    for (let number = 0; number < this.#options.view.partitions.length; number++) {
+      const record = this.#saved.partition(number as PartitionId)
+      if (record === 'damaged' || (record !== null && record.damagedBelow !== noBallot)) {
+        partitions.push(number as PartitionId)
+      }
+    }
+    if (partitions.length > 0) this.#take({ kind: 'damageSeen', partitions })
+  }
+
+  #frameArrived(from: PeerId, bytes: Uint8Array): void {
+    if (this.#stopped) return
+    const { hlc, clock, limits, report } = this.#options
+    try {
+      const frame = decodeFrame(bytes)
+      // Rule 13: clocks merge on every message; one that is far ahead is not followed.
+      if (!mergeHlc(hlc, frame.clock, clock.wallMs(), limits.ballotDriftMaxMs))
+        report({ kind: 'clockAhead', from })
+      for (const message of frame.messages) this.#admit(from, message)
+      this.#run()
+    } catch (failure) {
+      if (!(failure instanceof DecodeError)) throw failure
+      report({ kind: 'frameRefused', from, why: failure.message })
+    }
+  }
+
+  /** Rights and signatures are checked here, on receive, whoever sent it and for whatever reason. */
+  #admit(from: PeerId, message: Message): void {
+    const admission: Admission = admit(message, this.#options.checker)
+    if (admission.kind === 'refused') {
+      this.#options.report({ kind: 'envelopeRefused', from })
+      if (admission.reply) this.#outbox.add(from, admission.reply)
+      this.#flushLater()
+      return
+    }
+    this.#inputs.push({ kind: 'messageArrived', from, message })
+  }
+
+  #take(input: Input): void {
+    if (this.#stopped) return
+    this.#inputs.push(input)
+    this.#run()
+  }
+
+  /** Steps the peer through everything that is due; a step may add to it by sending to itself. */
+  #run(): void {
+    if (this.#running || this.#stopped || !this.#peer) return
+    this.#running = true
+    const { clock } = this.#options
+    for (let at = 0; at < this.#inputs.length && !this.#stopped; at++) {
+      const now = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() }
+      for (const effect of this.#peer.step(this.#inputs[at]!, now)) this.#perform(effect)
+    }
+    this.#inputs.length = 0
+    this.#running = false
+    this.#flushLater()
+  }
+
+  #perform(effect: Effect): void {
+    const { clock, report } = this.#options
+    switch (effect.kind) {
+      case 'save':
+        for (const change of effect.changes) {
+          this.#saved.note(change, this.#batch)
+          this.#filling.push(encodeChange(change))
+        }
+        return
+      case 'sendAfterSave': {
+        const batch = this.#saved.unsyncedBatchOf(effect.key)
+        if (batch > this.#synced) this.#gated.push({ batch, to: effect.to, message: effect.message })
+        else this.#send(effect.to, effect.message)
+        return
+      }
+      case 'send':
+        return this.#send(effect.to, effect.message)
+      case 'answer': {
+        const done = this.#answers.get(effect.request)
+        this.#answers.delete(effect.request)
+        done?.(effect.outcome)
+        return
+      }
+      case 'arm':
+        this.#cancelTimer()
+        this.#cancelTimer = clock.at(effect.atMs, () => this.#take({ kind: 'timePassed' }))
+        return
+      case 'scanPartition':
+        return this.#scan(effect)
+      case 'listHints':
+        return this.#listHints(effect.peer, effect.limit)
+      case 'report':
+        return report(effect.event)
+    }
+  }
+
+  #send(to: PeerId, message: Message): void {
+    if (to === this.#options.self) this.#inputs.push({ kind: 'messageArrived', from: to, message })
+    else this.#outbox.add(to, message)
+  }
+
+  #flushLater(): void {
+    if (this.#flushSoon || this.#stopped) return
+    this.#flushSoon = true
+    this.#options.clock.soon(() => {
+      this.#flushSoon = false
+      if (this.#stopped) return
+      this.#run()
+      this.#outbox.flush()
+      this.#writeBatch()
+    })
+  }
+
+  /** Group commit: whatever was saved while the last batch was being synced goes out together. */
+  #writeBatch(): void {
+    if (this.#writing || this.#filling.length === 0) return
+    const batch = this.#batch
+    const changes = this.#filling
+    this.#filling = []
+    this.#batch += 1
+    this.#writing = true
+    this.#options.disk.write(changes, failure => {
+      this.#writing = false
+      if (this.#stopped) return
+      if (failure) {
+        this.stop()
+        this.#options.failed(failure)
+        return
+      }
+      this.#synced = batch
+      this.#saved.synced(batch)
+      const gated = this.#gated
+      this.#gated = []
+      for (const each of gated) {
+        if (each.batch <= batch) this.#send(each.to, each.message)
+        else this.#gated.push(each)
+      }
+      this.#run()
+      this.#outbox.flush()
+      this.#writeBatch()
+    })
+  }
+
+  #scan(effect: Extract<Effect, { kind: 'scanPartition' }>): void {
+    const { from, to } = headRange(effect.partition, this.#options.view.partitions.length, effect.after)
+    this.#options.disk.scan(from, to, effect.limit, (failure, found) => {
+      // Without an answer the asker turns to another replica.
+      if (failure) return
+      const entries: ScanEntry[] = []
+      for (const { key: diskKey, value: stored } of found) {
+        const head = decodeHead(diskKey, stored)
+        const key: ContextKey = parseHeadKey(diskKey)
+        if (head !== 'damaged') entries.push({ key, accepted: head.accepted, value: head.value })
+      }
+      this.#take({ kind: 'partitionScanned', scan: effect.scan, entries, done: found.length < effect.limit })
+    })
+  }
+
+  #listHints(peer: PeerId, limit: number): void {
+    const { from, to } = hintRange(peer)
+    this.#options.disk.scan(from, to, limit, (failure, found) => {
+      if (failure) return
+      this.#take({ kind: 'hintsListed', peer, hints: found.map(entry => parseHintKey(entry.key)) })
+    })
+  }
+}

@@ -1,0 +1,458 @@
+import type { Clock } from '../../base/hlc.ts'
+import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
+import type { Random } from '../../base/random.ts'
+import { partitionOf } from '../../dht/keyspace.ts'
+import { acceptorsOf, replicaSetsOf, type View } from '../../dht/view.ts'
+import {
+  type Acceptor,
+  chainFrom,
+  consider,
+  considerBackfill,
+  floorOf,
+  isDamaged,
+  isWhole,
+  markDamaged,
+  markWhole,
+  newAcceptor,
+  type Place,
+} from '../../replication/acceptor.ts'
+import { type Client, type KeyPlace, type Process, riseAbove, wakeAt } from '../../replication/context.ts'
+import {
+  type Coordinator,
+  coordinateConfirm,
+  coordinateWrite,
+  forgetCachedBallots,
+  newCoordinator,
+  onPeerLost,
+  onRoundAnswer,
+  sweepRounds,
+} from '../../replication/coordinator.ts'
+import {
+  type Healer,
+  healKey,
+  healPartition,
+  newHealer,
+  onHealed,
+  onScanPage,
+  sweepHeals,
+} from '../../replication/healer.ts'
+import {
+  type Deliverer,
+  deliver,
+  forgetDeliveries,
+  hintsListedMax,
+  newDeliverer,
+  onDelivered,
+} from '../../replication/hints.ts'
+import type { Limits } from '../../replication/limits.ts'
+import type { Message, Operation, Outcome, ReplicaMessage } from '../../replication/messages.ts'
+import {
+  newReader,
+  onReaderAnswer,
+  type Reader,
+  startChain,
+  startRead,
+  sweepReads,
+} from '../../replication/reader.ts'
+import type { Change, Records } from '../../replication/records.ts'
+import {
+  newRequester,
+  onOwnOutcome,
+  onReply,
+  onTargetLost,
+  type Requester,
+  requestWrite,
+  sweepRequests,
+} from '../../replication/requester.ts'
+import type { Effect, Input, Now, PeerEvent } from './step.ts'
+
+export type PeerOptions = {
+  readonly self: PeerId
+  readonly view: View
+  /** Shared with whoever makes operation ids in this process. */
+  readonly clock: Clock
+  readonly incarnation: number
+  readonly records: Records
+  readonly limits: Limits
+  readonly random: Random
+}
+
+/** One ring member: composes the protocols, decides everything, does nothing itself. */
+export type Peer = {
+  /** Takes one past event and returns what is to be done, in order. Deterministic. */
+  step(input: Input, now: Now): Effect[]
+  /** Partitions of this peer that may have lost records, by number. */
+  damagedPartitions(): PartitionId[]
+}
+
+/** The least time between two looks at the timers: many due at once cost one sweep. */
+const sweepEveryMs = 5
+
+class RingMember implements Peer {
+  readonly #process: Process
+  readonly #records: Records
+  readonly #acceptor: Acceptor
+  readonly #coordinator: Coordinator
+  readonly #reader: Reader
+  readonly #requester: Requester
+  readonly #healer: Healer
+  readonly #deliverer: Deliverer
+  readonly #scans = new Map<number, { to: PeerId; id: number }>()
+  #view: View
+  #places: (KeyPlace | undefined)[] = []
+  #effects: Effect[] = []
+  #armedMs = Number.POSITIVE_INFINITY
+  #nextScan = 0
+
+  constructor(options: PeerOptions) {
+    this.#view = options.view
+    this.#records = options.records
+    this.#process = {
+      self: options.self,
+      clock: options.clock,
+      incarnation: options.incarnation,
+      limits: options.limits,
+      random: options.random,
+      placeOf: key => this.#placeOf(partitionOf(key, this.#view.partitions.length)),
+      connected: new Set(),
+      suspects: new Map(),
+      wishes: [],
+      nextId: 0,
+      wakeMs: Number.POSITIVE_INFINITY,
+    }
+    this.#acceptor = newAcceptor(options.records, options.limits)
+    this.#coordinator = newCoordinator(this.#process)
+    this.#reader = newReader(
+      this.#process,
+      (key, from, limit) => chainFrom(this.#acceptor, key, from, limit),
+      (client, key, timeoutMs, now) =>
+        coordinateConfirm(this.#coordinator, client, key, false, timeoutMs, now),
+    )
+    this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
+      coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
+    )
+    this.#healer = newHealer(
+      this.#process,
+      (key, now) => this.#heal(key, now),
+      (partition, now) => this.#partitionWhole(partition, now),
+    )
+    this.#deliverer = newDeliverer(this.#process, options.records)
+  }
+
+  step(input: Input, now: Now): Effect[] {
+    this.#effects = []
+    this.#take(input, now)
+    this.#grant(now)
+    this.#arm(now)
+    return this.#effects
+  }
+
+  damagedPartitions(): PartitionId[] {
+    return [...this.#healer.partitions.keys()]
+  }
+
+  #take(input: Input, now: Now): void {
+    switch (input.kind) {
+      case 'messageArrived':
+        this.#process.suspects.delete(input.from)
+        return this.#takeMessage(input.from, input.message, now)
+      case 'requested':
+        return this.#request({ kind: 'local', request: input.request }, input.operation, input.timeoutMs, now)
+      case 'timePassed':
+        return this.#sweep(now)
+      case 'peerConnected':
+        this.#process.connected.add(input.peer)
+        this.#process.suspects.delete(input.peer)
+        this.#effects.push({ kind: 'listHints', peer: input.peer, limit: hintsListedMax })
+        return
+      case 'peerLost':
+        this.#process.connected.delete(input.peer)
+        onTargetLost(this.#requester, input.peer, now)
+        onPeerLost(this.#coordinator, input.peer, now)
+        return forgetDeliveries(this.#deliverer, input.peer)
+      case 'viewAdopted':
+        this.#view = input.view
+        this.#places = []
+        return forgetCachedBallots(this.#coordinator)
+      case 'partitionScanned':
+        return this.#answerScan(input)
+      case 'hintsListed':
+        return this.#save(deliver(this.#deliverer, input.peer, input.hints))
+      case 'recordsLost':
+        return this.#recordsLost(now)
+      case 'damageSeen':
+        return this.#resumeHealing(input.partitions, now)
+    }
+  }
+
+  #takeMessage(from: PeerId, message: Message, now: Now): void {
+    switch (message.kind) {
+      case 'prepare':
+      case 'accept':
+      case 'query':
+      case 'replay':
+        return this.#considerAsk(from, message, now)
+      case 'backfill': {
+        if (!this.#process.placeOf(message.key).accepts) return
+        const { changes, reply } = considerBackfill(this.#acceptor, message)
+        if (changes.length > 0) this.#report({ kind: 'counted', name: 'backfilled' })
+        this.#save(changes)
+        this.#effects.push({ kind: 'sendAfterSave', to: from, key: message.key, message: reply })
+        return
+      }
+      case 'chainAsked': {
+        const records = chainFrom(this.#acceptor, message.key, message.from, message.limit)
+        this.#effects.push({
+          kind: 'send',
+          to: from,
+          message: { kind: 'chain', id: message.id, key: message.key, records },
+        })
+        return
+      }
+      case 'scanAsked':
+        return this.#scan(from, message, now)
+      case 'promise':
+      case 'accepted':
+      case 'report':
+      case 'refused':
+      case 'chain':
+      case 'scanPage':
+        return this.#takeAnswer(from, message, now)
+      case 'request':
+        return this.#request(
+          { kind: 'member', peer: from, id: message.id },
+          message.operation,
+          message.timeoutMs,
+          now,
+        )
+      case 'reply':
+        return onReply(this.#requester, from, message, now)
+    }
+  }
+
+  #considerAsk(
+    from: PeerId,
+    ask: Extract<ReplicaMessage, { kind: 'prepare' | 'accept' | 'query' | 'replay' }>,
+    now: Now,
+  ): void {
+    const considered = consider(this.#acceptor, ask, this.#acceptorPlace(ask.key), now.wallMs)
+    this.#save(considered.changes)
+    this.#effects.push({ kind: 'sendAfterSave', to: from, key: ask.key, message: considered.reply })
+    if (considered.healed) this.#report({ kind: 'damageRepaired', key: ask.key })
+    if (considered.damaged) {
+      this.#report({ kind: 'damageFound', key: ask.key })
+      healKey(this.#healer, ask.key, now)
+    }
+  }
+
+  #takeAnswer(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
+    if (message.kind === 'refused' && (message.reason === 'stale' || message.reason === 'ahead')) {
+      this.#report({ kind: 'counted', name: 'staleEpoch' })
+    }
+    if (onRoundAnswer(this.#coordinator, from, message, now)) return
+    if (onReaderAnswer(this.#reader, from, message, now)) return
+    const delivered = onDelivered(this.#deliverer, from, message)
+    if (delivered) {
+      if (delivered.change) this.#save([delivered.change])
+      if (delivered.ready) this.#effects.push({ kind: 'listHints', peer: from, limit: hintsListedMax })
+      return
+    }
+    onScanPage(this.#healer, from, message, now)
+  }
+
+  /** Reads are coordinated where they are asked; writes at the first live owner of the key (rule 6). */
+  #request(client: Client, operation: Operation, timeoutMs: number, now: Now): void {
+    switch (operation.kind) {
+      case 'write':
+        if (client.kind === 'local') return requestWrite(this.#requester, client, operation, timeoutMs, now)
+        return coordinateWrite(this.#coordinator, client, operation, timeoutMs, now)
+      case 'read':
+        return startRead(this.#reader, client, operation.key, null, timeoutMs, now)
+      case 'history': {
+        const { key, from, limit } = operation
+        if (from === null) return startRead(this.#reader, client, key, limit, timeoutMs, now)
+        return startChain(this.#reader, client, key, from, limit, now.monotonicMs + timeoutMs, now)
+      }
+    }
+  }
+
+  /** Turns what the machines wish into effects; an outcome may make another machine wish for more. */
+  #grant(now: Now): void {
+    const { wishes } = this.#process
+    for (let at = 0; at < wishes.length; at++) {
+      const wish = wishes[at]!
+      switch (wish.kind) {
+        case 'send':
+          this.#effects.push({ kind: 'send', to: wish.to, message: wish.message })
+          break
+        case 'finish':
+          this.#finish(wish.client, wish.key, wish.outcome, now)
+          break
+        case 'missed':
+          // Only an owner has what it would deliver.
+          if (!this.#process.placeOf(wish.key).accepts) break
+          this.#report({ kind: 'counted', name: 'hintKept' })
+          this.#save([{ kind: 'hint', hint: { peer: wish.peer, key: wish.key, version: wish.version } }])
+          break
+        case 'keep': {
+          if (!this.#process.placeOf(wish.key).accepts) break
+          this.#save(
+            considerBackfill(this.#acceptor, { kind: 'backfill', id: 0, key: wish.key, record: wish.record })
+              .changes,
+          )
+          break
+        }
+        case 'count':
+          this.#report({ kind: 'counted', name: wish.name })
+      }
+    }
+    wishes.length = 0
+  }
+
+  #finish(client: Client, key: ContextKey, outcome: Outcome, now: Now): void {
+    switch (client.kind) {
+      case 'local':
+        this.#effects.push({ kind: 'answer', request: client.request, outcome })
+        return
+      case 'member':
+        this.#effects.push({
+          kind: 'send',
+          to: client.peer,
+          message: { kind: 'reply', id: client.id, outcome },
+        })
+        return
+      case 'requester':
+        return onOwnOutcome(this.#requester, client.id, outcome, now)
+      case 'heal':
+        return this.#healed(key, outcome, now)
+      case 'history': {
+        if (outcome.kind !== 'found' && outcome.kind !== 'absent')
+          return this.#finish(client.asker, key, outcome, now)
+        const from = outcome.kind === 'found' ? outcome.value.version : null
+        return startChain(this.#reader, client.asker, key, from, client.limit, client.deadlineMs, now)
+      }
+    }
+  }
+
+  #sweep(now: Now): void {
+    this.#armedMs = Number.POSITIVE_INFINITY
+    this.#process.wakeMs = Number.POSITIVE_INFINITY
+    wakeAt(this.#process, sweepRounds(this.#coordinator, now))
+    wakeAt(this.#process, sweepReads(this.#reader, now))
+    wakeAt(this.#process, sweepRequests(this.#requester, now))
+    wakeAt(this.#process, sweepHeals(this.#healer, now))
+  }
+
+  #arm(now: Now): void {
+    const { wakeMs } = this.#process
+    if (wakeMs >= this.#armedMs) return
+    this.#armedMs = Math.max(wakeMs, now.monotonicMs + sweepEveryMs)
+    this.#effects.push({ kind: 'arm', atMs: this.#armedMs })
+  }
+
+  #heal(key: ContextKey, now: Now): void {
+    // The round must exceed whatever this replica may have promised before the damage.
+    riseAbove(this.#process, floorOf(this.#acceptor, key, this.#acceptorPlace(key), now.wallMs), now.wallMs)
+    coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, this.#process.limits.attemptMaxMs, now)
+  }
+
+  #healed(key: ContextKey, outcome: Outcome, now: Now): void {
+    const head = this.#records.head(key)
+    if (outcome.kind === 'absent' && head === 'damaged') {
+      this.#save([{ kind: 'headDropped', key }])
+      this.#report({ kind: 'damageRepaired', key })
+    }
+    const whole = isWhole(this.#acceptor, key, this.#acceptorPlace(key), now.wallMs)
+    onHealed(this.#healer, key, outcome, whole, now)
+  }
+
+  /** The disk lost records that it had acknowledged: nothing here counts until it was read back from the others. */
+  #recordsLost(now: Now): void {
+    for (let number = 0; number < this.#view.partitions.length; number++) {
+      const partition = number as PartitionId
+      const place = this.#placeOf(partition)
+      if (!place.accepts) continue
+      this.#save([markDamaged(this.#acceptor, toAcceptorPlace(place), now.wallMs)])
+      this.#report({ kind: 'partitionDamaged', partition })
+      healPartition(this.#healer, partition, place.quorum, now)
+    }
+  }
+
+  #resumeHealing(partitions: readonly PartitionId[], now: Now): void {
+    for (const partition of partitions) {
+      const place = this.#placeOf(partition)
+      if (!place.accepts) continue
+      this.#report({ kind: 'partitionDamaged', partition })
+      healPartition(this.#healer, partition, place.quorum, now)
+    }
+  }
+
+  #partitionWhole(partition: PartitionId, now: Now): void {
+    this.#save([markWhole(this.#acceptor, toAcceptorPlace(this.#placeOf(partition)), now.wallMs)])
+    this.#report({ kind: 'partitionRepaired', partition })
+  }
+
+  #scan(from: PeerId, ask: Extract<ReplicaMessage, { kind: 'scanAsked' }>, now: Now): void {
+    const refuse = (reason: 'notOwner' | 'damaged') => {
+      this.#effects.push({
+        kind: 'send',
+        to: from,
+        message: { kind: 'refused', id: ask.id, epoch: 0, reason },
+      })
+    }
+    if (ask.partition >= this.#view.partitions.length) return refuse('notOwner')
+    const place = this.#placeOf(ask.partition)
+    if (!place.accepts) return refuse('notOwner')
+    if (isDamaged(this.#acceptor, toAcceptorPlace(place), now.wallMs)) return refuse('damaged')
+    this.#nextScan += 1
+    this.#scans.set(this.#nextScan, { to: from, id: ask.id })
+    const { partition, after, limit } = ask
+    this.#effects.push({ kind: 'scanPartition', scan: this.#nextScan, partition, after, limit })
+  }
+
+  #answerScan(input: Extract<Input, { kind: 'partitionScanned' }>): void {
+    const scan = this.#scans.get(input.scan)
+    if (!scan) return
+    this.#scans.delete(input.scan)
+    const { entries, done } = input
+    this.#effects.push({
+      kind: 'send',
+      to: scan.to,
+      message: { kind: 'scanPage', id: scan.id, entries, done },
+    })
+  }
+
+  #placeOf(partition: PartitionId): KeyPlace {
+    const known = this.#places[partition]
+    if (known) return known
+    const assignment = this.#view.partitions[partition]!
+    const targets = acceptorsOf(assignment)
+    const quorum = { epoch: assignment.epoch, groups: replicaSetsOf(assignment), targets }
+    const place: KeyPlace = { partition, accepts: targets.includes(this.#process.self), quorum }
+    this.#places[partition] = place
+    return place
+  }
+
+  #acceptorPlace(key: ContextKey): Place {
+    return toAcceptorPlace(this.#process.placeOf(key))
+  }
+
+  #save(changes: readonly Change[]): void {
+    if (changes.length > 0) this.#effects.push({ kind: 'save', changes })
+  }
+
+  #report(event: PeerEvent): void {
+    this.#effects.push({ kind: 'report', event })
+  }
+}
+
+const toAcceptorPlace = (place: KeyPlace): Place => ({
+  partition: place.partition,
+  epoch: place.quorum.epoch,
+  accepts: place.accepts,
+})
+
+/** A peer as after a start: what it must remember is in `records`. */
+export function newPeer(options: PeerOptions): Peer {
+  return new RingMember(options)
+}

@@ -1,0 +1,83 @@
+import type { PeerId } from '../base/ids.ts'
+import { newId, type Process, send } from './context.ts'
+import type { ReplicaMessage } from './messages.ts'
+import type { Change, Hint, Records } from './records.ts'
+
+/** Delivers what a peer missed while it was away (rule 8): an accept at its original ballot, or a version of the history. */
+export type Deliverer = {
+  readonly process: Process
+  readonly records: Records
+  readonly sent: Map<number, Hint>
+  /** Peers with more hints than one list held. */
+  readonly more: Set<PeerId>
+}
+
+/** Hints in one list: what may be on its way to one peer at once. */
+export const hintsListedMax = 128
+
+export function newDeliverer(process: Process, records: Records): Deliverer {
+  return { process, records, sent: new Map(), more: new Set() }
+}
+
+/** @returns the hints that need no delivery any more, to be forgotten. */
+export function deliver(deliverer: Deliverer, peer: PeerId, hints: readonly Hint[]): Change[] {
+  const { process, records } = deliverer
+  const done: Change[] = []
+  if (hints.length >= hintsListedMax) deliverer.more.add(peer)
+  for (const hint of hints) {
+    const message = messageFor(process, records, hint)
+    if (message === null) {
+      done.push({ kind: 'hintDone', hint })
+      continue
+    }
+    deliverer.sent.set(message.id, hint)
+    send(process, peer, message)
+  }
+  return done
+}
+
+/** False: the message answers no delivery. `ready`: the next list of this peer's hints is wanted. */
+export function onDelivered(
+  deliverer: Deliverer,
+  from: PeerId,
+  message: ReplicaMessage & { id: number },
+): { change: Change | null; ready: boolean } | null {
+  const hint = deliverer.sent.get(message.id)
+  if (!hint || hint.peer !== from) return null
+  deliverer.sent.delete(message.id)
+  // Not granted means that it holds something newer; its history took the version all the same.
+  const done = message.kind === 'accepted'
+  if (done) deliverer.process.wishes.push({ kind: 'count', name: 'hintDelivered' })
+  const left = [...deliverer.sent.values()].some(each => each.peer === from)
+  const ready = !left && deliverer.more.delete(from)
+  return { change: done ? { kind: 'hintDone', hint } : null, ready }
+}
+
+/** What was on its way to a lost peer is delivered from the hints when it is back. */
+export function forgetDeliveries(deliverer: Deliverer, peer: PeerId): void {
+  for (const [id, hint] of deliverer.sent) if (hint.peer === peer) deliverer.sent.delete(id)
+  deliverer.more.delete(peer)
+}
+
+function messageFor(
+  process: Process,
+  records: Records,
+  hint: Hint,
+): (ReplicaMessage & { id: number }) | null {
+  const record = records.version(hint.key, hint.version)
+  if (record === null || record === 'damaged') return null
+  const head = records.head(hint.key)
+  const id = newId(process)
+  if (head !== null && head !== 'damaged' && head.value.version === hint.version) {
+    const { epoch } = process.placeOf(hint.key).quorum
+    return {
+      kind: 'replay',
+      id,
+      epoch,
+      key: hint.key,
+      ballot: head.accepted,
+      value: { ...head.value, data: record.data },
+    }
+  }
+  return { kind: 'backfill', id, key: hint.key, record }
+}
