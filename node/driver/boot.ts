@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { SlurpError } from '../../base/errors.ts'
-import type { Disk, DiskChange } from '../ports/ports.ts'
+import { type Disk, type DiskChange, DiskFailure } from '../ports/ports.ts'
 
 /** What a process must remember of its earlier boots. */
 export type Boot = {
@@ -8,25 +8,40 @@ export type Boot = {
   readonly incarnation: number
 }
 
-/** `b`: the one boot record. Format version (1 byte), CRC-32 of the rest (4 bytes), incarnation (4 bytes). */
+/** `b`: the one boot record. Format version (1 byte), CRC-32 of the incarnation, started with the version (4 bytes), incarnation (4 bytes). */
 const bootKey = Uint8Array.of(0x62)
 const bootFormat = 1
 
-/** @throws SlurpError INTEGRITY_FAILED when the record is damaged, FORMAT_UNKNOWN when it is newer than this code. */
-export function readBoot(disk: Disk): Boot | null {
-  const stored = disk.read(bootKey)
-  if (stored === null) return null
-  if (stored[0] !== bootFormat && stored.length > 0) {
-    throw new SlurpError(
-      'FORMAT_UNKNOWN',
-      `The boot record has format ${stored[0]}; this process reads ${bootFormat}.`,
-    )
+/**
+ * The boot record; null before the first boot, `damaged` when its bytes are not what was written.
+ *
+ * @throws SlurpError FORMAT_UNKNOWN when it is newer than this code.
+ */
+export function readBoot(disk: Disk): Boot | 'damaged' | null {
+  let stored: Uint8Array | null
+  try {
+    stored = disk.read(bootKey)
+  } catch (failure) {
+    if (failure instanceof DiskFailure) return 'damaged'
+    throw failure
   }
+  if (stored === null) return null
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength)
-  if (stored.length !== 9 || crc32(stored.subarray(5)) !== view.getUint32(1)) {
-    throw new SlurpError('INTEGRITY_FAILED', 'The boot record of this peer is damaged.')
+  if (stored.length < 5 || crc32(stored.subarray(5), stored[0]) !== view.getUint32(1)) return 'damaged'
+  if (stored[0] !== bootFormat) {
+    throw new SlurpError('FORMAT_UNKNOWN', `The boot record has format ${stored[0]}; this process reads ${bootFormat}.`)
   }
   return { incarnation: view.getUint32(5) }
+}
+
+/**
+ * The number of the boot that begins now. After damage the seconds of the wall clock stand in: no peer was
+ * ever started as often as that.
+ */
+export function nextIncarnation(disk: Disk, wallMs: number): number {
+  const last = readBoot(disk)
+  if (last === 'damaged') return Math.floor(wallMs / 1000) >>> 0
+  return (last?.incarnation ?? 0) + 1
 }
 
 export function bootChange(boot: Boot): DiskChange {
@@ -34,6 +49,6 @@ export function bootChange(boot: Boot): DiskChange {
   const view = new DataView(value.buffer)
   value[0] = bootFormat
   view.setUint32(5, boot.incarnation)
-  view.setUint32(1, crc32(value.subarray(5)))
+  view.setUint32(1, crc32(value.subarray(5), bootFormat))
   return { kind: 'put', key: bootKey, value }
 }

@@ -9,7 +9,7 @@ import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit } from './admission.ts'
-import { bootChange, readBoot } from './boot.ts'
+import { bootChange, nextIncarnation } from './boot.ts'
 import { headRange, hintRange, parseHeadKey, parseHintKey } from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
 import { decodeHead, encodeChange } from './codec/records.ts'
@@ -30,6 +30,8 @@ export type DriverOptions = {
   readonly checker: EnvelopeChecker
   readonly limits: Limits
   readonly random: Random
+  /** The marks that follow `recordsLost` are durable. */
+  readonly damageMarked?: () => void
   /** What happened; counts, keys' hashes and partitions only. */
   readonly report: (event: DriverEvent) => void
   /** The disk failed: nothing more can be promised, the process must end. */
@@ -68,6 +70,7 @@ export class Driver {
   #filling: DiskChange[] = []
   #writing = false
   #gated: Gated[] = []
+  #damageBatch = 0
 
   constructor(options: DriverOptions) {
     this.#options = options
@@ -86,19 +89,22 @@ export class Driver {
 
   /**
    * Notes the new boot on disk, then takes part.
-   * @throws SlurpError INTEGRITY_FAILED or FORMAT_UNKNOWN when the boot record cannot be trusted.
+   * @throws SlurpError FORMAT_UNKNOWN when the boot record is of a newer release.
    */
   start(started: (failure: DiskFailure | null) => void): void {
     const { disk, network } = this.#options
-    this.#incarnation = (readBoot(disk)?.incarnation ?? 0) + 1
+    this.#incarnation = nextIncarnation(disk, this.#options.clock.wallMs())
     disk.write([bootChange({ incarnation: this.#incarnation })], failure => {
       if (failure) return started(failure)
       if (this.#stopped) return
       const { self, view, hlc, limits, random } = this.#options
       const incarnation = this.#incarnation
       this.#peer = newPeer({ self, view, clock: hlc, incarnation, records: this.#saved, limits, random })
-      if (this.#options.recordsLost) this.#take({ kind: 'recordsLost' })
-      else this.#lookForDamage()
+      if (this.#options.recordsLost) {
+        this.#damageBatch = this.#batch
+        this.#take({ kind: 'recordsLost' })
+      }
+      this.#lookForDamage()
       network.listen({
         frameArrived: (from, frame) => this.#frameArrived(from, frame),
         peerConnected: peer => this.#take({ kind: 'peerConnected', peer }),
@@ -141,6 +147,7 @@ export class Driver {
   }
 
   #lookForDamage(): void {
+    if (this.#options.recordsLost) return
     const partitions: PartitionId[] = []
     for (let number = 0; number < this.#options.view.partitions.length; number++) {
       const record = this.#saved.partition(number as PartitionId)
@@ -270,6 +277,7 @@ export class Driver {
       }
       this.#synced = batch
       this.#saved.synced(batch)
+      if (batch === this.#damageBatch) this.#options.damageMarked?.()
       const gated = this.#gated
       this.#gated = []
       for (const each of gated) {
