@@ -10,8 +10,10 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { SlurpError } from '../../../base/errors.ts'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
+import { coalescing } from './coalescing.ts'
 import { type MeshGossip, newsBytesMax, newsTopic } from './gossip.ts'
 import { cachedKeyCrypto } from './noise-crypto.ts'
+import type { TickEnd } from './tick-end.ts'
 
 const portsTried = 50
 const streamsMax = 256
@@ -43,6 +45,7 @@ export type HostOptions = {
   readonly listen: { readonly host: string; readonly port: number }
   isMember(peer: PeerId): boolean
   readonly record: RecordRules
+  readonly tickEnd: TickEnd
 }
 
 /**
@@ -75,7 +78,7 @@ function newLibp2p(options: HostOptions, prefix: string, connectionGater: Connec
     privateKey: options.privateKey,
     addresses: { listen: [`/ip${isIP(host)}/${host}/tcp/${port}`] },
     transports: [tcp()],
-    connectionEncrypters: [noise({ crypto: cachedKeyCrypto })],
+    connectionEncrypters: [coalescing(noise({ crypto: cachedKeyCrypto }), options.tickEnd)],
     streamMuxers: [
       yamux({
         maxInboundStreams: streamsMax,

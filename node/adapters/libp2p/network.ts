@@ -10,6 +10,7 @@ import type { Hello, RefusalReason, VersionRange } from './hello.ts'
 import type { Host } from './host.ts'
 import type { NetworkLimits } from './limits.ts'
 import { Link, type LinkCounts, type LinkEvents, type LinkLoss } from './link.ts'
+import type { TickEnd } from './tick-end.ts'
 
 export type NetworkOptions = {
   readonly host: Host
@@ -24,6 +25,7 @@ export type NetworkOptions = {
   /** What an admitted peer said of itself; before its `peerConnected`. */
   onHello?(peer: PeerId, hello: Hello): void
   readonly limits: NetworkLimits
+  readonly tickEnd: TickEnd
 }
 
 /** What this process does to stay linked with one member. */
@@ -58,7 +60,6 @@ export class Libp2pNetwork implements Network {
     bytesReceived: 0,
   }
   private readonly counts = new Map<string, number>()
-  private readonly unflushed: Link[] = []
   private listener: NetworkListener | null = null
   private ticking: NodeJS.Timeout | null = null
   private stopped = false
@@ -70,7 +71,7 @@ export class Libp2pNetwork implements Network {
     this.linkEvents = {
       frameArrived: (link, frame) => this.listener!.frameArrived(link.peer, frame),
       lost: (link, loss) => this.linkLost(link, loss),
-      wantsFlush: link => this.flushSoon(link),
+      wantsFlush: link => options.tickEnd.make(() => link.flush()),
     }
   }
 
@@ -287,14 +288,6 @@ export class Libp2pNetwork implements Network {
     if (performance.now() - link.openedAtMs >= steadyMs) pursuit.failures = 0
     const wait = this.opens(link.peer) ? redialMsMin : Math.max(redialMsMin, politeMs)
     this.pursueIn(link.peer, pursuit, wait * (0.5 + Math.random() / 2))
-  }
-
-  private flushSoon(link: Link): void {
-    this.unflushed.push(link)
-    if (this.unflushed.length > 1) return
-    setImmediate(() => {
-      for (const waiting of this.unflushed.splice(0)) waiting.flush()
-    })
   }
 
   private hello(): Hello {

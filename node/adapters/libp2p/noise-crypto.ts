@@ -3,13 +3,15 @@ import type { ICryptoInterface } from '@libp2p/noise'
 import { defaultCrypto } from '@libp2p/noise/crypto'
 
 /*
- * Noise hands over the same 32-byte key for every message of a connection. Making OpenSSL's key from raw bytes
- * costs more than sealing a small message, so the KeyObject is made once a key (docs/decisions/010).
+ * Noise hands over the same 32-byte key for every message of a connection, so OpenSSL's key is made once a key
+ * instead of once a message. The library's own ciphers stay for short messages, where they win
+ * (docs/decisions/010 has the measurements).
  */
 
 const algorithm = 'chacha20-poly1305'
 const tagBytes = 16
 const lengths = { authTagLength: tagBytes } as const
+const nativeFromBytes = 800
 const keys = new WeakMap<Uint8Array, KeyObject>()
 
 type Text = Parameters<ICryptoInterface['chaCha20Poly1305Encrypt']>[0]
@@ -25,11 +27,14 @@ function keyOf(raw: Uint8Array): KeyObject {
   return key
 }
 
-/** The library's own crypto with the ciphers on cached keys: same bytes on the wire. */
+/** The library's own crypto with the ciphers of long messages on cached keys: same bytes on the wire. */
 export const cachedKeyCrypto: ICryptoInterface = {
   ...defaultCrypto,
 
   chaCha20Poly1305Encrypt(plaintext, nonce, ad, k) {
+    if (plaintext.byteLength < nativeFromBytes) {
+      return defaultCrypto.chaCha20Poly1305Encrypt(plaintext, nonce, ad, k)
+    }
     const text = flat(plaintext)
     const cipher = createCipheriv(algorithm, keyOf(k), nonce, lengths)
     if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: text.length })
@@ -39,7 +44,10 @@ export const cachedKeyCrypto: ICryptoInterface = {
   },
 
   /** @throws when the tag does not fit, as Noise expects. */
-  chaCha20Poly1305Decrypt(ciphertext, nonce, ad, k) {
+  chaCha20Poly1305Decrypt(ciphertext, nonce, ad, k, dst) {
+    if (ciphertext.byteLength < nativeFromBytes) {
+      return defaultCrypto.chaCha20Poly1305Decrypt(ciphertext, nonce, ad, k, dst)
+    }
     const sealed = flat(ciphertext)
     const textLength = sealed.length - tagBytes
     const decipher = createDecipheriv(algorithm, keyOf(k), nonce, lengths)

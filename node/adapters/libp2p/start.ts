@@ -10,6 +10,7 @@ import { startHost } from './host.ts'
 import { defaultLimits, type NetworkLimits } from './limits.ts'
 import { Libp2pNetwork } from './network.ts'
 import type { News } from './news.ts'
+import { TickEnd } from './tick-end.ts'
 
 /** What this release speaks (hello.ts). */
 export const wireVersions: VersionRange = { from: 1, to: 1 }
@@ -73,7 +74,8 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   for (const [peer, known] of Object.entries(options.known)) addresses.learn(peer as PeerId, known)
 
   const records = new RecordBook(fleet, options.verifyRecord)
-  const host = await startHost({ ...options, isMember, record: records.rules() })
+  const tickEnd = new TickEnd()
+  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -86,6 +88,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     addresses,
     onHello: (peer, hello) => options.onHello?.(peer, hello),
     limits,
+    tickEnd,
   })
   const discovery = new Discovery({
     host,
