@@ -1,0 +1,131 @@
+import type { PeerId } from '../base/ids.ts'
+import type { View } from '../dht/view.ts'
+import type { DriverEvent } from './driver/driver.ts'
+import type { Network, NetworkListener } from './ports/ports.ts'
+import type { PeerStatus, ReadinessCheck } from './status.ts'
+
+type StatusParts = {
+  readonly name: string
+  readonly version: string
+  readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
+  readonly held: readonly string[]
+  readonly damaged: number
+  readonly counters: Record<string, number>
+}
+
+/** What this process knows of its own state, for status, readiness and metrics. */
+export class PeerHealth {
+  readonly #self: PeerId
+  readonly #view: View
+  readonly #connected = new Set<PeerId>()
+  readonly #counters = new Map<string, number>()
+  readonly #startedAt = new Date()
+  #diskFailed = false
+  #stopping = false
+
+  constructor(self: PeerId, view: View) {
+    this.#self = self
+    this.#view = view
+  }
+
+  note(event: DriverEvent): void {
+    const name = event.kind === 'counted' ? event.name : event.kind
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1)
+  }
+
+  diskFailed(): void {
+    this.#diskFailed = true
+  }
+
+  stopping(): void {
+    this.#stopping = true
+  }
+
+  counters(): Record<string, number> {
+    return Object.fromEntries(this.#counters)
+  }
+
+  /** The same network, with its connections noted on the way. */
+  watching(network: Network): Network {
+    const watch = (listener: NetworkListener): NetworkListener => ({
+      frameArrived: (from, frame) => listener.frameArrived(from, frame),
+      peerConnected: peer => {
+        this.#connected.add(peer)
+        listener.peerConnected(peer)
+      },
+      peerLost: peer => {
+        this.#connected.delete(peer)
+        listener.peerLost(peer)
+      },
+    })
+    return {
+      listen: listener => network.listen(watch(listener)),
+      send: (to, frame) => network.send(to, frame),
+    }
+  }
+
+  checks(damaged: number): ReadinessCheck[] {
+    const { members, replicas } = this.#view
+    const up = this.#connected.size + 1
+    const away = members.filter(member => member.id !== this.#self && !this.#connected.has(member.id))
+    // With at most `replicas - majority` peers away no partition can have lost its quorum.
+    const spare = replicas - (Math.floor(replicas / 2) + 1)
+    return [
+      { name: 'disk', ok: !this.#diskFailed, detail: this.#diskFailed ? 'writes fail' : 'writes are synced' },
+      {
+        name: 'quorum',
+        ok: away.length <= spare,
+        detail:
+          away.length === 0
+            ? `all ${up} peers are connected`
+            : `${away.map(each => each.name).join(', ')} not connected`,
+      },
+      {
+        name: 'records',
+        ok: damaged === 0,
+        detail: damaged === 0 ? 'whole' : `${damaged} partitions are being read back`,
+      },
+      { name: 'running', ok: !this.#stopping, detail: this.#stopping ? 'stopping' : 'serving' },
+    ]
+  }
+
+  status(parts: StatusParts): PeerStatus {
+    const reasons: string[] = []
+    const away = this.#view.members.filter(
+      member => member.id !== this.#self && !this.#connected.has(member.id),
+    )
+    if (away.length > 0) reasons.push(`${away.map(member => member.name).join(', ')} cannot be reached.`)
+    if (parts.damaged > 0) reasons.push(`${parts.damaged} partitions lost records and are being read back.`)
+    if (this.#diskFailed) reasons.push('The disk fails: no write is acknowledged.')
+    const owned = this.#view.partitions.filter(each => each.owners.includes(this.#self)).length
+    return {
+      fleet: this.#view.fleet,
+      peer: {
+        id: this.#self,
+        name: parts.name,
+        url: null,
+        pid: process.pid,
+        version: parts.version,
+        startedAt: this.#startedAt.toISOString(),
+      },
+      state: this.#stopping ? 'stopping' : reasons.length > 0 ? 'degraded' : 'ready',
+      reasons,
+      replicas: this.#view.replicas,
+      partitions: { total: this.#view.partitions.length, owned, damaged: parts.damaged },
+      roles: parts.roles.map(({ name, keyVersion }) => ({
+        name,
+        keyVersion,
+        held: parts.held.includes(name),
+      })),
+      members: this.#view.members.map(({ id, name, zone, weight }) => ({
+        id,
+        name,
+        zone,
+        weight,
+        connected: id === this.#self || this.#connected.has(id),
+        partitions: this.#view.partitions.filter(each => each.owners.includes(id)).length,
+      })),
+      counters: parts.counters,
+    }
+  }
+}

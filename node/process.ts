@@ -1,0 +1,185 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SlurpError } from '../base/errors.ts'
+import { newClock } from '../base/hlc.ts'
+import type { PeerId } from '../base/ids.ts'
+import { seeded } from '../base/random.ts'
+import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
+import { decodeFleetRecord, verifyFleetRecord } from '../crypto/fleet-record.ts'
+import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
+import { openKeyring } from '../crypto/keyring.ts'
+import { defaultLimits } from '../replication/limits.ts'
+import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
+import { startLibp2p } from './adapters/libp2p/start.ts'
+import { systemClock } from './adapters/system-clock.ts'
+import { nextIncarnation } from './driver/boot.ts'
+import { Driver, type DriverEvent } from './driver/driver.ts'
+import { AddressFile } from './known-addresses.ts'
+import { PeerHealth } from './peer-health.ts'
+import { readPeerFile } from './peer-settings.ts'
+import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
+import type { Submitter } from './store/api.ts'
+import { newContextStore } from './store/context-store.ts'
+
+/** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
+export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
+  const { dir, log } = options
+  const { name } = readPeerFile(dir)
+  const identity = await loadIdentity(join(dir, 'identity.key'))
+  const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
+  const { view } = record
+  const self = identity.peerId
+  if (!view.members.some(member => member.id === self)) {
+    throw new SlurpError('CONFIG_INVALID', `${name} is no member of the fleet in its directory.`)
+  }
+  const keyring = await openKeyring(join(dir, 'keyring.age'), identity)
+  const addressFile = new AddressFile(join(dir, 'addresses.json'))
+
+  const opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+  const closers: (() => Promise<void>)[] = [() => opened.close()]
+  try {
+    const recordsLost = opened.found.lostTail || opened.found.gaps
+    if (recordsLost)
+      log.error({ found: opened.found }, 'the disk lost acknowledged writes: reading them back')
+    const health = new PeerHealth(self, view)
+    const hlc = newClock(clockTagOf(self))
+    const isMember = (peer: PeerId) => view.members.some(member => member.id === peer)
+    const incarnation = nextIncarnation(opened.disk, systemClock.wallMs())
+    const libp2p = await startLibp2p({
+      privateKey: identity.privateKey,
+      fleet: view.fleet,
+      listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
+      bootstrap: options.bootstrap ?? [],
+      known: addressFile.known(),
+      members: () => view.members,
+      epoch: () => view.epoch,
+      incarnation,
+      verifyRecord: bytes => epochOf(bytes, view.fleet),
+      onAddresses: (peer, multiaddrs) => addressFile.learn(peer, multiaddrs),
+    })
+    closers.unshift(() => libp2p.stop())
+    const driver = new Driver({
+      self,
+      view,
+      hlc,
+      disk: opened.disk,
+      recordsLost,
+      damageMarked: () => void opened.acknowledgeDamage().catch(failure => stopForDisk(failure)),
+      network: health.watching(libp2p.network),
+      clock: systemClock,
+      checker: newEnvelopeChecker({ fleet: view.fleet, isAuthor: isMember }),
+      limits: defaultLimits,
+      random: seeded(incarnation ^ Number.parseInt(clockTagOf(self), 16)),
+      report: (event: DriverEvent) => {
+        health.note(event)
+        logEvent(log, event)
+      },
+      failed: failure => stopForDisk(failure),
+    })
+    const stopForDisk = (failure: unknown) => {
+      health.diskFailed()
+      log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
+    }
+    await new Promise<void>((resolve, reject) =>
+      driver.start(failure => (failure ? reject(failure) : resolve())),
+    )
+    addressFile.learn(self, libp2p.addresses())
+    void libp2p.discovery.publishRecord(readRecord(join(dir, 'fleet.json')))
+
+    const submitter: Submitter = {
+      submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
+    }
+    const store = newContextStore({
+      submitter,
+      fleet: { id: view.fleet, roles: record.roles },
+      keys: {
+        fleetSecret: keyring.fleetSecret,
+        identitiesOf: (role, keyVersion) => keyring.identitiesOf(role, keyVersion),
+        heldRoles: keyring.heldRoles,
+      },
+      author: identity,
+      clock: systemClock,
+      hlc,
+      limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
+    })
+    const counters = () => ({
+      ...health.counters(),
+      ...libp2p.counters(),
+      diskBatches: opened.stats().batches,
+    })
+    let stopping: Promise<void> | null = null
+    const stop = async (graceMs: number) => {
+      health.stopping()
+      const deadline = performance.now() + graceMs
+      while (driver.pending > 0 && performance.now() < deadline)
+        await new Promise(wait => setTimeout(wait, 20))
+      driver.stop()
+      for (const close of closers) await close()
+      addressFile.flush()
+    }
+    return {
+      id: self,
+      name,
+      fleet: view.fleet,
+      store,
+      addresses: () => libp2p.addresses(),
+      status: () =>
+        health.status({
+          name,
+          version: options.version,
+          roles: record.roles,
+          held: keyring.heldRoles,
+          damaged: driver.damagedPartitions(),
+          counters: counters(),
+        }),
+      checks: () => health.checks(driver.damagedPartitions()),
+      counters,
+      ring: () => view,
+      stop: graceMs => (stopping ??= stop(graceMs)),
+    }
+  } catch (failure) {
+    for (const close of closers) await close()
+    throw failure
+  }
+}
+
+function readRecord(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new SlurpError('DATA_MISSING', `There is no fleet record at ${path}.`, { cause })
+  }
+}
+
+/** Epoch of a record that this fleet's authority signed, null for anything else. */
+function epochOf(bytes: Uint8Array, fleet: string): number | null {
+  try {
+    const record = decodeFleetRecord(bytes)
+    return verifyFleetRecord(bytes).view.fleet === fleet ? record.view.epoch : null
+  } catch (failure) {
+    if (failure instanceof SlurpError) return null
+    throw failure
+  }
+}
+
+function logEvent(log: PeerOptions['log'], event: DriverEvent): void {
+  switch (event.kind) {
+    case 'damageFound':
+      return log.warn({ key: event.key }, 'a damaged record was found; it is read back from the others')
+    case 'damageRepaired':
+      return log.info({ key: event.key }, 'a damaged record is whole again')
+    case 'partitionDamaged':
+      return log.warn({ partition: event.partition }, 'a partition may have lost records; it is read back')
+    case 'partitionRepaired':
+      return log.info({ partition: event.partition }, 'a partition is whole again')
+    case 'frameRefused':
+      return log.warn({ from: event.from, why: event.why }, 'a frame was refused')
+    case 'envelopeRefused':
+      return log.warn({ from: event.from }, 'an envelope was refused')
+    case 'clockAhead':
+      return log.debug({ from: event.from }, 'a clock is far ahead')
+    case 'frameDropped':
+    case 'counted':
+      return
+  }
+}
