@@ -2,21 +2,16 @@ import type { Clock } from '../../base/hlc.ts'
 import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
-import { acceptorsOf, replicaSetsOf, type View } from '../../dht/view.ts'
+import type { View } from '../../dht/view.ts'
 import {
   type Acceptor,
   chainFrom,
   consider,
   considerBackfill,
-  floorOf,
-  isDamaged,
-  isWhole,
-  markDamaged,
-  markWhole,
   newAcceptor,
   type Place,
 } from '../../replication/acceptor.ts'
-import { type Client, type KeyPlace, type Process, riseAbove, wakeAt } from '../../replication/context.ts'
+import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
   type Coordinator,
   coordinateConfirm,
@@ -27,15 +22,6 @@ import {
   onRoundAnswer,
   sweepRounds,
 } from '../../replication/coordinator.ts'
-import {
-  type Healer,
-  healKey,
-  healPartition,
-  newHealer,
-  onHealed,
-  onScanPage,
-  sweepHeals,
-} from '../../replication/healer.ts'
 import {
   type Deliverer,
   deliver,
@@ -64,6 +50,8 @@ import {
   requestWrite,
   sweepRequests,
 } from '../../replication/requester.ts'
+import { placeIn, toPlace } from './place.ts'
+import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
 
 export type PeerOptions = {
@@ -90,23 +78,19 @@ const sweepEveryMs = 5
 
 class RingMember implements Peer {
   readonly #process: Process
-  readonly #records: Records
   readonly #acceptor: Acceptor
   readonly #coordinator: Coordinator
   readonly #reader: Reader
   readonly #requester: Requester
-  readonly #healer: Healer
+  readonly #repair: SelfRepair
   readonly #deliverer: Deliverer
-  readonly #scans = new Map<number, { to: PeerId; id: number }>()
   #view: View
   #places: (KeyPlace | undefined)[] = []
   #effects: Effect[] = []
   #armedMs = Number.POSITIVE_INFINITY
-  #nextScan = 0
 
   constructor(options: PeerOptions) {
     this.#view = options.view
-    this.#records = options.records
     this.#process = {
       self: options.self,
       clock: options.clock,
@@ -131,11 +115,16 @@ class RingMember implements Peer {
     this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
       coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
     )
-    this.#healer = newHealer(
-      this.#process,
-      (key, now) => this.#heal(key, now),
-      (partition, now) => this.#partitionWhole(partition, now),
-    )
+    this.#repair = new SelfRepair({
+      process: this.#process,
+      acceptor: this.#acceptor,
+      records: options.records,
+      partitionCount: () => this.#view.partitions.length,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#effects.push(effect),
+      confirm: (key, now) =>
+        coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
+    })
     this.#deliverer = newDeliverer(this.#process, options.records)
   }
 
@@ -148,7 +137,7 @@ class RingMember implements Peer {
   }
 
   damagedPartitions(): PartitionId[] {
-    return [...this.#healer.partitions.keys()]
+    return this.#repair.damagedPartitions()
   }
 
   #take(input: Input, now: Now): void {
@@ -175,13 +164,13 @@ class RingMember implements Peer {
         this.#places = []
         return forgetCachedBallots(this.#coordinator)
       case 'partitionScanned':
-        return this.#answerScan(input)
+        return this.#repair.scanned(input)
       case 'hintsListed':
         return this.#save(deliver(this.#deliverer, input.peer, input.hints))
       case 'recordsLost':
-        return this.#recordsLost(now)
+        return this.#repair.recordsLost(now)
       case 'damageSeen':
-        return this.#resumeHealing(input.partitions, now)
+        return this.#repair.resume(input.partitions, now)
     }
   }
 
@@ -210,7 +199,7 @@ class RingMember implements Peer {
         return
       }
       case 'scanAsked':
-        return this.#scan(from, message, now)
+        return this.#repair.scanAsked(from, message, now)
       case 'promise':
       case 'accepted':
       case 'report':
@@ -239,10 +228,7 @@ class RingMember implements Peer {
     this.#save(considered.changes)
     this.#effects.push({ kind: 'sendAfterSave', to: from, key: ask.key, message: considered.reply })
     if (considered.healed) this.#report({ kind: 'damageRepaired', key: ask.key })
-    if (considered.damaged) {
-      this.#report({ kind: 'damageFound', key: ask.key })
-      healKey(this.#healer, ask.key, now)
-    }
+    if (considered.damaged) this.#repair.damageFound(ask.key, now)
   }
 
   #takeAnswer(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
@@ -257,7 +243,7 @@ class RingMember implements Peer {
       if (delivered.ready) this.#effects.push({ kind: 'listHints', peer: from, limit: hintsListedMax })
       return
     }
-    onScanPage(this.#healer, from, message, now)
+    this.#repair.scanPage(from, message, now)
   }
 
   /** Reads are coordinated where they are asked; writes at the first live owner of the key (rule 6). */
@@ -324,7 +310,7 @@ class RingMember implements Peer {
       case 'requester':
         return onOwnOutcome(this.#requester, client.id, outcome, now)
       case 'heal':
-        return this.#healed(key, outcome, now)
+        return this.#repair.healed(key, outcome, now)
       case 'history': {
         if (outcome.kind !== 'found' && outcome.kind !== 'absent')
           return this.#finish(client.asker, key, outcome, now)
@@ -340,7 +326,7 @@ class RingMember implements Peer {
     wakeAt(this.#process, sweepRounds(this.#coordinator, now))
     wakeAt(this.#process, sweepReads(this.#reader, now))
     wakeAt(this.#process, sweepRequests(this.#requester, now))
-    wakeAt(this.#process, sweepHeals(this.#healer, now))
+    wakeAt(this.#process, this.#repair.sweep(now))
   }
 
   #arm(now: Now): void {
@@ -350,91 +336,16 @@ class RingMember implements Peer {
     this.#effects.push({ kind: 'arm', atMs: this.#armedMs })
   }
 
-  #heal(key: ContextKey, now: Now): void {
-    // The round must exceed whatever this replica may have promised before the damage.
-    riseAbove(this.#process, floorOf(this.#acceptor, key, this.#acceptorPlace(key), now.wallMs), now.wallMs)
-    coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, this.#process.limits.attemptMaxMs, now)
-  }
-
-  #healed(key: ContextKey, outcome: Outcome, now: Now): void {
-    const head = this.#records.head(key)
-    if (outcome.kind === 'absent' && head === 'damaged') {
-      this.#save([{ kind: 'headDropped', key }])
-      this.#report({ kind: 'damageRepaired', key })
-    }
-    const whole = isWhole(this.#acceptor, key, this.#acceptorPlace(key), now.wallMs)
-    onHealed(this.#healer, key, outcome, whole, now)
-  }
-
-  /** The disk lost records that it had acknowledged: nothing here counts until it was read back from the others. */
-  #recordsLost(now: Now): void {
-    for (let number = 0; number < this.#view.partitions.length; number++) {
-      const partition = number as PartitionId
-      const place = this.#placeOf(partition)
-      if (!place.accepts) continue
-      this.#save([markDamaged(this.#acceptor, toAcceptorPlace(place), now.wallMs)])
-      this.#report({ kind: 'partitionDamaged', partition })
-      healPartition(this.#healer, partition, place.quorum, now)
-    }
-  }
-
-  #resumeHealing(partitions: readonly PartitionId[], now: Now): void {
-    for (const partition of partitions) {
-      const place = this.#placeOf(partition)
-      if (!place.accepts) continue
-      this.#report({ kind: 'partitionDamaged', partition })
-      healPartition(this.#healer, partition, place.quorum, now)
-    }
-  }
-
-  #partitionWhole(partition: PartitionId, now: Now): void {
-    this.#save([markWhole(this.#acceptor, toAcceptorPlace(this.#placeOf(partition)), now.wallMs)])
-    this.#report({ kind: 'partitionRepaired', partition })
-  }
-
-  #scan(from: PeerId, ask: Extract<ReplicaMessage, { kind: 'scanAsked' }>, now: Now): void {
-    const refuse = (reason: 'notOwner' | 'damaged') => {
-      this.#effects.push({
-        kind: 'send',
-        to: from,
-        message: { kind: 'refused', id: ask.id, epoch: 0, reason },
-      })
-    }
-    if (ask.partition >= this.#view.partitions.length) return refuse('notOwner')
-    const place = this.#placeOf(ask.partition)
-    if (!place.accepts) return refuse('notOwner')
-    if (isDamaged(this.#acceptor, toAcceptorPlace(place), now.wallMs)) return refuse('damaged')
-    this.#nextScan += 1
-    this.#scans.set(this.#nextScan, { to: from, id: ask.id })
-    const { partition, after, limit } = ask
-    this.#effects.push({ kind: 'scanPartition', scan: this.#nextScan, partition, after, limit })
-  }
-
-  #answerScan(input: Extract<Input, { kind: 'partitionScanned' }>): void {
-    const scan = this.#scans.get(input.scan)
-    if (!scan) return
-    this.#scans.delete(input.scan)
-    const { entries, done } = input
-    this.#effects.push({
-      kind: 'send',
-      to: scan.to,
-      message: { kind: 'scanPage', id: scan.id, entries, done },
-    })
-  }
-
   #placeOf(partition: PartitionId): KeyPlace {
     const known = this.#places[partition]
     if (known) return known
-    const assignment = this.#view.partitions[partition]!
-    const targets = acceptorsOf(assignment)
-    const quorum = { epoch: assignment.epoch, groups: replicaSetsOf(assignment), targets }
-    const place: KeyPlace = { partition, accepts: targets.includes(this.#process.self), quorum }
+    const place = placeIn(this.#view, partition, this.#process.self)
     this.#places[partition] = place
     return place
   }
 
   #acceptorPlace(key: ContextKey): Place {
-    return toAcceptorPlace(this.#process.placeOf(key))
+    return toPlace(this.#process.placeOf(key))
   }
 
   #save(changes: readonly Change[]): void {
@@ -445,12 +356,6 @@ class RingMember implements Peer {
     this.#effects.push({ kind: 'report', event })
   }
 }
-
-const toAcceptorPlace = (place: KeyPlace): Place => ({
-  partition: place.partition,
-  epoch: place.quorum.epoch,
-  accepts: place.accepts,
-})
 
 /** A peer as after a start: what it must remember is in `records`. */
 export function newPeer(options: PeerOptions): Peer {

@@ -1,0 +1,150 @@
+import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
+import {
+  type Acceptor,
+  floorOf,
+  isDamaged,
+  isWhole,
+  markDamaged,
+  markWhole,
+} from '../../replication/acceptor.ts'
+import { type KeyPlace, type Process, riseAbove } from '../../replication/context.ts'
+import {
+  type Healer,
+  healKey,
+  healPartition,
+  newHealer,
+  onHealed,
+  onScanPage,
+  sweepHeals,
+} from '../../replication/healer.ts'
+import type { Outcome, ReplicaMessage } from '../../replication/messages.ts'
+import type { Records } from '../../replication/records.ts'
+import { toPlace } from './place.ts'
+import type { Effect, Input, Now } from './step.ts'
+
+export type SelfRepairOptions = {
+  readonly process: Process
+  readonly acceptor: Acceptor
+  readonly records: Records
+  readonly partitionCount: () => number
+  readonly placeOf: (partition: PartitionId) => KeyPlace
+  readonly emit: (effect: Effect) => void
+  /** Starts a full round that writes back whatever stands. */
+  readonly confirm: (key: ContextKey, now: Now) => void
+}
+
+/** Finds out what this peer's disk lost and reads it back from the other owners before it votes with it again. */
+export class SelfRepair {
+  readonly #options: SelfRepairOptions
+  readonly #healer: Healer
+  readonly #scans = new Map<number, { to: PeerId; id: number }>()
+  #nextScan = 0
+
+  constructor(options: SelfRepairOptions) {
+    this.#options = options
+    this.#healer = newHealer(
+      options.process,
+      (key, now) => this.#heal(key, now),
+      (partition, now) => this.#partitionWhole(partition, now),
+    )
+  }
+
+  damagedPartitions(): PartitionId[] {
+    return [...this.#healer.partitions.keys()]
+  }
+
+  /** A record of this key is not what was written. */
+  damageFound(key: ContextKey, now: Now): void {
+    this.#options.emit({ kind: 'report', event: { kind: 'damageFound', key } })
+    healKey(this.#healer, key, now)
+  }
+
+  /** The disk lost records that it had acknowledged: nothing here counts until it was read back from the others. */
+  recordsLost(now: Now): void {
+    const { acceptor, emit, partitionCount, placeOf } = this.#options
+    const owned = Array.from({ length: partitionCount() }, (_, number) => number as PartitionId).filter(
+      partition => placeOf(partition).accepts,
+    )
+    for (const partition of owned) {
+      emit({ kind: 'save', changes: [markDamaged(acceptor, toPlace(placeOf(partition)), now.wallMs)] })
+    }
+    this.resume(owned, now)
+  }
+
+  /** Goes on reading these partitions back. */
+  resume(partitions: readonly PartitionId[], now: Now): void {
+    const { emit, placeOf } = this.#options
+    for (const partition of partitions) {
+      const place = placeOf(partition)
+      if (!place.accepts) continue
+      emit({ kind: 'report', event: { kind: 'partitionDamaged', partition } })
+      healPartition(this.#healer, partition, place.quorum, now)
+    }
+  }
+
+  /** The end of a healing round. */
+  healed(key: ContextKey, outcome: Outcome, now: Now): void {
+    const { acceptor, emit, process, records } = this.#options
+    if (outcome.kind === 'absent' && records.head(key) === 'damaged') {
+      emit({ kind: 'save', changes: [{ kind: 'headDropped', key }] })
+      emit({ kind: 'report', event: { kind: 'damageRepaired', key } })
+    }
+    onHealed(
+      this.#healer,
+      key,
+      outcome,
+      isWhole(acceptor, key, toPlace(process.placeOf(key)), now.wallMs),
+      now,
+    )
+  }
+
+  /** Returns when to look again, Infinity for never. */
+  sweep(now: Now): number {
+    return sweepHeals(this.#healer, now)
+  }
+
+  scanPage(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
+    onScanPage(this.#healer, from, message, now)
+  }
+
+  /** Another owner wants to know which keys are here. */
+  scanAsked(from: PeerId, ask: Extract<ReplicaMessage, { kind: 'scanAsked' }>, now: Now): void {
+    const { acceptor, emit, partitionCount, placeOf } = this.#options
+    const refuse = (reason: 'notOwner' | 'damaged') => {
+      emit({ kind: 'send', to: from, message: { kind: 'refused', id: ask.id, epoch: 0, reason } })
+    }
+    if (ask.partition >= partitionCount()) return refuse('notOwner')
+    const place = placeOf(ask.partition)
+    if (!place.accepts) return refuse('notOwner')
+    if (isDamaged(acceptor, toPlace(place), now.wallMs)) return refuse('damaged')
+    this.#nextScan += 1
+    this.#scans.set(this.#nextScan, { to: from, id: ask.id })
+    const { partition, after, limit } = ask
+    emit({ kind: 'scanPartition', scan: this.#nextScan, partition, after, limit })
+  }
+
+  scanned(input: Extract<Input, { kind: 'partitionScanned' }>): void {
+    const scan = this.#scans.get(input.scan)
+    if (!scan) return
+    this.#scans.delete(input.scan)
+    const { entries, done } = input
+    this.#options.emit({
+      kind: 'send',
+      to: scan.to,
+      message: { kind: 'scanPage', id: scan.id, entries, done },
+    })
+  }
+
+  #heal(key: ContextKey, now: Now): void {
+    const { acceptor, confirm, process } = this.#options
+    // The round must exceed whatever this replica may have promised before the damage.
+    riseAbove(process, floorOf(acceptor, key, toPlace(process.placeOf(key)), now.wallMs), now.wallMs)
+    confirm(key, now)
+  }
+
+  #partitionWhole(partition: PartitionId, now: Now): void {
+    const { acceptor, emit, placeOf } = this.#options
+    emit({ kind: 'save', changes: [markWhole(acceptor, toPlace(placeOf(partition)), now.wallMs)] })
+    emit({ kind: 'report', event: { kind: 'partitionRepaired', partition } })
+  }
+}
