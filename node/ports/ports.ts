@@ -41,12 +41,16 @@ export class DiskFailure extends Error {
   override name = 'DiskFailure'
 }
 
-/** Durable ordered bytes of one peer; keys compare as unsigned bytes. The contract suite is test/contracts/disk.ts. */
+/**
+ * Durable ordered bytes of one peer; keys compare as unsigned bytes and start with a byte above 0, which the
+ * disk keeps for itself. The contract suite is test/contracts/disk.ts.
+ */
 export interface Disk {
   /**
    * Applies all of `batch` or none, in order of submission, at most one batch at a time in flight.
-   * `done(null)`: it survives a power cut. `done(failure)`: nothing may be relied on.
-   * Called exactly once, never before `write` returns.
+   * `done(null)`: it survives a power cut. `done(failure)`: nothing may be relied on, and every later write
+   * fails too until the disk is opened again.
+   * Called exactly once, never before `write` returns. The caller leaves the bytes unchanged until then.
    */
   write(batch: readonly DiskChange[], done: (failure: DiskFailure | null) => void): void
   /** @returns null when absent. @throws DiskFailure when it cannot be read. A few microseconds. */

@@ -1,0 +1,187 @@
+import { assert } from '../../../base/assert.ts'
+import type { DiskStats } from '../../ports/opened-disk.ts'
+import { type Disk, type DiskChange, type DiskEntry, DiskFailure } from '../../ports/ports.ts'
+import { type Database, markerKey, markerWindow } from './markers.ts'
+import type { Watermark } from './watermark.ts'
+
+/** Batches that may wait; one more fails. The driver keeps one in flight and gathers the rest itself. */
+export const queuedBatchesMax = 1024
+
+type Waiting = {
+  readonly batch: readonly DiskChange[]
+  readonly done: (failure: DiskFailure | null) => void
+}
+type LevelOperation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array }
+
+const noValue = new Uint8Array(0)
+
+/**
+ * Disk on Level. Writes are synced one batch at a time. After a write that failed, every later one fails until
+ * the disk is opened again: Level goes on in a log whose end is unknown, and what follows a torn record there
+ * may be dropped by the next start although it was reported durable.
+ */
+export class LevelDisk implements Disk {
+  private readonly database: Database
+  private readonly watermark: Watermark
+  private base: number
+  private sequence: number
+  private readonly waiting: Waiting[] = []
+  private inFlight = false
+  private failure: DiskFailure | null = null
+  private closing = false
+  private drained: (() => void) | null = null
+  private watermarkSynced: boolean
+  private batches = 0
+  private changes = 0
+  private writtenBytes = 0
+
+  constructor(database: Database, watermark: Watermark, from: { base: number; last: number }) {
+    this.database = database
+    this.watermark = watermark
+    this.base = from.base
+    this.sequence = from.last
+    this.watermarkSynced = from.last > 0
+  }
+
+  write(batch: readonly DiskChange[], done: (failure: DiskFailure | null) => void): void {
+    for (const change of batch) assert(change.key[0]! > 0, 'a key starts with a byte above 0')
+    this.submit(batch, done)
+  }
+
+  /** As `write`, for the disk's own keys too. */
+  submit(batch: readonly DiskChange[], done: (failure: DiskFailure | null) => void): void {
+    const refusal = this.closing
+      ? new DiskFailure('the disk is closed')
+      : this.waiting.length >= queuedBatchesMax
+        ? new DiskFailure('too many batches wait')
+        : null
+    if (refusal !== null) {
+      // A hole in the order of submission: nothing behind it may succeed.
+      if (!this.closing) this.failure ??= refusal
+      queueMicrotask(() => done(refusal))
+      return
+    }
+    this.waiting.push({ batch, done })
+    if (!this.inFlight) this.startNext()
+  }
+
+  read(key: Uint8Array): Uint8Array | null {
+    try {
+      return this.database.getSync(key) ?? null
+    } catch (cause) {
+      throw new DiskFailure('a record cannot be read', { cause })
+    }
+  }
+
+  scan(
+    from: Uint8Array,
+    to: Uint8Array,
+    limit: number,
+    done: (failure: DiskFailure | null, entries: readonly DiskEntry[]) => void,
+  ): void {
+    assert(from[0]! > 0, 'a scan starts above byte 0')
+    assert(Number.isInteger(limit) && limit >= 0, 'a scan has a limit')
+    this.collect(from, to, limit).then(
+      entries => done(null, entries),
+      cause => done(new DiskFailure('records cannot be scanned', { cause }), []),
+    )
+  }
+
+  /** From here on markers are complete: the verdict about everything before was taken note of. */
+  restartMarkers(base: number): void {
+    this.base = base
+    this.watermark.note({ base: this.base, last: this.sequence })
+    this.watermark.sync()
+  }
+
+  /** Number of the next batch to be submitted. */
+  get nextSequence(): number {
+    return this.sequence + this.waiting.length + (this.inFlight ? 1 : 0) + 1
+  }
+
+  async close(): Promise<void> {
+    if (this.closing) return
+    this.closing = true
+    if (this.inFlight) {
+      await new Promise<void>(resolve => {
+        this.drained = resolve
+      })
+    }
+    this.watermark.close()
+    await this.database.close()
+  }
+
+  stats(): DiskStats {
+    return {
+      batches: this.batches,
+      changes: this.changes,
+      writtenBytes: this.writtenBytes,
+      queuedBatches: this.waiting.length,
+      sequence: this.sequence,
+      failure: this.failure === null ? null : this.failure.message,
+    }
+  }
+
+  private startNext(): void {
+    const next = this.waiting.shift()
+    if (next === undefined) {
+      this.inFlight = false
+      this.drained?.()
+      return
+    }
+    this.inFlight = true
+    this.apply(next.batch).then(
+      () => this.finish(next, null),
+      cause => {
+        this.failure ??= new DiskFailure(`a write failed: ${reasonOf(cause)}`, { cause })
+        this.finish(next, this.failure)
+      },
+    )
+  }
+
+  private finish(next: Waiting, failure: DiskFailure | null): void {
+    this.startNext()
+    next.done(failure)
+  }
+
+  private async apply(batch: readonly DiskChange[]): Promise<void> {
+    if (this.failure !== null) throw this.failure
+    const sequence = this.sequence + 1
+    const operations: LevelOperation[] = []
+    let bytes = 0
+    for (const change of batch) {
+      bytes += change.key.length
+      if (change.kind === 'put') {
+        bytes += change.value.length
+        operations.push({ type: 'put', key: change.key, value: change.value })
+      } else {
+        operations.push({ type: 'del', key: change.key })
+      }
+    }
+    operations.push({ type: 'put', key: markerKey(sequence), value: noValue })
+    const oldest = sequence - markerWindow
+    if (oldest > 0) operations.push({ type: 'del', key: markerKey(oldest) })
+    await this.database.batch(operations, { sync: true })
+    this.sequence = sequence
+    this.batches += 1
+    this.changes += batch.length
+    this.writtenBytes += bytes
+    this.watermark.note({ base: this.base, last: sequence })
+    if (!this.watermarkSynced) {
+      // Once, so that data which vanishes as a whole is missed even after a power cut.
+      this.watermark.sync()
+      this.watermarkSynced = true
+    }
+  }
+
+  private async collect(from: Uint8Array, to: Uint8Array, limit: number): Promise<readonly DiskEntry[]> {
+    const found = await this.database.iterator({ gte: from, lt: to, limit }).all()
+    return found.map(([key, value]) => ({ key, value }))
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
