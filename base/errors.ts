@@ -29,6 +29,12 @@ export const advice = {
     hint: 'Split the context, or raise `contextBytesMax` on every peer.',
   },
   TOO_MANY: { http: 429, exit: 1, retry: 'afterBackoff', hint: 'Send fewer requests at once and try again.' },
+  REQUEST_TIMEOUT: {
+    http: 408,
+    exit: 7,
+    retry: 'afterBackoff',
+    hint: 'Send the whole request at once; the limits are in `slurp help config`.',
+  },
   TOKEN_WRONG: {
     http: 401,
     exit: 6,

@@ -25,6 +25,8 @@ export type PeerOptions = {
   readonly bootstrap?: readonly string[]
   /** Largest context in bytes of JSON; the store's own default when absent. */
   readonly contextBytesMax?: number
+  /** Version of SLURP, shown by `status`. */
+  readonly version: string
   readonly log: Log
 }
 

@@ -1,0 +1,45 @@
+import type { Command } from 'commander'
+import type { PeerStatus } from '../../status.ts'
+import { type FleetOptions, withClient, withExamples, withFleet } from '../options.ts'
+import { answer, type Session, table } from '../session.ts'
+
+export function addStatus(program: Command, session: Session): void {
+  const command = program
+    .command('status')
+    .summary('Show how the fleet is')
+    .description('Shows the peer that answers, the members that it sees, and its roles.')
+  withExamples(withFleet(command), ['slurp status', 'slurp status --json | jq .members']).action(
+    (options: FleetOptions) => show(session, options),
+  )
+}
+
+async function show(session: Session, options: FleetOptions): Promise<void> {
+  const { timeoutMs } = options
+  const status = (await withClient(session, options, client =>
+    client.call({ method: 'GET', path: '/v1/status', timeoutMs }),
+  )) as PeerStatus
+  answer(session, options.json, status, () => describe(status))
+}
+
+function describe(status: PeerStatus): string {
+  const held = status.roles.filter(role => role.held).map(role => role.name)
+  const missing = status.roles.filter(role => !role.held).map(role => role.name)
+  const { partitions } = status
+  const damaged = partitions.damaged > 0 ? `, ${partitions.damaged} being repaired` : ''
+  const members = status.members.map(member => [
+    member.name,
+    member.id === status.peer.id ? 'this peer' : member.connected ? 'connected' : 'gone',
+    `${member.partitions} partitions`,
+    `zone ${member.zone}`,
+    member.id,
+  ])
+  return [
+    `${status.peer.name} is ${status.state} at ${status.peer.url ?? 'no door'} (SLURP ${status.peer.version}, process ${status.peer.pid})`,
+    ...status.reasons.map(reason => `  ! ${reason}`),
+    `fleet      ${status.fleet}`,
+    `data       ${partitions.owned} of ${partitions.total} partitions here${damaged}; ${status.replicas} replicas of each`,
+    `opens      ${held.join(', ') || 'nothing: it is blind'}${missing.length > 0 ? ` (not ${missing.join(', ')})` : ''}`,
+    '',
+    table(members),
+  ].join('\n')
+}

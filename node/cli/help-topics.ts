@@ -1,0 +1,99 @@
+import { advice } from '../../base/errors.ts'
+import { defaultOf, flagOf, meaningOf, settingNames, variableOf } from '../config.ts'
+import { table } from './session.ts'
+
+export type Topic = { readonly summary: string; readonly text: () => string }
+
+const exitMeanings: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'failed',
+  2: 'misused: nothing was changed',
+  3: 'done in part, or degraded',
+  4: 'not found',
+  5: 'version conflict',
+  6: 'denied',
+  7: 'no quorum or unreachable; the outcome of a write may be unknown',
+  8: 'integrity failed',
+  9: 'sealed',
+  130: 'interrupted',
+}
+
+/** What `slurp help TOPIC` explains beyond the commands. */
+export const topics: Readonly<Record<string, Topic>> = {
+  address: {
+    summary: 'How a context is addressed',
+    text: () =>
+      [
+        'ucxl://agent:role@project:task/temporal/path',
+        '',
+        'agent, role, project and task are names; any of the four may be `any`.',
+        'path is where the context belongs in the project; it may be empty.',
+        'A character outside letters, digits and -._~ is percent-encoded.',
+        '',
+        'temporal chooses the version:',
+        table([
+          ['  *^', 'the latest'],
+          ['  *~', 'the first'],
+          ['  ~~N', 'N versions back from the latest'],
+          ['  ^^N', 'N versions forward from the first'],
+          ['  @2026-01-31T12:00:00Z', 'as of that time'],
+        ]),
+        '',
+        'Quote an address in a shell: it has a * in it.',
+      ].join('\n'),
+  },
+  context: {
+    summary: 'The fields of a context',
+    text: () =>
+      [
+        'A context is a JSON object; every field may be left out.',
+        '',
+        table([
+          ['  title, summary, purpose, content', 'texts'],
+          ['  technologies, tags, insights', 'lists of texts'],
+          ['  kind, path, project, task, agent, createdAt', 'texts: what it is about and who says so'],
+          ['  appliesToChildren', 'none, children or descendants'],
+          ['  overridesParent', 'true or false'],
+          ['  decision', 'reason, status, follows (list), supersedes, author, confidence'],
+          ['  metadata', 'an object with whatever else is worth keeping'],
+        ]),
+      ].join('\n'),
+  },
+  config: {
+    summary: 'The settings of a peer process',
+    text: () =>
+      [
+        'Flags of `slurp up` come first, then SLURP_* variables, then DIR/peer.json. Secrets are only in files.',
+        '',
+        ...settingNames.map(name =>
+          [
+            `${name}`,
+            `  ${meaningOf(name)}.`,
+            `  --${flagOf(name)}  ${variableOf(name)}  (default: ${defaultOf(name)})`,
+          ].join('\n'),
+        ),
+        '',
+        'Of the commands that talk to a peer: --url or SLURP_URL, --token-file or SLURP_TOKEN_FILE, else the last',
+        '`slurp demo` or `slurp up` of this user, noted in XDG_STATE_HOME/slurp/last-fleet.json.',
+      ].join('\n'),
+  },
+  'exit-codes': {
+    summary: 'What exit codes and error codes mean',
+    text: () =>
+      [
+        table(Object.entries(exitMeanings).map(([code, meaning]) => [`  ${code}`, meaning])),
+        '',
+        'Error codes, their exit code, HTTP status and advice:',
+        table(
+          Object.entries(advice).map(([code, { exit, http, retry }]) => [
+            `  ${code}`,
+            `${exit}`,
+            `${http}`,
+            retry,
+          ]),
+        ),
+        '',
+        'With --json results and errors are one JSON object on stdout; text for people goes to stderr.',
+      ].join('\n'),
+  },
+}

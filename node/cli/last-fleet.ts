@@ -1,0 +1,51 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { z } from 'zod'
+
+const remembered = z.object({
+  format: z.literal(1),
+  url: z.string(),
+  /** Doors of the same fleet that take the same token. */
+  others: z.array(z.string()),
+  tokenFile: z.string(),
+  pid: z.int(),
+})
+
+/** The fleet that this user's last `demo` or `up` opened. Names a token file, never a token. */
+export type LastFleet = z.output<typeof remembered>
+
+export function lastFleetPath(environment: NodeJS.ProcessEnv): string {
+  const state = environment.XDG_STATE_HOME || join(environment.HOME || homedir(), '.local', 'state')
+  return join(state, 'slurp', 'last-fleet.json')
+}
+
+/** @returns null when there is none, or what is there is not ours to read. */
+export function readLastFleet(environment: NodeJS.ProcessEnv): LastFleet | null {
+  try {
+    const text = readFileSync(lastFleetPath(environment), 'utf8')
+    return remembered.parse(JSON.parse(text))
+  } catch {
+    // It is only a convenience: without it the user names the fleet.
+    return null
+  }
+}
+
+/** @returns false when it could not be written; the user then names the fleet. */
+export function rememberFleet(environment: NodeJS.ProcessEnv, fleet: Omit<LastFleet, 'format'>): boolean {
+  const path = lastFleetPath(environment)
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const draft = `${path}.${process.pid}`
+    writeFileSync(draft, `${JSON.stringify({ format: 1, ...fleet })}\n`, { mode: 0o600 })
+    renameSync(draft, path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Forgets the fleet that this process remembered, unless another one was opened since. */
+export function forgetFleet(environment: NodeJS.ProcessEnv, pid: number): void {
+  if (readLastFleet(environment)?.pid === pid) rmSync(lastFleetPath(environment), { force: true })
+}

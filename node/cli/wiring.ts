@@ -1,0 +1,53 @@
+import type { ProcessSettings } from '../config.ts'
+
+/** What to make at `slurp init`. */
+export type FleetPlan = {
+  readonly dir: string
+  readonly memberNames: readonly string[]
+  readonly roles: readonly string[]
+  readonly replicas: number
+  /** Roles whose keys a peer is given; none makes it blind. */
+  readonly rolesOf: (memberName: string) => readonly string[]
+}
+
+export type PlannedMember = { readonly name: string; readonly id: string; readonly dir: string }
+export type CreatedFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
+
+/** One peer with its HTTP door, up in this process. */
+export type ServedPeer = {
+  readonly id: string
+  readonly name: string
+  readonly url: string
+  readonly tokenFile: string
+  readonly addresses: readonly string[]
+  /** Plain sentences: which readiness checks are not ok. */
+  reasons(): string[]
+  stop(graceMs: number): Promise<void>
+}
+
+/**
+ * What the commands need of the rest of SLURP, handed in by main.ts, so that a command that only talks HTTP
+ * loads neither libp2p nor a database.
+ */
+export type Wiring = {
+  /** Version of SLURP. */
+  readonly version: string
+  /** Program and leading arguments that run this same command line again. */
+  readonly self: readonly [string, ...string[]]
+  /** The sample contexts that ship with SLURP. */
+  readonly sampleFile: string
+  /** @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID. */
+  createFleet(plan: FleetPlan): Promise<CreatedFleet>
+  /** @throws SlurpError as `StartPeer` does. */
+  servePeer(dir: string, settings: ProcessSettings): Promise<ServedPeer>
+  /** Replays one simulated run and prints its story. @returns whether it held. */
+  simulate(options: SimulationOptions): Promise<SimulationResult>
+}
+
+export type SimulationOptions = {
+  readonly seed: number
+  readonly peers: number | null
+  readonly steps: number | null
+  readonly print: (line: string) => void
+}
+export type SimulationResult = { readonly held: boolean; readonly summary: Record<string, unknown> }

@@ -1,0 +1,224 @@
+import { z } from 'zod'
+import type { ErrorCode } from '../../base/errors.ts'
+import {
+  batchLine,
+  checks,
+  deletedContext,
+  health,
+  historyPage,
+  live,
+  peerStatus,
+  readiness,
+  retrievedContext,
+  ring,
+  storedContext,
+} from './answers.ts'
+
+/** One path and method of the HTTP door: what validates a request and what the OpenAPI document says of it. */
+export type Operation = {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** As in OpenAPI: `/v1/contexts/{address}`. */
+  readonly path: string
+  readonly summary: string
+  /** True where no token is asked for. */
+  readonly open?: true
+  readonly query: z.ZodObject
+  readonly body?: { readonly type: string; readonly description: string; readonly schema: z.ZodType }
+  readonly answer: { readonly type: string; readonly schema: z.ZodType }
+  /** Codes beyond those that any request may meet. */
+  readonly errors: readonly ErrorCode[]
+}
+
+const json = 'application/json'
+const ndjson = 'application/x-ndjson'
+const none = z.strictObject({})
+
+const timeoutMs = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(120_000)
+  .optional()
+  .describe('Milliseconds until the peer gives up')
+
+const ifVersion = z
+  .string()
+  .max(64)
+  .optional()
+  .describe(
+    'Only if this is the current version; `none`: only if nothing is there. Without it the last writer wins',
+  )
+
+const roles = z
+  .string()
+  .max(2048)
+  .transform(text => text.split(',').filter(name => name !== ''))
+  .optional()
+  .describe('Roles that may read it, separated by commas; default: every role this peer holds')
+
+const anyContext = z.record(z.string(), z.unknown())
+
+/** Every path of the door, by the name of its handler. */
+export const operations = {
+  storeContext: {
+    method: 'PUT',
+    path: '/v1/contexts/{address}',
+    summary: 'Store a context',
+    query: z.strictObject({
+      roles,
+      ifVersion,
+      ttl: z.coerce.number().int().min(1).max(3_153_600_000).optional().describe('Seconds until it expires'),
+      timeoutMs,
+    }),
+    body: { type: json, description: 'The fields of the context', schema: anyContext },
+    answer: { type: json, schema: storedContext },
+    errors: [
+      'ADDRESS_INVALID',
+      'CONTEXT_INVALID',
+      'JSON_INVALID',
+      'ROLE_UNKNOWN',
+      'ROLE_DENIED',
+      'VERSION_CONFLICT',
+      'VERSION_UNKNOWN',
+      'QUORUM_UNREACHED',
+      'SEALED',
+    ],
+  },
+  retrieveContext: {
+    method: 'GET',
+    path: '/v1/contexts/{address}',
+    summary: 'Retrieve a context',
+    query: z.strictObject({
+      role: z.string().max(64).optional().describe('Open with this role only'),
+      consistency: z
+        .enum(['linearizable', 'cached'])
+        .optional()
+        .describe('`cached` may answer from this peer; default linearizable'),
+      timeoutMs,
+    }),
+    answer: { type: json, schema: retrievedContext },
+    errors: [
+      'ADDRESS_INVALID',
+      'NOT_FOUND',
+      'VERSION_UNKNOWN',
+      'ROLE_UNKNOWN',
+      'ROLE_DENIED',
+      'QUORUM_UNREACHED',
+      'INTEGRITY_FAILED',
+      'SEALED',
+    ],
+  },
+  deleteContext: {
+    method: 'DELETE',
+    path: '/v1/contexts/{address}',
+    summary: 'Delete a context; its history stays',
+    query: z.strictObject({ ifVersion, timeoutMs }),
+    answer: { type: json, schema: deletedContext },
+    errors: ['ADDRESS_INVALID', 'NOT_FOUND', 'ROLE_DENIED', 'VERSION_CONFLICT', 'QUORUM_UNREACHED', 'SEALED'],
+  },
+  contextHistory: {
+    method: 'GET',
+    path: '/v1/contexts/{address}/history',
+    summary: 'Versions of a context, newest first',
+    query: z.strictObject({
+      limit: z.coerce.number().int().min(1).max(1000).optional().describe('Versions in one answer'),
+      cursor: z.string().max(256).optional().describe('From the answer before'),
+      timeoutMs,
+    }),
+    answer: { type: json, schema: historyPage },
+    errors: ['ADDRESS_INVALID', 'NOT_FOUND', 'VERSION_UNKNOWN', 'QUORUM_UNREACHED', 'SEALED'],
+  },
+  batchStore: {
+    method: 'POST',
+    path: '/v1/batch',
+    summary: 'Store many contexts, one a line; answers stream back as lines are done',
+    query: z.strictObject({
+      address: z
+        .string()
+        .max(2048)
+        .optional()
+        .describe('Template of the addresses, as in ucxl://any:any@{project}:any/*^/{path}'),
+      concurrency: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .max(256)
+        .optional()
+        .describe('Lines carried out at once; default 64'),
+      roles: roles.describe('Readers of every line, whatever it says itself, separated by commas'),
+      timeoutMs,
+    }),
+    body: { type: ndjson, description: 'One context a line', schema: anyContext },
+    answer: { type: ndjson, schema: batchLine },
+    errors: ['ADDRESS_INVALID', 'ROLE_UNKNOWN', 'SEALED'],
+  },
+  status: {
+    method: 'GET',
+    path: '/v1/status',
+    summary: 'This peer and what it knows of the fleet',
+    query: none,
+    answer: { type: json, schema: peerStatus },
+    errors: [],
+  },
+  ring: {
+    method: 'GET',
+    path: '/v1/ring',
+    summary: 'The view: members, and the owners of every partition',
+    query: none,
+    answer: { type: json, schema: ring },
+    errors: [],
+  },
+  openapi: {
+    method: 'GET',
+    path: '/v1/openapi.json',
+    summary: 'This document',
+    query: none,
+    answer: { type: json, schema: z.record(z.string(), z.unknown()) },
+    errors: [],
+  },
+  health: {
+    method: 'GET',
+    path: '/health',
+    summary: 'One word on how the peer is; 503 while it cannot serve',
+    open: true,
+    query: none,
+    answer: { type: json, schema: health },
+    errors: [],
+  },
+  healthLive: {
+    method: 'GET',
+    path: '/health/live',
+    summary: 'The process answers',
+    open: true,
+    query: none,
+    answer: { type: json, schema: live },
+    errors: [],
+  },
+  healthReady: {
+    method: 'GET',
+    path: '/health/ready',
+    summary: 'Whether the peer serves; 503 and the reasons when not',
+    query: none,
+    answer: { type: json, schema: readiness },
+    errors: [],
+  },
+  healthChecks: {
+    method: 'GET',
+    path: '/health/checks',
+    summary: 'Every readiness check with its detail',
+    query: none,
+    answer: { type: json, schema: checks },
+    errors: [],
+  },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Counters and histograms in the Prometheus text format',
+    query: none,
+    answer: { type: 'text/plain', schema: z.string() },
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>
+
+export type OperationName = keyof typeof operations
+export type QueryOf<Name extends OperationName> = z.output<(typeof operations)[Name]['query']>

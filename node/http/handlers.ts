@@ -1,0 +1,60 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { streamBatch } from './batch.ts'
+import type { OperationName, QueryOf } from './contract.ts'
+import type { Door } from './door.ts'
+import { openapiDocument } from './openapi.ts'
+
+/** One request after its query was validated. */
+export type Asked<Name extends OperationName> = {
+  readonly query: QueryOf<Name>
+  /** The percent-decoded address of the path, empty where the path has none. */
+  readonly address: string
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+/** Returns the object to answer with, or the reply itself when it was answered already. */
+type Handler<Name extends OperationName> = (door: Door, asked: Asked<Name>) => Promise<unknown> | unknown
+
+const unavailable = 503
+
+/** One handler for every operation of the contract. */
+export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
+  storeContext: ({ peer }, { address, query, request }) =>
+    peer.store.storeContext(address, request.body, {
+      ...given({ roles: query.roles, ifVersion: query.ifVersion }),
+      ...given({ ttlSeconds: query.ttl, timeoutMs: query.timeoutMs }),
+    }),
+  retrieveContext: ({ peer }, { address, query }) => peer.store.retrieveContext(address, given(query)),
+  deleteContext: ({ peer }, { address, query }) => peer.store.deleteContext(address, given(query)),
+  contextHistory: ({ peer }, { address, query }) => peer.store.contextHistory(address, given(query)),
+  batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
+  status: door => door.status(),
+  ring: ({ peer }) => peer.ring(),
+  openapi: door => openapiDocument(door.version),
+  health: (door, { reply }) => {
+    const { state } = door.status()
+    if (state === 'starting' || state === 'stopping') reply.code(unavailable)
+    return { status: state }
+  },
+  healthLive: () => ({ live: true }),
+  healthReady: (door, { reply }) => {
+    const failed = door.peer.checks().filter(check => !check.ok)
+    const reasons = failed.map(check => `${check.name}: ${check.detail}`)
+    if (door.closing.aborted) reasons.push('stopping')
+    if (reasons.length > 0) reply.code(unavailable)
+    return { ready: reasons.length === 0, reasons }
+  },
+  healthChecks: ({ peer }) => ({ checks: peer.checks() }),
+  metrics: async ({ metrics }, { reply }) => {
+    const text = await metrics.text()
+    return reply.type(metrics.contentType).send(text)
+  },
+}
+
+type Given<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> }
+
+/** Leaves out what was not given: the store tells absent from undefined. */
+function given<T extends object>(values: T): Given<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>
+}

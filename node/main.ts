@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runCommandLine } from './cli/program.ts'
+import type { Session } from './cli/session.ts'
+import type { Wiring } from './cli/wiring.ts'
+
+const self = fileURLToPath(import.meta.url)
+
+/** The package that this file is in, whether it runs as source or compiled. */
+function findPackage(from: string): string {
+  const file = join(from, 'package.json')
+  return existsSync(file) || dirname(from) === from ? from : findPackage(dirname(from))
+}
+
+const home = findPackage(dirname(self))
+const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }
+
+const wiring: Wiring = {
+  version,
+  self: [process.execPath, ...process.execArgv, self],
+  sampleFile: join(home, 'sample', 'contexts.ndjson'),
+  async createFleet(plan) {
+    const { createFleet } = await import('../crypto/fleet-creation.ts')
+    return createFleet(plan)
+  },
+  async servePeer(dir, settings) {
+    const { servePeer } = await import('./serve-peer.ts')
+    return servePeer(dir, settings, version)
+  },
+  async simulate(options) {
+    const { simulate } = await import('../sim/command.ts')
+    return simulate(options)
+  },
+}
+
+const session: Session = {
+  wiring,
+  environment: process.env,
+  input: process.stdin,
+  out: text => void process.stdout.write(text),
+  err: text => void process.stderr.write(text),
+  errIsTerminal: process.stderr.isTTY === true,
+  target: null,
+  exitCode: 0,
+}
+
+// A reader that has enough (`slurp history … | head`) is no failure.
+process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
+  process.exit(failure.code === 'EPIPE' ? 0 : 1)
+})
+
+process.exitCode = await runCommandLine(process.argv.slice(2), session)

@@ -1,0 +1,80 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What the doors count into and `/metrics` prints, in a registry of its own. */
+export interface Metrics {
+  readonly contentType: string
+  /** One answered request. `route` is the path's pattern, never the path itself: that holds addresses. */
+  requestAnswered(request: { method: string; route: string; status: number; seconds: number }): void
+  requestRefused(code: string): void
+  batchItem(outcome: 'stored' | 'failed'): void
+  text(): Promise<string>
+}
+
+export type MetricsSources = {
+  readonly counters: () => Record<string, number>
+  readonly ready: () => boolean
+  readonly requestsInFlight: () => number
+  readonly startedAtMs: number
+}
+
+export function createMetrics(sources: MetricsSources): Metrics {
+  const register = new Registry()
+  const registers = [register]
+  const durations = new Histogram({
+    name: 'slurp_http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last of its answer',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  })
+  const refused = new Counter({
+    name: 'slurp_http_refused_total',
+    help: 'Requests answered with an error, by its code',
+    labelNames: ['code'] as const,
+    registers,
+  })
+  const batchItems = new Counter({
+    name: 'slurp_batch_items_total',
+    help: 'Lines of batch requests, by outcome',
+    labelNames: ['outcome'] as const,
+    registers,
+  })
+  gauge(register, 'slurp_ready', '1 when every readiness check is ok', () => (sources.ready() ? 1 : 0))
+  gauge(register, 'slurp_http_requests_in_flight', 'Requests being carried out', sources.requestsInFlight)
+  gauge(register, 'slurp_start_time_seconds', 'When the process started', () => sources.startedAtMs / 1000)
+  gauge(register, 'slurp_resident_memory_bytes', 'Memory of the process', () => process.memoryUsage.rss())
+  gauge(register, 'slurp_heap_used_bytes', 'JavaScript heap in use', () => process.memoryUsage().heapUsed)
+  gauge(register, 'slurp_cpu_seconds', 'Processor time used so far', () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1e6
+  })
+  new Gauge({
+    name: 'slurp_peer_events_total',
+    help: 'What the peer counted since it started, by name',
+    labelNames: ['event'] as const,
+    registers,
+    collect() {
+      for (const [event, value] of Object.entries(sources.counters())) this.set({ event }, value)
+    },
+  })
+
+  return {
+    contentType: register.contentType,
+    requestAnswered: ({ method, route, status, seconds }) =>
+      durations.observe({ method, route, status: String(status) }, seconds),
+    requestRefused: code => refused.inc({ code }),
+    batchItem: outcome => batchItems.inc({ outcome }),
+    text: () => register.metrics(),
+  }
+}
+
+function gauge(register: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [register],
+    collect() {
+      this.set(read())
+    },
+  })
+}

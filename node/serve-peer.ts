@@ -1,0 +1,99 @@
+import { join } from 'node:path'
+import type { ProcessSettings } from './config.ts'
+import { openDoor } from './http/server.ts'
+import { createMetrics } from './monitoring/metrics.ts'
+import { openPeerLog } from './monitoring/peer-log.ts'
+import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
+import { startPeer } from './process.ts'
+import type { RunningPeer } from './running-peer.ts'
+
+/** Time that network and disk get to close after the door did. */
+const closeMs = 1500
+
+/** One peer with its HTTP door, up in this process. */
+export type ServedPeer = {
+  readonly id: string
+  readonly name: string
+  readonly url: string
+  readonly tokenFile: string
+  readonly addresses: readonly string[]
+  reasons(): string[]
+  stop(graceMs: number): Promise<void>
+}
+
+/**
+ * Starts the one peer whose data is in `dir` and opens its door. Ports that differ from the wanted ones are
+ * noted in peer.json, so that the next start asks for them first.
+ *
+ * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, CONFIG_INVALID, FORMAT_UNKNOWN, INTEGRITY_FAILED.
+ */
+export async function servePeer(
+  dir: string,
+  settings: ProcessSettings,
+  version: string,
+): Promise<ServedPeer> {
+  const startedAtMs = Date.now()
+  const token = readTokenOf(dir)
+  const log = openPeerLog(join(dir, 'peer.log'), { level: settings.logLevel, bytesMax: settings.logBytesMax })
+  let peer: RunningPeer | null = null
+  try {
+    peer = await startPeer({
+      dir,
+      host: settings.host,
+      preferredPort: settings.port,
+      bootstrap: settings.bootstrap,
+      contextBytesMax: settings.contextBytesMax,
+      version,
+      log,
+    })
+    const running = peer
+    const door = await openDoor({
+      peer: running,
+      host: settings.httpHost,
+      preferredPort: settings.httpPort,
+      token,
+      limits: settings,
+      metrics: requestsInFlight =>
+        createMetrics({
+          counters: () => running.counters(),
+          ready: () => running.checks().every(check => check.ok),
+          requestsInFlight,
+          startedAtMs,
+        }),
+      log,
+      version,
+    })
+    notePorts(dir, running.addresses(), door.url)
+    log.info({ peer: running.name, url: door.url }, 'peer is up')
+    return {
+      id: running.id,
+      name: running.name,
+      url: door.url,
+      tokenFile: tokenPath(dir),
+      addresses: running.addresses(),
+      reasons: () => {
+        const failed = running.checks().filter(check => !check.ok)
+        return failed.map(check => `${check.name}: ${check.detail}`)
+      },
+      async stop(graceMs) {
+        await door.stop(graceMs)
+        await running.stop(closeMs)
+        log.info({ peer: running.name }, 'peer stopped')
+        log.close()
+      },
+    }
+  } catch (thrown) {
+    log.error({ err: thrown }, 'peer could not start')
+    await peer?.stop(0)
+    log.close()
+    throw thrown
+  }
+}
+
+function notePorts(dir: string, addresses: readonly string[], url: string): void {
+  const file = readPeerFile(dir)
+  const httpPort = Number(new URL(url).port)
+  const port = Number(/\/tcp\/(\d+)/.exec(addresses[0] ?? '')?.[1] ?? file.settings.port ?? 0)
+  if (file.settings.port === port && file.settings.httpPort === httpPort) return
+  writePeerFile(dir, { name: file.name, settings: { ...file.settings, port, httpPort } })
+}
