@@ -1,6 +1,9 @@
 import { isPartitionCount, partitionCountMax } from './keyspace.ts'
-import { membersMax, replicasMax } from './view.ts'
 
+/** Members of one fleet, at most. */
+export const membersMax = 1024
+/** Replicas of one partition, at most. */
+export const replicasMax = 15
 /** Weight of one member, at most. */
 export const weightMax = 1024
 const peerIdCharactersMax = 128
@@ -13,17 +16,17 @@ const nameShape = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/
  * @returns null when it is a `View`, else one sentence that says what is wrong.
  */
 export function checkView(view: unknown): string | null {
-  if (!isObject(view)) return 'A view is an object.'
+  if (!isObject(view)) return 'A view must be an object.'
   if (typeof view.fleet !== 'string' || !/^[0-9a-f]{64}$/.test(view.fleet)) {
-    return 'The fleet id of a view has 64 hex digits.'
+    return 'The fleet id of a view must have 64 hex digits.'
   }
-  if (!isCount(view.epoch)) return 'The epoch of a view is a whole number from 1.'
+  if (!isCount(view.epoch)) return 'The epoch of a view must be a whole number from 1.'
   if (!isCount(view.replicas) || view.replicas > replicasMax) {
-    return `The replicas of a view are a whole number from 1 to ${replicasMax}.`
+    return `The replicas of a view must be a whole number from 1 to ${replicasMax}.`
   }
   const { members, partitions } = view
   if (!Array.isArray(members) || members.length < 1 || members.length > membersMax) {
-    return `A view has from 1 to ${membersMax} members.`
+    return `A view must have 1 to ${membersMax} members.`
   }
   for (const [index, member] of members.entries()) {
     const wrong = checkMember(member)
@@ -35,7 +38,7 @@ export function checkView(view: unknown): string | null {
     return 'Two members of the view have one name.'
   }
   if (!Array.isArray(partitions) || !isPartitionCount(partitions.length)) {
-    return `The partitions of a view are a power of two from 1 to ${partitionCountMax}.`
+    return `The number of partitions of a view must be a power of two from 1 to ${partitionCountMax}.`
   }
   const wanted = { ids, epoch: view.epoch }
   for (const [index, assignment] of partitions.entries()) {
@@ -46,19 +49,19 @@ export function checkView(view: unknown): string | null {
 }
 
 function checkMember(member: unknown): string | null {
-  if (!isObject(member)) return 'a member is an object.'
+  if (!isObject(member)) return 'a member must be an object.'
   const { id, name, weight, zone } = member
   if (typeof id !== 'string' || id === '' || id.length > peerIdCharactersMax) {
-    return `its id is a text of 1 to ${peerIdCharactersMax} characters.`
+    return `its id must be a text of 1 to ${peerIdCharactersMax} characters.`
   }
   if (typeof name !== 'string' || !nameShape.test(name)) {
-    return 'its name has 1 to 63 of letters, digits, dot, dash and underscore.'
+    return 'its name must have 1 to 63 of letters, digits, dot, dash and underscore.'
   }
   if (typeof weight !== 'number' || !(weight > 0) || weight > weightMax) {
-    return `its weight is a number above 0 and up to ${weightMax}.`
+    return `its weight must be a number above 0 and up to ${weightMax}.`
   }
   if (typeof zone !== 'string' || !nameShape.test(zone)) {
-    return 'its zone has 1 to 63 of letters, digits, dot, dash and underscore.'
+    return 'its zone must have 1 to 63 of letters, digits, dot, dash and underscore.'
   }
   return null
 }
@@ -67,19 +70,19 @@ function checkAssignment(
   assignment: unknown,
   wanted: { ids: ReadonlySet<string>; epoch: number },
 ): string | null {
-  if (!isObject(assignment)) return 'an assignment is an object.'
+  if (!isObject(assignment)) return 'an assignment must be an object.'
   const { epoch, stage, owners, nextOwners } = assignment
   if (!isCount(epoch) || epoch > wanted.epoch) {
-    return 'its epoch is a whole number from 1, and not above that of the view.'
+    return 'its epoch must be a whole number from 1, and not above that of the view.'
   }
   if (stage !== 'stable' && stage !== 'learn' && stage !== 'joint') {
-    return 'its stage is `stable`, `learn` or `joint`.'
+    return 'its stage must be `stable`, `learn` or `joint`.'
   }
   const wrongOwners = checkOwners(owners, wanted.ids)
   if (wrongOwners !== null) return `its owners ${wrongOwners}`
   if (stage === 'stable') {
     if (Array.isArray(nextOwners) && nextOwners.length === 0) return null
-    return 'it is stable and has no next owners.'
+    return 'a stable one must have no next owners.'
   }
   const wrongNext = checkOwners(nextOwners, wanted.ids)
   return wrongNext === null ? null : `its next owners ${wrongNext}`
@@ -87,10 +90,10 @@ function checkAssignment(
 
 function checkOwners(owners: unknown, ids: ReadonlySet<string>): string | null {
   if (!Array.isArray(owners) || owners.length < 1 || owners.length > replicasMax) {
-    return `are a list of 1 to ${replicasMax} members.`
+    return `must be a list of 1 to ${replicasMax} members.`
   }
-  if (!owners.every(owner => ids.has(owner))) return 'are all members of the view.'
-  return new Set(owners).size === owners.length ? null : 'are distinct.'
+  if (!owners.every(owner => ids.has(owner))) return 'must all be members of the view.'
+  return new Set(owners).size === owners.length ? null : 'must be distinct.'
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -63,6 +63,10 @@ export function fits(table: Table, partition: number, leaving: number, entering:
   return table.emptyZones[partition]! + emptied - filled <= missing
 }
 
+/** Whether the member still has to get a partition. */
+export const isBelow = (table: Table, member: number): boolean =>
+  table.loads[member]! < table.targets[member]!
+
 export function put(table: Table, partition: number, member: number): void {
   const at = partition * table.zoneCount + table.zones[member]!
   if (table.zoneOwners[at]! < table.least) table.emptyZones[partition]!--

@@ -2,6 +2,8 @@ import type { ContextKey, FleetId, PartitionId, PeerId } from '../base/ids.ts'
 import { partitionOf } from './keyspace.ts'
 import { placeReplicas } from './placement.ts'
 
+export { checkView } from './check-view.ts'
+
 /** Where one partition stands on its way from owners to next owners (rule 10). */
 export type Stage = 'stable' | 'learn' | 'joint'
 
@@ -38,11 +40,6 @@ export type View = {
 }
 
 export type PartitionOwners = { readonly partition: PartitionId; readonly assignment: Assignment }
-
-/** Members of one fleet, at most. */
-export const membersMax = 1024
-/** Replicas of one partition, at most. */
-export const replicasMax = 15
 
 /**
  * The view of a new fleet, at epoch 1 with every partition stable.
