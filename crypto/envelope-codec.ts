@@ -1,0 +1,150 @@
+import { SlurpError } from '../base/errors.ts'
+import {
+  type ContextKey,
+  type Digest,
+  type FleetId,
+  isRoleName,
+  type PeerId,
+  type RoleName,
+  type Version,
+} from '../base/ids.ts'
+import { ByteReader } from './byte-reader.ts'
+import { sha256Hex } from './digest.ts'
+import { peerKeyFrom } from './peer-keys.ts'
+
+/** Roles of one context, at most. */
+export const rolesOfContextMax = 32
+/** Bytes of one envelope, at most; the wire carries no more. */
+export const envelopeBytesMax = 1024 * 1024 + 64 * 1024
+
+const magic = 'SE'
+const format = 1
+const kinds = ['live', 'tombstone'] as const
+const signatureBytes = 64
+
+export type RoleKeyName = { readonly name: RoleName; readonly keyVersion: number }
+
+/** What an envelope is about, known before anything is sealed; the sealed bytes are bound to all of it. */
+export type EnvelopeSubject = {
+  readonly fleet: FleetId
+  readonly key: ContextKey
+  /** The operation that wrote it; its clock tag is the author's. */
+  readonly version: Version
+  /** The version that it replaces; null over an absent key. */
+  readonly parent: Version | null
+  readonly kind: 'live' | 'tombstone'
+  /** Wall-clock milliseconds after which readers treat it as gone; 0 for never. */
+  readonly expiresAtMs: number
+  /** The process that signed it. */
+  readonly author: PeerId
+  /** Who can open it, in the order of the stanzas: by name, each once. Empty for a tombstone. */
+  readonly roles: readonly RoleKeyName[]
+}
+
+/** What everybody may see of a context: all but the sealed bytes. */
+export type EnvelopeHeader = EnvelopeSubject & {
+  readonly format: 1
+  /** Size of the age file, in bytes; 0 for a tombstone. */
+  readonly bodyBytes: number
+  readonly bodyHash: Digest
+}
+
+/** An envelope taken apart; the byte strings lie in the envelope's own memory. */
+export type Envelope = {
+  readonly header: EnvelopeHeader
+  readonly subjectBytes: Uint8Array
+  /** What the author signed. */
+  readonly signedBytes: Uint8Array
+  readonly signature: Uint8Array
+  readonly body: Uint8Array
+}
+
+/** @param authorKey - 32 raw bytes of the Ed25519 key of `subject.author`. */
+export function encodeSubject(subject: Omit<EnvelopeSubject, 'author'>, authorKey: Uint8Array): Buffer {
+  const { parent, roles } = subject
+  const start = Buffer.alloc(13)
+  start.write(magic, 0, 'latin1')
+  start[2] = format
+  const end = Buffer.alloc(9)
+  end[0] = kinds.indexOf(subject.kind)
+  end.writeBigUInt64BE(BigInt(subject.expiresAtMs), 1)
+  const roleParts = roles.flatMap(({ name, keyVersion }) => {
+    const part = Buffer.alloc(1 + name.length + 4)
+    part[0] = name.length
+    part.write(name, 1, 'latin1')
+    part.writeUInt32BE(keyVersion, 1 + name.length)
+    return part
+  })
+  return Buffer.concat([
+    start.subarray(0, 3),
+    Buffer.from(subject.fleet + subject.key + subject.version, 'hex'),
+    Buffer.from(parent === null ? '00' : `01${parent}`, 'hex'),
+    end,
+    authorKey,
+    Buffer.of(roles.length),
+    ...roleParts,
+  ])
+}
+
+/** Subject, size and hash of the body: what the author signs. */
+export function encodeSigned(subjectBytes: Uint8Array, body: Uint8Array): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeUInt32BE(body.length, 0)
+  return Buffer.concat([subjectBytes, size, Buffer.from(sha256Hex(body), 'hex')])
+}
+
+/**
+ * Takes an envelope apart and checks its shape, its caps and the hash of its body, not its signature.
+ * There is one encoding of everything: what this takes, `encodeSubject` and `encodeSigned` give back.
+ *
+ * @throws SlurpError INTEGRITY_FAILED, or FORMAT_UNKNOWN for an envelope of a later release.
+ */
+export function decodeEnvelope(data: Uint8Array): Envelope {
+  if (data.length > envelopeBytesMax) throw malformed('is larger than any envelope')
+  const reader = new ByteReader(data)
+  if (reader.ascii(2) !== magic) throw malformed('does not begin as one')
+  if (reader.u8() !== format) {
+    throw new SlurpError('FORMAT_UNKNOWN', 'An envelope has a format that this release does not know.')
+  }
+  const fleet = reader.hex(32) as FleetId
+  const key = reader.hex(32) as ContextKey
+  const version = reader.hex(12) as Version
+  const hasParent = reader.u8()
+  if (hasParent > 1) throw malformed('has a broken parent')
+  const parent = hasParent === 1 ? (reader.hex(12) as Version) : null
+  const kind = kinds[reader.u8()]
+  const expiresAtMs = reader.u64()
+  if (kind === undefined || !Number.isSafeInteger(expiresAtMs)) throw malformed('has a broken kind or expiry')
+  const author = peerKeyFrom(reader.take(32)).peerId
+  const roles = readRoles(reader)
+  const subjectBytes = data.subarray(0, reader.at)
+  const bodyBytes = reader.u32()
+  const bodyHash = reader.hex(32) as Digest
+  const signedBytes = data.subarray(0, reader.at)
+  const signature = reader.take(signatureBytes)
+  if (bodyBytes !== reader.left) throw malformed('has a body of another size')
+  const body = reader.take(bodyBytes)
+  const sealed = kind === 'live'
+  if (sealed !== roles.length > 0 || sealed !== bodyBytes > 0)
+    throw malformed('has a body that its kind denies')
+  if (sha256Hex(body) !== bodyHash) throw malformed('has a body that was changed')
+  const subject = { fleet, key, version, parent, kind, expiresAtMs, author, roles }
+  return { header: { format, ...subject, bodyBytes, bodyHash }, subjectBytes, signedBytes, signature, body }
+}
+
+function readRoles(reader: ByteReader): RoleKeyName[] {
+  const count = reader.u8()
+  if (count > rolesOfContextMax) throw malformed('names too many roles')
+  const roles: RoleKeyName[] = []
+  for (let place = 0; place < count; place++) {
+    const name = reader.ascii(reader.u8())
+    const keyVersion = reader.u32()
+    const before = roles.at(-1)
+    if (!isRoleName(name) || keyVersion === 0) throw malformed('names a broken role')
+    if (before !== undefined && before.name >= name) throw malformed('names its roles out of order')
+    roles.push({ name, keyVersion })
+  }
+  return roles
+}
+
+const malformed = (how: string) => new SlurpError('INTEGRITY_FAILED', `An envelope ${how}.`)
