@@ -1,5 +1,6 @@
 import type { PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
+import type { News } from './adapters/libp2p/news.ts'
 import type { DriverEvent } from './driver/driver.ts'
 import type { Network, NetworkListener } from './ports/ports.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
@@ -20,6 +21,7 @@ export class PeerHealth {
   readonly #connected = new Set<PeerId>()
   readonly #counters = new Map<string, number>()
   readonly #startedAt = new Date()
+  readonly #damagedElsewhere = new Map<PeerId, number>()
   #diskFailed = false
   #stopping = false
 
@@ -39,6 +41,13 @@ export class PeerHealth {
 
   stopping(): void {
     this.#stopping = true
+  }
+
+  /** What another peer says of itself by gossip. Only shown, nothing depends on it. */
+  heard(from: PeerId, news: News): void {
+    if (news.kind === 'epoch') {
+      if (news.epoch > this.#view.epoch) this.note({ kind: 'counted', name: 'staleEpoch' })
+    } else if (news.peer === from) this.#damagedElsewhere.set(from, news.counters.damagedPartitions ?? 0)
   }
 
   counters(): Record<string, number> {
@@ -96,6 +105,10 @@ export class PeerHealth {
     )
     if (away.length > 0) reasons.push(`${away.map(member => member.name).join(', ')} cannot be reached.`)
     if (parts.damaged > 0) reasons.push(`${parts.damaged} partitions lost records and are being read back.`)
+    for (const member of this.#view.members) {
+      const damaged = this.#damagedElsewhere.get(member.id) ?? 0
+      if (damaged > 0) reasons.push(`${member.name} reads back ${damaged} partitions.`)
+    }
     if (this.#diskFailed) reasons.push('The disk fails: no write is acknowledged.')
     const owned = this.#view.partitions.filter(each => each.owners.includes(this.#self)).length
     return {

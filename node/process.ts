@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { newClock } from '../base/hlc.ts'
-import type { PeerId } from '../base/ids.ts'
+import type { FleetId, PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
-import { decodeFleetRecord, verifyFleetRecord } from '../crypto/fleet-record.ts'
+import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
 import { openKeyring } from '../crypto/keyring.ts'
 import { defaultLimits } from '../replication/limits.ts'
@@ -20,6 +20,8 @@ import { readPeerFile } from './peer-settings.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import type { Submitter } from './store/api.ts'
 import { newContextStore } from './store/context-store.ts'
+
+const newsEveryMs = 10_000
 
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
@@ -56,6 +58,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       incarnation,
       verifyRecord: bytes => epochOf(bytes, view.fleet),
       onAddresses: (peer, multiaddrs) => addressFile.learn(peer, multiaddrs),
+      onNews: (from, news) => health.heard(from, news),
     })
     closers.unshift(() => libp2p.stop())
     const driver = new Driver({
@@ -84,7 +87,15 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       driver.start(failure => (failure ? reject(failure) : resolve())),
     )
     addressFile.learn(self, libp2p.addresses())
-    void libp2p.discovery.publishRecord(readRecord(join(dir, 'fleet.json')))
+    libp2p.discovery
+      .publishRecord(readRecord(join(dir, 'fleet.json')))
+      .catch(failure => log.warn({ failure: String(failure) }, 'the fleet record could not be published'))
+    libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
+    const news = setInterval(() => {
+      const counters = { damagedPartitions: driver.damagedPartitions() }
+      libp2p.gossip.publish({ kind: 'health', peer: self, counters })
+    }, newsEveryMs)
+    closers.unshift(async () => clearInterval(news))
 
     const submitter: Submitter = {
       submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
@@ -152,10 +163,9 @@ function readRecord(path: string): Uint8Array {
 }
 
 /** Epoch of a record that this fleet's authority signed, null for anything else. */
-function epochOf(bytes: Uint8Array, fleet: string): number | null {
+function epochOf(bytes: Uint8Array, fleet: FleetId): number | null {
   try {
-    const record = decodeFleetRecord(bytes)
-    return verifyFleetRecord(bytes).view.fleet === fleet ? record.view.epoch : null
+    return verifyFleetRecord(bytes, fleet).view.epoch
   } catch (failure) {
     if (failure instanceof SlurpError) return null
     throw failure
