@@ -41,10 +41,10 @@ export function writePayload(fileKey: Uint8Array, plaintext: Uint8Array, out: Ui
 export function readPayload(fileKey: Uint8Array, payload: Uint8Array): Uint8Array {
   if (payload.length < nonceBytes) throw new AgeFailure('header', 'The nonce of the payload is cut off.')
   const chunks = Math.ceil((payload.length - nonceBytes) / (chunkBytes + tagBytes))
-  const plaintextBytes = payload.length - nonceBytes - chunks * tagBytes
-  if (chunks === 0 || plaintextBytes < 0) throw new AgeFailure('payload', 'The payload is cut off.')
+  const lastBytes = payload.length - nonceBytes - (chunks - 1) * (chunkBytes + tagBytes)
+  if (chunks === 0 || lastBytes < tagBytes) throw new AgeFailure('payload', 'The payload is cut off.')
   const key = payloadKey(fileKey, payload.subarray(0, nonceBytes))
-  const plaintext = new Uint8Array(plaintextBytes)
+  const plaintext = new Uint8Array(payload.length - nonceBytes - chunks * tagBytes)
   let from = nonceBytes
   let to = 0
   for (let number = 0; number < chunks; number++) {
@@ -63,7 +63,6 @@ export function readPayload(fileKey: Uint8Array, payload: Uint8Array): Uint8Arra
 }
 
 function openChunk(key: Uint8Array, nonce: Uint8Array, chunk: Uint8Array): Uint8Array | null {
-  if (chunk.length < tagBytes) return null
   const opener = createDecipheriv(cipher, key, nonce, tag)
   opener.setAuthTag(chunk.subarray(chunk.length - tagBytes))
   const plaintext = opener.update(chunk.subarray(0, chunk.length - tagBytes))
