@@ -28,7 +28,7 @@ export const topics: Readonly<Record<string, Topic>> = {
         '',
         'agent, role, project and task are names; any of the four may be `any`.',
         'path is where the context belongs in the project; it may be empty.',
-        'A character outside letters, digits and -._~ is percent-encoded.',
+        'In a name or a segment, what is not a letter, a digit or one of - . _ is percent-encoded.',
         '',
         'temporal chooses the version:',
         table([

@@ -17,6 +17,8 @@ const urlBytesMax = 8192
 const headerBytesMax = 16_384
 const connectionsMax = 10_000
 const keepAliveMs = 72_000
+/** How often connections whose headers are late are looked for. */
+const slowCheckMs = 5000
 /** What JSON of a context may take beyond the context itself; the store measures exactly. */
 const bodySlackBytes = 65_536
 
@@ -82,7 +84,11 @@ function createApp(limits: DoorLimits): FastifyInstance {
     // Node's own limit would end a long batch; `guard` times the other requests.
     requestTimeout: 0,
     routerOptions: { maxParamLength: urlBytesMax },
-    http: { maxHeaderSize: headerBytesMax, headersTimeout: limits.headersTimeoutMs },
+    http: {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, slowCheckMs),
+    },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, _request, reply) => {
       sendFailure(reply, fromFramework(error))
