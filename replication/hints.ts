@@ -24,13 +24,20 @@ export function deliver(deliverer: Deliverer, peer: PeerId, hints: readonly Hint
   const { process, records } = deliverer
   const done: Change[] = []
   if (hints.length >= hintsListedMax) deliverer.more.add(peer)
+  let bytes = 0
   for (const hint of hints) {
+    if (bytes > process.limits.chainBytesMax) {
+      // The rest is listed again once this much has arrived.
+      deliverer.more.add(peer)
+      break
+    }
     const message = messageFor(process, records, hint)
     if (message === null) {
       done.push({ kind: 'hintDone', hint })
       continue
     }
     deliverer.sent.set(message.id, hint)
+    bytes += bytesOf(message)
     send(process, peer, message)
   }
   return done
@@ -58,6 +65,10 @@ export function forgetDeliveries(deliverer: Deliverer, peer: PeerId): void {
   for (const [id, hint] of deliverer.sent) if (hint.peer === peer) deliverer.sent.delete(id)
   deliverer.more.delete(peer)
 }
+
+const bytesOf = (message: ReplicaMessage): number =>
+  (message.kind === 'replay' ? message.value.data : message.kind === 'backfill' ? message.record.data : null)
+    ?.length ?? 0
 
 function messageFor(
   process: Process,

@@ -183,7 +183,8 @@ function afterPrepare(round: Round, ids: Ids, wallMs: number): RoundEnd | null {
     else if (promise.value !== null && (current === null || current.data === null)) current = promise.value
   }
   if (round.goal.kind === 'confirm') {
-    if (current === null || (unanimous && !round.goal.force && current.data !== null)) return answered(round, 'written', current, null)
+    if (current === null || (unanimous && !round.goal.force && current.data !== null))
+      return answered(round, 'written', current, null)
     return writeBack(round, current, 'written', ids)
   }
   const applied = applyWrite(current, round.goal.operation, gcFloor, wallMs, round.goal.retried)
