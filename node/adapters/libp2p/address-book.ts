@@ -46,7 +46,13 @@ function usableAddress(found: Multiaddr | string): string | null {
   const text = found.toString()
   if (text.length > addressCharactersMax) return null
   const bare = text.replace(/\/p2p\/[^/]+$/, '')
-  return /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[1-9][0-9]{0,4}$/.test(bare) ? bare : null
+  if (!/^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[1-9][0-9]{0,4}$/.test(bare)) return null
+  try {
+    return multiaddr(bare).toString()
+  } catch {
+    // No such IP address or port.
+    return null
+  }
 }
 
 /**

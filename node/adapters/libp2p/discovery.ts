@@ -123,9 +123,11 @@ export class Discovery {
   }
 
   private readonly identified = (event: CustomEvent<IdentifyResult>) => {
-    const { peerId, listenAddrs, signedPeerRecord } = event.detail
+    const { peerId, listenAddrs, signedPeerRecord, connection } = event.detail
     const said = signedPeerRecord?.addresses ?? listenAddrs
-    this.learn(peerId.toString() as PeerId, said, true)
+    // An address that we dialled works, whatever the peer behind it believes its address to be.
+    const proven = connection.direction === 'outbound' ? [connection.remoteAddr] : []
+    this.learn(peerId.toString() as PeerId, [...proven, ...said], true)
     this.lookSoon()
   }
 

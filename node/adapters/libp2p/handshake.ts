@@ -35,16 +35,18 @@ export async function openHandshake(stream: Stream, ours: Hello, limits: Network
 /**
  * The side that was called hears first, and answers a stranger with nothing but a refusal. Never rejects.
  *
- * @param objectionBefore - why the caller is refused whatever its hello says; null to look at the hello.
+ * @param veto - why the caller is refused whatever its hello says; null to judge by the hello. Asked after the
+ * hello was heard: a refusal before that would reset the stream under the caller's own negotiation.
  */
 export async function answerHandshake(
   stream: Stream,
   ours: () => Hello,
   limits: NetworkLimits,
-  objectionBefore: RefusalReason | null,
+  veto: () => RefusalReason | null,
 ): Promise<Handshake> {
-  if (objectionBefore !== null) return refuse(stream, objectionBefore)
   const heard = await hear(stream, limits)
+  const vetoed = heard.kind === 'message' ? veto() : null
+  if (vetoed !== null) return refuse(stream, vetoed)
   const said = ours()
   const outcome = conclude(stream, heard, said)
   if (outcome.kind !== 'admitted') return outcome

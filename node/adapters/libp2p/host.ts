@@ -93,7 +93,8 @@ function newLibp2p(options: HostOptions, prefix: string, connectionGater: Connec
       // All peers of a fleet may share one host, and all reconnect at once after a restart.
       inboundConnectionThreshold: connectionsMax,
       maxIncomingPendingConnections: connectionsMax,
-      dialTimeout: 5_000,
+      dialTimeout: 8_000,
+      addressDialTimeout: 2_000,
       // The network redials its members by itself.
       reconnectRetries: 0,
     },

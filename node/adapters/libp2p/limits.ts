@@ -36,7 +36,7 @@ export const defaultLimits: NetworkLimits = {
   redialMsMax: 2_000,
   steadyMs: 5_000,
   politeMs: 250,
-  dialMs: 5_000,
+  dialMs: 8_000,
   heartbeatMs: 1_000,
   silenceMs: 8_000,
   addressesMax: 8,

@@ -37,6 +37,8 @@ export class Link {
   private full = false
   private flushWanted = false
   private lost = false
+  /** Set while `finish` waits for the queue to run dry. */
+  private emptied: (() => void) | null = null
   private heardAtMs: number
   private wroteAtMs: number
 
@@ -91,6 +93,7 @@ export class Link {
     while (!this.lost && !this.full && this.outgoing.length > 0) {
       this.write(this.outgoing.nextWrite(this.limits.writeBytesMax))
     }
+    if (this.outgoing.length === 0) this.emptied?.()
   }
 
   /** Called a few times a second: keeps the pulse and notices a peer without one. */
@@ -105,15 +108,23 @@ export class Link {
     if (this.lost) return
     this.lost = true
     if (this.stream.status === 'open') this.stream.abort(new Error(`link ${loss}`))
+    this.emptied?.()
     this.events.lost(this, loss)
   }
 
   /** Ends the link after what was queued has left, or after `graceMs`. */
   async finish(graceMs: number): Promise<void> {
+    const late = AbortSignal.timeout(graceMs)
     this.flush()
+    if (!this.lost && this.outgoing.length > 0) {
+      await new Promise<void>(resolve => {
+        this.emptied = resolve
+        late.addEventListener('abort', () => resolve())
+      })
+    }
     if (!this.lost && this.outgoing.length === 0) {
       try {
-        await this.stream.close({ signal: AbortSignal.timeout(graceMs) })
+        await this.stream.close({ signal: late })
       } catch (cause) {
         this.stream.abort(cause instanceof Error ? cause : new Error('not closed in time'))
       }

@@ -80,12 +80,16 @@ export class Libp2pNetwork implements Network {
     assert(this.listener === null, 'a network has one listener')
     this.listener = listener
     const { libp2p } = this.options.host
-    const answered = libp2p.handle(this.protocol, (stream, connection) => this.answer(stream, connection), {
-      // Only one may stand; a replacement comes while the old one is not known to be dead.
-      maxInboundStreams: 4,
-      maxOutboundStreams: 4,
-    })
-    answered.catch(() => this.count('handleFailed'))
+    const answered = libp2p.handle(
+      this.protocol,
+      (stream, connection) => void this.answer(stream, connection).catch(crash),
+      {
+        // Only one may stand; a replacement comes while the old one is not known to be dead.
+        maxInboundStreams: 4,
+        maxOutboundStreams: 4,
+      },
+    )
+    answered.catch(crash)
     libp2p.addEventListener('connection:open', this.connectionOpened)
     this.ticking = setInterval(() => this.tick(), tickMs)
     this.tick()
@@ -93,7 +97,8 @@ export class Libp2pNetwork implements Network {
 
   send(to: PeerId, frame: Uint8Array): boolean {
     assert(frame.length <= this.options.limits.frameBytesMax, 'a frame is within frameBytesMax')
-    const sent = this.pursuits.get(to)?.link?.send(frame) ?? false
+    const link = this.stopped ? null : this.pursuits.get(to)?.link
+    const sent = link?.send(frame) ?? false
     if (!sent) this.count('framesDropped')
     return sent
   }
@@ -184,7 +189,7 @@ export class Libp2pNetwork implements Network {
     if (pursuit.timer !== null) clearTimeout(pursuit.timer)
     pursuit.timer = setTimeout(() => {
       pursuit.timer = null
-      this.pursue(peer, pursuit).catch(() => this.count('pursuitsFailed'))
+      this.pursue(peer, pursuit).catch(crash)
     }, waitMs)
   }
 
@@ -243,7 +248,12 @@ export class Libp2pNetwork implements Network {
 
   private async answer(stream: Stream, connection: Connection): Promise<void> {
     const peer = connection.remotePeer.toString() as PeerId
-    const shaken = await answerHandshake(stream, () => this.hello(), this.options.limits, this.veto(peer))
+    const shaken = await answerHandshake(
+      stream,
+      () => this.hello(),
+      this.options.limits,
+      () => this.veto(peer),
+    )
     this.settle(peer, stream, shaken)
   }
 
@@ -298,4 +308,11 @@ export class Libp2pNetwork implements Network {
   private count(name: string): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
   }
+}
+
+/** What no failure of a peer explains is a bug of ours, and must not vanish in a promise. */
+function crash(cause: unknown): void {
+  setImmediate(() => {
+    throw cause
+  })
 }

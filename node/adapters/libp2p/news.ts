@@ -9,7 +9,7 @@ const countersMax = 16
 export type News =
   /** The author adopted this epoch of the view. */
   | { readonly kind: 'epoch'; readonly epoch: number }
-  /** How the author fares: at most 16 counters, names of 1 to 32 letters and digits. */
+  /** How the author fares: at most 16 counters, names of 1 to 32 letters, digits and `_`. */
   | { readonly kind: 'health'; readonly peer: PeerId; readonly counters: Readonly<Record<string, number>> }
 
 /** CBOR arrays: [1, 1, epoch] and [1, 2, peer, names, values]. */
@@ -47,4 +47,4 @@ export function decodeNews(bytes: Uint8Array): News | null {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isName = (value: unknown): value is string =>
-  typeof value === 'string' && /^[A-Za-z][A-Za-z0-9]{0,31}$/.test(value)
+  typeof value === 'string' && /^[A-Za-z][A-Za-z0-9_]{0,31}$/.test(value)
