@@ -1,0 +1,94 @@
+import { unreachable } from '../../base/assert.ts'
+import type { ContextKey, Version } from '../../base/ids.ts'
+import type { Outcome, Value, VersionRecord } from '../../replication/messages.ts'
+import type { Submitter } from './api.ts'
+import type { Deadline } from './deadline.ts'
+import { gaveUp, readUnreached } from './failures.ts'
+
+export type VersionPage = { readonly records: readonly VersionRecord[]; readonly next: Version | null }
+
+/** Versions asked for at once by a walk; the owners send fewer when they are large. */
+const pageVersions = 64
+
+/** Reads from the owners of a key, always through a quorum. */
+export class ReplicaReader {
+  readonly #submitter: Submitter
+  /** Told of every version that was met, so that what is written next is above it (rule 13). */
+  readonly #met: (version: Version) => void
+
+  constructor(submitter: Submitter, met: (version: Version) => void) {
+    this.#submitter = submitter
+    this.#met = met
+  }
+
+  /**
+   * What stands now, a tombstone too; null over an absent key.
+   * @throws SlurpError QUORUM_UNREACHED, TOO_MANY, SHUTTING_DOWN
+   */
+  async head(key: ContextKey, deadline: Deadline): Promise<Value | null> {
+    const outcome = await this.#submitter.submit({ kind: 'read', key }, Math.max(1, deadline.leftMs))
+    switch (outcome.kind) {
+      case 'found':
+        this.#met(outcome.value.version)
+        return outcome.value
+      case 'absent':
+        return null
+      default:
+        throw this.#failure(outcome, deadline)
+    }
+  }
+
+  /**
+   * One page of the history, newest first.
+   *
+   * @param from - version that it starts with; null for what stands now.
+   * @throws SlurpError QUORUM_UNREACHED, TOO_MANY, SHUTTING_DOWN
+   */
+  async page(key: ContextKey, from: Version | null, limit: number, deadline: Deadline): Promise<VersionPage> {
+    const operation = { kind: 'history', key, from, limit } as const
+    const outcome = await this.#submitter.submit(operation, Math.max(1, deadline.leftMs))
+    switch (outcome.kind) {
+      case 'versions': {
+        const newest = outcome.records[0]?.version
+        if (newest !== undefined) this.#met(newest)
+        return outcome
+      }
+      case 'absent':
+        return { records: [], next: null }
+      default:
+        throw this.#failure(outcome, deadline)
+    }
+  }
+
+  /** The whole history, newest first, page by page as it is asked for. @throws SlurpError as {@link page} */
+  async *walk(key: ContextKey, from: Version | null, deadline: Deadline): AsyncGenerator<VersionRecord> {
+    let start = from
+    do {
+      const { records, next } = await this.page(key, start, pageVersions, deadline)
+      yield* records
+      // A page without progress means that nobody has the next version at the moment.
+      if (next !== null && records.length === 0) throw readUnreached(deadline.timeoutMs)
+      start = next
+    } while (start !== null)
+  }
+
+  #failure(outcome: Outcome, deadline: Deadline): Error {
+    switch (outcome.kind) {
+      case 'elsewhere':
+        return gaveUp(outcome, readUnreached(deadline.timeoutMs))
+      case 'unreached':
+      case 'unknown':
+        return readUnreached(deadline.timeoutMs)
+      case 'found':
+      case 'absent':
+      case 'versions':
+      case 'written':
+      case 'conflict':
+      case 'moved':
+        // An answer to another kind of question: the owner does not speak our protocol.
+        return readUnreached(deadline.timeoutMs)
+      default:
+        return unreachable(outcome)
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import { SlurpError } from '../../base/errors.ts'
+import { hlcMs } from '../../base/hlc.ts'
+import type { ContextKey, FleetId, PeerId, Version } from '../../base/ids.ts'
+import { openEnvelope, readEnvelope } from '../../crypto/envelope.ts'
+import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
+import type { VersionRecord } from '../../replication/messages.ts'
+import type { Context } from './api.ts'
+import type { CachedVersion } from './context-cache.ts'
+import { isPlainObject } from './json-values.ts'
+import type { RoleAccess } from './role-access.ts'
+
+/** When a version was written, by the clock of its author. */
+export const writtenAtOf = (version: Version): string => new Date(hlcMs(version)).toISOString()
+
+/** Nothing for a reader: deleted, or its time is over. */
+export const isGone = (record: { kind: string; expiresAtMs: number }, wallMs: number): boolean =>
+  record.kind === 'tombstone' || (record.expiresAtMs !== 0 && record.expiresAtMs <= wallMs)
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Turns what replicas keep into what a reader gets. */
+export class VersionOpener {
+  readonly #fleet: FleetId
+  readonly #access: RoleAccess
+  readonly #isAuthor: ((peerId: PeerId) => boolean) | undefined
+
+  constructor(fleet: FleetId, access: RoleAccess, isAuthor: ((peerId: PeerId) => boolean) | undefined) {
+    this.#fleet = fleet
+    this.#access = access
+    this.#isAuthor = isAuthor
+  }
+
+  /** What everybody may see of it. @throws SlurpError INTEGRITY_FAILED, FORMAT_UNKNOWN */
+  header(record: VersionRecord): EnvelopeHeader {
+    const header = readEnvelope(dataOf(record))
+    if (header.kind !== record.kind || header.expiresAtMs !== record.expiresAtMs)
+      throw new SlurpError('INTEGRITY_FAILED', 'A version is kept under a description that is not its own.')
+    return header
+  }
+
+  /**
+   * Opens a live version and proves that it is the one its author sealed for this key.
+   *
+   * @param role - open with this role only.
+   * @throws SlurpError ROLE_DENIED, INTEGRITY_FAILED, FORMAT_UNKNOWN
+   */
+  async open(key: ContextKey, record: VersionRecord, role: string | undefined): Promise<CachedVersion> {
+    const { roles } = this.header(record)
+    const identitiesOf = this.#access.identitiesFor(roles, role)
+    const { version, parent, hash, expiresAtMs } = record
+    const { header, plaintext } = await openEnvelope({
+      data: dataOf(record),
+      expected: { fleet: this.#fleet, key, version, parent },
+      identitiesOf,
+      ...(this.#isAuthor === undefined ? {} : { isAuthor: this.#isAuthor }),
+    })
+    return { version, parent, hash, expiresAtMs, roles, signer: header.author, json: decode(plaintext) }
+  }
+}
+
+function dataOf(record: VersionRecord): Uint8Array {
+  if (record.data === null) throw new SlurpError('INTEGRITY_FAILED', 'The bytes of a version are missing.')
+  return record.data
+}
+
+function decode(plaintext: Uint8Array): string {
+  try {
+    return utf8.decode(plaintext)
+  } catch (cause) {
+    throw new SlurpError('INTEGRITY_FAILED', 'A version holds what is not text.', { cause })
+  }
+}
+
+/** @throws SlurpError INTEGRITY_FAILED; its author checked it, so anything else is no context of ours. */
+export function contextFrom(json: string): Context {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    // The parser's message quotes the text, and that was sealed: nothing of it goes on.
+    throw new SlurpError('INTEGRITY_FAILED', 'A version holds what is not JSON.')
+  }
+  if (!isPlainObject(value)) throw new SlurpError('INTEGRITY_FAILED', 'A version holds no context.')
+  return value as Context
+}
+
+/** Who speaks: the agent of the context, the author of its decision, or the process that signed it. */
+export function authorOf(context: Context, signer: string): string {
+  const named = [context.agent, context.decision?.author]
+  return named.find(name => typeof name === 'string' && name !== '') ?? signer
+}
