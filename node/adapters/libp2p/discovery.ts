@@ -35,6 +35,7 @@ export class Discovery {
   private readonly recordKey: Uint8Array
   private readonly counts = { lookups: 0, lookupsFailed: 0, recordsPublished: 0, recordsFetched: 0 }
   private readonly aborts = new AbortController()
+  private readonly reported = new Set<PeerId>()
   private lookTimer: NodeJS.Timeout | null = null
   private lookMs = lookMsMin
   private republishTimer: NodeJS.Timeout | null = null
@@ -133,9 +134,11 @@ export class Discovery {
 
   private learn(peer: PeerId, found: readonly Multiaddr[], instead = false): void {
     if (peer === this.options.self || !this.options.isMember(peer)) return
-    if (this.options.addresses.learn(peer, found, instead)) {
-      this.options.onAddresses(peer, this.options.addresses.of(peer))
-    }
+    const changed = this.options.addresses.learn(peer, found, instead)
+    // What was configured is reported too, once it proved true.
+    if (!changed && this.reported.has(peer)) return
+    this.reported.add(peer)
+    this.options.onAddresses(peer, this.options.addresses.of(peer))
   }
 
   /** Asks for every member that is not linked, seldom when that does not help. */

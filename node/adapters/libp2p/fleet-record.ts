@@ -35,7 +35,7 @@ export class RecordBook {
   offer(bytes: Uint8Array): number | null {
     const epoch = bytes.length <= recordBytesMax ? this.verify(bytes) : null
     if (epoch === null) return null
-    if (this.best === null || epoch > this.best.epoch) this.best = { bytes: bytes.slice(), epoch }
+    if (this.best === null || epoch > this.best.epoch) this.best = { bytes: Uint8Array.from(bytes), epoch }
     return epoch
   }
 
