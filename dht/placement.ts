@@ -1,10 +1,10 @@
 import { assert } from '../base/assert.ts'
 import type { ContextKey, PartitionId, PeerId } from '../base/ids.ts'
-import { handOverInChains } from './chains.ts'
+import { handOverInChains, restoreInChains } from './chains.ts'
 import { chooseFirsts } from './firsts.ts'
 import { keyBytes, partitionCentre } from './keyspace.ts'
 import { type Points, virtualPoints, visitNearest } from './points.ts'
-import { fairShares, type Shape, wholeTargets } from './shares.ts'
+import { fairShares, loadLimits, type Shape, wholeTargets } from './shares.ts'
 import { emptyTable, fits, isBelow, put, remove, replace, type Table } from './table.ts'
 import type { Member } from './view.ts'
 
@@ -57,20 +57,24 @@ export function placeReplicas(question: PlacementQuestion): PeerId[][] {
   const before = Array.from({ length: partitionCount }, (_, partition) => [
     ...new Set((previous?.[partition] ?? []).flatMap(id => numbers.get(id) ?? [])),
   ])
-  const loads = members.map(() => 0)
-  for (const owners of before) for (const owner of owners) loads[owner]!++
-  const targets = wholeTargets(shape, fairShares(shape), loads)
+  const shares = fairShares(shape)
+  const table = emptyTable(shape, loadLimits(shape, shares))
+  keep(table, before, shares)
+  table.targets.set(wholeTargets(shape, shares, table.loads))
 
-  const table = emptyTable(shape, targets)
   const points = virtualPoints(members, question.hash)
   const centres = before.map((_, partition) =>
     keyBytes(partitionCentre(partition as PartitionId, partitionCount)),
   )
-  keep(table, before)
-  const kept = table.owners.map(owners => new Set(owners))
+  const known = before.map(owners => new Set(owners))
+  restoreInChains(table, known)
   fillNearest(table, points, centres)
   handOverNearest(table, points, centres)
-  handOverInChains(table, kept)
+  handOverInChains(table, known)
+  assert(
+    table.owners.every(owners => owners.length === shape.replicas),
+    'every partition has all its owners',
+  )
 
   const nearestFirst = table.owners.map((owners, partition) =>
     byDistance(owners, points, centres[partition]!),
@@ -83,11 +87,11 @@ export function placeReplicas(question: PlacementQuestion): PeerId[][] {
 }
 
 /** Takes over the owners of before, without those that the zones or the number of replicas forbid now. */
-function keep(table: Table, before: readonly (readonly number[])[]): void {
+function keep(table: Table, before: readonly (readonly number[])[], shares: readonly number[]): void {
   for (const [partition, owners] of before.entries()) {
     for (const owner of owners) put(table, partition, owner)
   }
-  const excess = (member: number) => table.loads[member]! - table.targets[member]!
+  const excess = (member: number) => table.loads[member]! - shares[member]!
   for (const [partition, owners] of table.owners.entries()) {
     for (;;) {
       const surplus = owners.filter(owner => mustShrink(table, partition, table.zones[owner]!))

@@ -62,6 +62,13 @@ function levelFor(wanted: number, most: number, poured: (level: number) => numbe
   return high
 }
 
+/** How far a load may be above the fair share where that saves moves (Mirrokni et al. 2016). */
+const slack = 0.1
+
+/** Partitions that each member may own at most: the fair share and a tenth, rounded up, never more than all. */
+export const loadLimits = (shape: Shape, shares: readonly number[]): Int32Array =>
+  Int32Array.from(shares, share => Math.min(Math.ceil((1 + slack) * share - rounding), shape.partitions))
+
 /** Farther than any rounding of the shares, nearer than any difference that counts. */
 const rounding = 1e-6
 
@@ -70,11 +77,7 @@ const rounding = 1e-6
  * Those who already hold the rounded-up number (`loads`) come first, as they need no move, then the largest
  * remainders.
  */
-export function wholeTargets(
-  shape: Shape,
-  shares: readonly number[],
-  loads: readonly number[],
-): Int32Array<ArrayBuffer> {
+export function wholeTargets(shape: Shape, shares: readonly number[], loads: ArrayLike<number>): Int32Array {
   const { partitions, replicas, zones } = shape
   const limits = zoneLimits(shape)
   const targets = Int32Array.from(shares, share => Math.floor(share + rounding))

@@ -9,7 +9,10 @@ export type Table = {
   /** Partitions of each member. */
   readonly held: Set<number>[]
   readonly loads: Int32Array
+  /** Partitions that each member should own; it is full when it has them. */
   readonly targets: Int32Array
+  /** Partitions that it may own where that saves moves; never below the target. */
+  readonly limits: Int32Array
   readonly zones: readonly number[]
   readonly zoneCount: number
   readonly replicas: number
@@ -22,13 +25,14 @@ export type Table = {
   readonly emptyZones: Int32Array
 }
 
-export function emptyTable(shape: Shape, targets: Int32Array): Table {
+export function emptyTable(shape: Shape, limits: Int32Array): Table {
   const { least, most } = zoneLimits(shape)
   return {
     owners: Array.from({ length: shape.partitions }, () => []),
     held: shape.weights.map(() => new Set()),
     loads: new Int32Array(shape.weights.length),
-    targets,
+    targets: new Int32Array(shape.weights.length),
+    limits,
     zones: shape.zones,
     zoneCount: shape.zoneCount,
     replicas: shape.replicas,
