@@ -185,7 +185,7 @@ function logEvent(log: PeerOptions['log'], event: DriverEvent): void {
     case 'frameRefused':
       return log.warn({ from: event.from, why: event.why }, 'a frame was refused')
     case 'envelopeRefused':
-      return log.warn({ from: event.from }, 'an envelope was refused')
+      return log.warn({ from: event.from, message: event.message }, 'an envelope was refused')
     case 'clockAhead':
       return log.debug({ from: event.from }, 'a clock is far ahead')
     case 'frameDropped':

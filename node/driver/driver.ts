@@ -41,7 +41,7 @@ export type DriverOptions = {
 export type DriverEvent =
   | PeerEvent
   | { readonly kind: 'frameRefused'; readonly from: PeerId; readonly why: string }
-  | { readonly kind: 'envelopeRefused'; readonly from: PeerId }
+  | { readonly kind: 'envelopeRefused'; readonly from: PeerId; readonly message: Message['kind'] }
   | { readonly kind: 'frameDropped'; readonly to: PeerId }
   | { readonly kind: 'clockAhead'; readonly from: PeerId }
 
@@ -178,7 +178,7 @@ export class Driver {
   #admit(from: PeerId, message: Message): void {
     const admission: Admission = admit(message, this.#options.checker)
     if (admission.kind === 'refused') {
-      this.#options.report({ kind: 'envelopeRefused', from })
+      this.#options.report({ kind: 'envelopeRefused', from, message: message.kind })
       if (admission.reply) this.#outbox.add(from, admission.reply)
       this.#flushLater()
       return
