@@ -1,6 +1,7 @@
 import { createPrivateKey, hkdfSync, type KeyObject, sign } from 'node:crypto'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { sameBytes } from '../base/bytes.ts'
 import { damagedFile, readSecretFile, writeNewSecretFile } from './secret-file.ts'
 import { X25519Identity, type X25519Recipient } from './x25519.ts'
 
@@ -68,7 +69,13 @@ export async function loadSigningKey(path: string, what: string): Promise<Ed2551
     // Its text may quote the bytes, which are secret: nothing of it goes on.
     throw damagedFile(what, path)
   }
-  if (privateKey.type !== 'Ed25519' || !isPair(privateKey)) throw damagedFile(what, path)
+  if (
+    privateKey.type !== 'Ed25519' ||
+    !sameBytes(privateKeyToProtobuf(privateKey), bytes) ||
+    !isPair(privateKey)
+  ) {
+    throw damagedFile(what, path)
+  }
   return privateKey
 }
 
