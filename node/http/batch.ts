@@ -1,15 +1,19 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { SlurpError } from '../../base/errors.ts'
 import { newAddressTemplate } from '../store/address-template.ts'
 import { type BatchItem, batchStore } from '../store/batch.ts'
 import { splitLines } from '../store/ndjson.ts'
+import { readBody } from './batch-body.ts'
 import type { QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
 import { fromFramework } from './failures.ts'
 
 type Query = QueryOf<'batchStore'>
+
+/** How long a client that is told of an early end may go on sending. */
+const hearingMs = 2000
 
 /**
  * Stores the lines of a request and streams an answer for each as it is done. Reads no further ahead than the
@@ -40,8 +44,8 @@ async function carryOut(
 ): Promise<void> {
   const say = (line: object) => write(answers, line, door.limits.batchIdleMs)
   try {
-    const body = (request.body as AsyncIterable<Uint8Array> | undefined) ?? noBody()
-    const summary = await batchStore(door.peer.store, splitLines(watched(body, door)), {
+    const body = readBody(request.raw, { closing: door.closing, idleMs: door.limits.batchIdleMs })
+    const summary = await batchStore(door.peer.store, splitLines(body), {
       ...(query.address === undefined ? {} : { template: query.address }),
       ...(query.concurrency === undefined ? {} : { concurrency: query.concurrency }),
       ...(query.roles === undefined ? {} : { roles: query.roles }),
@@ -58,6 +62,7 @@ async function carryOut(
     door.metrics.requestRefused(failure.code)
     if (failure.code === 'INTERNAL') door.log.error({ err: failure.cause }, 'a batch failed unexpectedly')
     await say({ type: 'aborted', ...failure.toBody() })
+    await untilHeard(request.raw)
   } finally {
     answers.end()
   }
@@ -76,32 +81,19 @@ async function write(answers: PassThrough, line: object, idleMs: number): Promis
   clearTimeout(timer)
 }
 
-/** The chunks of a body, ended by an error when the peer stops or the client sends nothing for too long. */
-async function* watched(body: AsyncIterable<Uint8Array>, door: Door): AsyncGenerator<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]()
-  const { promise: ended, reject } = Promise.withResolvers<never>()
-  ended.catch(() => undefined)
-  const close = () => reject(new SlurpError('SHUTTING_DOWN', 'This peer is stopping.'))
-  if (door.closing.aborted) close()
-  door.closing.addEventListener('abort', close)
-  const idleMs = door.limits.batchIdleMs
-  const idle = () => reject(new SlurpError('REQUEST_TIMEOUT', `No line came for ${idleMs} ms.`))
-  const timer = setTimeout(idle, idleMs)
-  try {
-    for (;;) {
-      timer.refresh()
-      const { done, value } = await Promise.race([chunks.next(), ended])
-      if (done) return
-      yield value
-    }
-  } finally {
-    clearTimeout(timer)
-    door.closing.removeEventListener('abort', close)
-    // Not awaited: the request may have nothing more to give, ever.
-    void chunks.return?.()
-  }
-}
-
-async function* noBody(): AsyncGenerator<Uint8Array> {
-  // A batch of nothing is a batch.
+/**
+ * Takes in what the client still sends until it stops: closing a connection with unread bytes would make its
+ * system throw away the answer.
+ */
+async function untilHeard(request: IncomingMessage): Promise<void> {
+  if (request.readableEnded || request.destroyed) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, hearingMs)
+  request
+    .once('end', resolve)
+    .once('close', resolve)
+    .once('error', () => resolve())
+  request.resume()
+  await promise
+  clearTimeout(timer)
 }

@@ -123,14 +123,16 @@ function guard(
     }
     const streamed = operation === operations.batchStore
     const leave = admission.enter(streamed ? 0 : bodyBytesOf(request, door.limits))
-    reply.raw.once('close', leave)
+    reply.raw.once('close', () => {
+      clearTimeout(bodyTimers.get(request))
+      leave()
+    })
     if (request.raw.headers['content-length'] === undefined && !request.raw.headers['transfer-encoding'])
       return
     if (!streamed) bodyTimers.set(request, timeBody(request, reply, door.limits.requestTimeoutMs))
   })
   app.addHook('preValidation', async request => clearTimeout(bodyTimers.get(request)))
   app.addHook('onResponse', async (request, reply) => {
-    clearTimeout(bodyTimers.get(request))
     const route = operationOf(request)?.path ?? 'unknown'
     const { statusCode: status, elapsedTime } = reply
     door.metrics.requestAnswered({ method: request.method, route, status, seconds: elapsedTime / 1000 })

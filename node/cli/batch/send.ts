@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { createInterface } from 'node:readline'
-import { type ErrorBody, SlurpError } from '../../../base/errors.ts'
-import type { NumberedLine } from '../../store/ndjson.ts'
+import { asSlurpError, type ErrorBody, SlurpError } from '../../../base/errors.ts'
+import { type NumberedLine, splitLines } from '../../store/ndjson.ts'
 import { type FleetClient, failureFrom, nothingListens, readAnswer } from '../client.ts'
 
 /** A line that was not stored, as the failures file keeps it. `text` null: it could not be read. */
@@ -47,8 +46,8 @@ export async function sendBatch(
   for (const url of client.urls) {
     const exchange = new Exchange(client, url, feed, options)
     why = await exchange.run()
-    if (why === null || (await feed.nextLine()) === null)
-      return { stoppedAt: await feed.nextLine(), why: null }
+    const stoppedAt = await feed.nextLine()
+    if (why === null || stoppedAt === null) return { stoppedAt, why: feed.failure }
     if (!isLoss(why)) break
   }
   return { stoppedAt: await feed.nextLine(), why }
@@ -58,6 +57,8 @@ const isLoss = (why: SlurpError): boolean => why.code === 'UNREACHABLE' || why.c
 
 /** The lines still to send, with those that came back first. */
 class Feed {
+  /** What reading the source threw; it ends the feed there. */
+  failure: SlurpError | null = null
   readonly #lines: AsyncGenerator<NumberedLine>
   readonly #options: SendOptions
   #back: SourceLine[] = []
@@ -82,11 +83,21 @@ class Feed {
     return line?.line ?? null
   }
 
+  async #read(): Promise<IteratorResult<NumberedLine>> {
+    if (this.failure) return { done: true, value: undefined }
+    try {
+      return await this.#lines.next()
+    } catch (thrown) {
+      this.failure = asSlurpError(thrown)
+      return { done: true, value: undefined }
+    }
+  }
+
   async #take(): Promise<SourceLine | null> {
     for (;;) {
       const back = this.#back.shift()
       if (back) return back
-      const { done, value } = await this.#lines.next()
+      const { done, value } = await this.#read()
       if (done) return null
       if ('text' in value) return value
       await this.#options.onFailed({ line: value.line, text: null, error: value.failure.toBody().error })
@@ -167,8 +178,11 @@ class Exchange {
       await readAnswer(response, this.#url)
       throw new SlurpError('UNREACHABLE', `What answers at ${this.#url} is not a SLURP peer.`)
     }
-    for await (const text of createInterface({ input: response })) {
-      const said = JSON.parse(text) as BatchAnswer
+    // What breaks it is thrown by reading; once enough is read nobody listens any more.
+    response.on('error', () => undefined)
+    for await (const answer of splitLines(response)) {
+      if ('failure' in answer) throw answer.failure
+      const said = JSON.parse(answer.text) as BatchAnswer
       if (said.type === 'aborted') return failureFrom({ error: said.error })
       if (said.type === 'summary') return null
       await this.#answered(said)

@@ -158,6 +158,7 @@ function conclude(
     ].join('\n'),
   )
   if (interrupted) session.exitCode = interruptedExit
+  else if (why?.code === 'INTEGRITY_FAILED') session.exitCode = why.exitCode
   else if (failed > 0 || stoppedAt !== null) session.exitCode = partialExit
 }
 
