@@ -94,7 +94,8 @@ export function startRound(
   if (cached && round.goal.kind === 'write') {
     const { operation, retried } = round.goal
     const applied = applyWrite(cached.value, operation, noBallot, wallMs, retried)
-    if (applied.kind === 'write') {
+    // A refusal that must be recorded needs the bytes of what stands, which the cache does not keep.
+    if (applied.kind === 'write' && applied.value.data !== null) {
       accept(round, applied.value, applied.answer, ids)
       return null
     }
