@@ -1,0 +1,90 @@
+// Runs a script of the project on the pinned Node, installing what is missing first. Plain JavaScript: it starts on
+// whatever Node the machine has (20 or newer), `npm start` on a fresh clone comes through here.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const home = fileURLToPath(new URL('..', import.meta.url))
+const node = join(home, 'node_modules', '.bin', 'node')
+
+/** Whether node_modules is there and not older than the lock file. */
+function isInstalled() {
+  const installed = join(home, 'node_modules', '.package-lock.json')
+  if (!existsSync(node) || !existsSync(installed)) return false
+  return statSync(installed).mtimeMs >= statSync(join(home, 'package-lock.json')).mtimeMs
+}
+
+function install() {
+  console.error('Installing the pinned Node and the packages (once; half a minute)…')
+  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: home,
+    stdio: ['ignore', 2, 2],
+  })
+  if (done.status !== 0) {
+    console.error('The packages could not be installed; the lines above say why. Run `npm ci` again.')
+    process.exit(1)
+  }
+}
+
+/** Runs one command to its end with this terminal; the exit code is the command's own. */
+function run(command, args) {
+  return new Promise(resolve => {
+    const child = spawn(command, args, { cwd: process.env.INIT_CWD ?? home, stdio: 'inherit' })
+    // A terminal sends Ctrl-C to the child as well; what is sent to this process alone is passed on.
+    const pass = signal => child.kill(signal)
+    const ignore = () => undefined
+    process.on('SIGTERM', pass)
+    process.on('SIGHUP', pass)
+    process.on('SIGINT', process.stdin.isTTY ? ignore : pass)
+    child.on('exit', (code, signal) => {
+      process.off('SIGTERM', pass)
+      process.off('SIGHUP', pass)
+      process.removeAllListeners('SIGINT')
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
+    })
+  })
+}
+
+const bin = name => join(home, 'node_modules', '.bin', name)
+const [what, ...args] = process.argv.slice(2)
+
+/** The stages of `npm test`; a name after `--` runs one of them. */
+const stages = {
+  types: () => run(node, [bin('tsc'), '-p', join(home, 'tsconfig.json'), '--noEmit']),
+  'pure types': () => run(node, [bin('tsc'), '-p', join(home, 'tsconfig.pure.json'), '--noEmit']),
+  lint: () => run(node, [bin('biome'), 'check', '--diagnostic-level=warn', home]),
+  tests: () => run(node, ['--test', '--test-concurrency=2', join(home, 'test', '{architecture,base,dht,replication,driver,crypto,store,http,cli,adapters,contracts,sample,sim,node,peer}', '**', '*.test.ts')]),
+  // Whole fleets of processes: one after the other, so that a slow machine does not fail them.
+  'end to end': () => run(node, ['--test', '--test-concurrency=1', join(home, 'test', '{e2e,package}', '**', '*.test.ts')]),
+}
+
+async function test(only) {
+  for (const [name, stage] of Object.entries(stages)) {
+    if (only !== undefined && only !== name) continue
+    console.error(`\n== ${name}`)
+    const code = await stage()
+    if (code !== 0) {
+      console.error(`== ${name} failed`)
+      return code
+    }
+  }
+  return 0
+}
+
+if (!isInstalled()) install()
+process.chdir(home)
+const main = join(home, 'node', 'main.ts')
+const scripts = {
+  demo: () => run(node, [main, 'demo', ...args]),
+  slurp: () => run(node, [main, ...args]),
+  bench: () => run(node, [join(home, 'test', 'bench', 'main.ts'), ...args]),
+  sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
+  test: () => test(args[0]),
+}
+const script = scripts[what]
+if (script === undefined) {
+  console.error(`Unknown script ${what}: one of ${Object.keys(scripts).join(', ')}.`)
+  process.exit(2)
+}
+process.exitCode = await script()
