@@ -1,7 +1,8 @@
 import { assert } from '../../../base/assert.ts'
 import type { DiskStats } from '../../ports/opened-disk.ts'
 import { type Disk, type DiskChange, type DiskEntry, DiskFailure } from '../../ports/ports.ts'
-import { type Database, markerKey, markerWindow } from './markers.ts'
+import type { Database } from './database.ts'
+import { markerKey, markerWindow } from './markers.ts'
 import type { Watermark } from './watermark.ts'
 
 /** Batches that may wait; one more fails. The driver keeps one in flight and gathers the rest itself. */

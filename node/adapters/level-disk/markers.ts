@@ -1,7 +1,4 @@
-import type { ClassicLevel } from 'classic-level'
-
-/** Level with raw keys and values. */
-export type Database = ClassicLevel<Uint8Array, Uint8Array>
+import type { Database } from './database.ts'
 
 /**
  * Level's log is read leniently: behind a flipped byte it drops the rest of a 32 KB block and opens without a
@@ -13,16 +10,10 @@ export const markerWindow = 131_072
 
 /** Byte 0 is the disk's own: callers' keys start above it. */
 const own = 0
-const letter = { base: 0x62, damage: 0x64, marker: 0x6d, table: 0x74 } as const
+const letter = { base: 0x62, marker: 0x6d } as const
 
 /** Number from which on markers are complete. */
 export const baseKey = Uint8Array.of(own, letter.base)
-/** There while damage was found and not acknowledged. */
-export const damageKey = Uint8Array.of(own, letter.damage)
-/** There for a damaged table file that was acknowledged. */
-export const tableKey = (name: string): Uint8Array =>
-  Uint8Array.of(own, letter.table, ...Buffer.from(name, 'latin1'))
-
 const sequenceBytes = 6
 
 export function markerKey(sequence: number): Uint8Array {

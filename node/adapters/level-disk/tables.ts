@@ -1,11 +1,13 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32c } from './crc32c.ts'
+import { unsnappied } from './snappy.ts'
 
 /**
- * Level writes a checksum with every block of a table file and does not look at it when it reads, so a flipped
- * byte in a stored key or in a filter would make a record silently absent. We check the blocks before Level
- * opens, and so before a compaction gives damaged bytes a new checksum. Format: LevelDB's doc/table_format.md.
+ * Level writes a checksum with every block of a table file and does not look at it when it reads: a flipped byte
+ * in a stored key or in a filter makes a record silently absent, and others trip an assertion that ends the
+ * process (both measured). So we check the blocks before Level opens, and before a compaction gives damaged
+ * bytes a new checksum. Format: LevelDB's doc/table_format.md.
  */
 
 /** Newest tables first, at most this much a start, in bytes; older ones were checked in starts before. */
@@ -13,12 +15,27 @@ export const tablesCheckedBytesMax = 1024 * 1024 * 1024
 /** Above this a table is no table that we wrote. */
 const tableBytesMax = 512 * 1024 * 1024
 
+const indexBytesMax = 64 * 1024 * 1024
+
 const footerBytes = 48
 const trailerBytes = 5
 const magic = Buffer.from('57fb808b247547db', 'hex')
 
-/** @returns names of the table files in `dir` that do not have the checksums they carry. */
-export async function damagedTables(dir: string): Promise<readonly string[]> {
+/**
+ * Moves tables that do not have the checksums they carry to the folder `lost` in `dir`, where Level's own repair
+ * puts what it gives up too; the caller then rebuilds the database from the others.
+ *
+ * @param before - called before the first is moved.
+ */
+export async function setDamagedTablesAside(dir: string, before: () => void): Promise<void> {
+  const damaged = await damagedTables(dir)
+  if (damaged.length === 0) return
+  before()
+  await mkdir(join(dir, 'lost'), { recursive: true })
+  for (const name of damaged) await rename(join(dir, name), join(dir, 'lost', name))
+}
+
+async function damagedTables(dir: string): Promise<readonly string[]> {
   const names = (await readdir(dir)).filter(name => /^\d+\.(ldb|sst)$/.test(name))
   names.sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
   const damaged: string[] = []
@@ -56,7 +73,8 @@ export function tableIsWhole(bytes: Buffer): boolean {
   const index = blockAt(bytes, handles.handle())
   if (metaIndex === null || index === null) return false
   for (const block of [metaIndex, index]) {
-    const inner = handlesIn(block)
+    const plain = uncompressed(block)
+    const inner = plain === null ? null : handlesIn(plain)
     if (inner === null || inner.some(handle => blockAt(bytes, handle) === null)) return false
   }
   return true
@@ -69,11 +87,18 @@ function blockAt(bytes: Buffer, handle: Handle | null): Buffer | null {
   if (handle === null) return null
   const end = handle.offset + handle.size
   if (end + trailerBytes > bytes.length - footerBytes) return null
-  // The sum covers the contents and the byte that names the compression; 0, as we write none.
-  if (bytes[end] !== 0) return null
+  // The sum covers the contents and the byte behind them, which names the compression.
   return bytes.readUInt32LE(end + 1) === masked(crc32c(bytes.subarray(handle.offset, end + 1)))
-    ? bytes.subarray(handle.offset, end)
+    ? bytes.subarray(handle.offset, end + 1)
     : null
+}
+
+/** @param block - as `blockAt` gives it. */
+function uncompressed(block: Buffer): Buffer | null {
+  const contents = block.subarray(0, -1)
+  if (block.at(-1) === 0) return contents
+  const plain = block.at(-1) === 1 ? unsnappied(contents, indexBytesMax) : null
+  return plain === null ? null : Buffer.from(plain.buffer)
 }
 
 const masked = (sum: number): number => (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0

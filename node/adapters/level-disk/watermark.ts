@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncFolder } from './damage-note.ts'
 
 /** Sequence numbers of batches; the first is 1. */
 export type Mark = {
@@ -74,13 +75,4 @@ export function readWatermark(path: string): Mark | 'missing' | 'damaged' {
     if (best === 'damaged' || mark.last > best.last) best = mark
   }
   return best
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r')
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
-  }
 }
