@@ -1,0 +1,156 @@
+import { type Clock as HlcClock, newClock } from '../base/hlc.ts'
+import type { PeerId } from '../base/ids.ts'
+import { seeded } from '../base/random.ts'
+import type { View } from '../dht/view.ts'
+import { Driver, type DriverEvent } from '../node/driver/driver.ts'
+import type { Disk, DiskChange, DiskFailure } from '../node/ports/ports.ts'
+import type { Limits } from '../replication/limits.ts'
+import type { Operation, Outcome } from '../replication/messages.ts'
+import { type MachineTime, SimClock } from './clock.ts'
+import type { SimDisk } from './disk.ts'
+import { simEnvelopeChecker } from './envelope.ts'
+import type { SimNetwork } from './network.ts'
+import type { World } from './world.ts'
+
+/** What a machine offers its processes; it outlives them. */
+export type Machine = {
+  readonly world: World
+  readonly view: View
+  readonly self: PeerId
+  readonly name: string
+  /** From 0, unique in the fleet. */
+  readonly number: number
+  readonly time: MachineTime
+  readonly disk: SimDisk
+  readonly network: SimNetwork
+  readonly limits: Limits
+  /** How long a tick of a process collects inputs, in milliseconds. */
+  readonly tickMs: number
+}
+
+export type ProcessEvents = {
+  /** Before anything of this boot is sent; `disk` reads what is durable. */
+  readonly opened: (disk: Disk, recordsLost: boolean) => void
+  readonly durable: (batch: readonly DiskChange[]) => void
+  readonly reported: (event: DriverEvent) => void
+  /** The process must end: its disk failed. */
+  readonly failed: () => void
+  /** Asked before each effect on the outside: true kills the process between the one before and this one. */
+  readonly dies: () => boolean
+}
+
+/** One boot of a peer: the production driver and peer on virtual ports. */
+export class Process {
+  readonly hlc: HlcClock
+  private readonly machine: Machine
+  private readonly driver: Driver
+  private state: 'running' | 'paused' | 'dead' = 'running'
+  private backlog: (() => void)[] = []
+  private isServing = false
+
+  /** @param boot - from 1. */
+  constructor(machine: Machine, boot: number, events: ProcessEvents) {
+    this.machine = machine
+    // A tag a boot: what an earlier boot made is never made again, whatever the wall clock does.
+    const tag = (machine.number + 1) * 0x1_0000 + boot
+    this.hlc = newClock(tag.toString(16).padStart(8, '0'))
+    const whenRunning = (run: () => void) => this.whenRunning(run)
+    const opened = machine.disk.restart({ expectExisting: false, deliver: whenRunning })
+    const recordsLost = opened.found.lostTail || opened.found.gaps
+    events.opened(opened.disk, recordsLost)
+    const alive = () => this.state !== 'dead' && !this.diesNow(events)
+    const clock = new SimClock(machine.world, machine.time, machine.tickMs, whenRunning)
+    const network = machine.network.portOf(machine.self, alive, whenRunning)
+    this.driver = new Driver({
+      self: machine.self,
+      view: machine.view,
+      hlc: this.hlc,
+      disk: watched(opened.disk, alive, events.durable),
+      recordsLost,
+      damageMarked: () => void opened.acknowledgeDamage(),
+      network,
+      clock,
+      checker: simEnvelopeChecker,
+      limits: machine.limits,
+      random: seeded(tag),
+      report: event => events.reported(event),
+      failed: () => machine.world.after(0, () => events.failed()),
+    })
+    this.driver.start((failure: DiskFailure | null) => {
+      if (failure === null) this.isServing = true
+      else machine.world.after(0, () => events.failed())
+    })
+  }
+
+  get isDead(): boolean {
+    return this.state === 'dead'
+  }
+
+  get isPaused(): boolean {
+    return this.state === 'paused'
+  }
+
+  /** Whether it takes operations. */
+  get serves(): boolean {
+    return this.isServing && this.state === 'running'
+  }
+
+  wallMs(): number {
+    return this.machine.time.wallMs()
+  }
+
+  /** As Driver.submit; a process that dies never calls `done`. */
+  submit(operation: Operation, timeoutMs: number, done: (outcome: Outcome) => void): void {
+    this.whenRunning(() =>
+      this.driver.submit(operation, timeoutMs, outcome => {
+        if (this.state !== 'dead') done(outcome)
+      }),
+    )
+  }
+
+  /** From here on nothing that it does has an effect. */
+  kill(silent: boolean): void {
+    if (this.state === 'dead') return
+    this.state = 'dead'
+    this.backlog = []
+    this.machine.network.drop(this.machine.self, silent)
+    this.machine.disk.crash()
+  }
+
+  pause(): void {
+    if (this.state === 'running') this.state = 'paused'
+  }
+
+  resume(): void {
+    if (this.state !== 'paused') return
+    this.state = 'running'
+    const { backlog } = this
+    this.backlog = []
+    for (const run of backlog) this.whenRunning(run)
+  }
+
+  private whenRunning(run: () => void): void {
+    if (this.state === 'running') run()
+    else if (this.state === 'paused') this.backlog.push(run)
+  }
+
+  private diesNow(events: ProcessEvents): boolean {
+    if (!events.dies()) return false
+    this.kill(false)
+    return true
+  }
+}
+
+function watched(disk: Disk, alive: () => boolean, durable: (batch: readonly DiskChange[]) => void): Disk {
+  return {
+    write: (batch, done) => {
+      if (!alive()) return
+      disk.write(batch, failure => {
+        if (failure === null) durable(batch)
+        done(failure)
+      })
+    },
+    read: key => disk.read(key),
+    scan: (from, to, limit, done) => disk.scan(from, to, limit, done),
+  }
+}

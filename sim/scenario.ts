@@ -1,0 +1,296 @@
+import { createHash } from 'node:crypto'
+import type { ContextKey, Version } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import type { Limits } from '../replication/limits.ts'
+import { contextRegister } from './checker/context-register.ts'
+import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
+import { checkLinearizable } from './checker/linearizability.ts'
+import { Client } from './client.ts'
+import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
+import { Fleet, type FleetPlan } from './fleet.ts'
+import { History } from './history.ts'
+import { Story } from './story.ts'
+import { World, worldStepsMax } from './world.ts'
+
+export type SimOptions = {
+  /** Members of the fleet, 3 to 100; else the seed chooses 3 to 7. */
+  readonly peers?: number
+  /** Operations of all clients together; 150 when absent. */
+  readonly operations?: number
+  /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
+  readonly faults?: Partial<Record<FaultKind, number>>
+}
+
+export type Violation = { readonly invariant: Invariant; readonly what: string; readonly atMs: number }
+
+export type SimResult = {
+  readonly seed: number
+  /** Equal for equal seeds and options, as long as the code is the same. */
+  readonly traceHash: string
+  readonly peers: number
+  readonly operations: number
+  /** Writes whose outcome was never told. */
+  readonly unknown: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly steps: number
+  /** Empty when every invariant held. */
+  readonly violations: readonly Violation[]
+  /** What happened to the key in question, in words; empty when every invariant held. */
+  readonly story: readonly string[]
+}
+
+/** Virtual time that clients may take at most, and that the end may take after the faults stopped. */
+const activeMsMax = 120_000
+const settleMs = 25_000
+const finishMsMax = 240_000
+const checkBudgetSteps = 400_000
+
+/** Runs the world of one seed to its end, or to the first broken invariant; then again, to tell its story. */
+export function runSeed(seed: number, options: SimOptions = {}): SimResult {
+  const first = new Run(seed, options, false, null).finish()
+  const breach = first.breach
+  if (breach === null) return first.result
+  const told = new Run(seed, options, true, breach.key).finish()
+  return { ...first.result, story: told.result.story }
+}
+
+class Run {
+  private readonly world: World
+  private readonly history = new History()
+  private readonly fleet: Fleet
+  private readonly invariants: Invariants
+  private readonly faults: FaultDriver
+  private readonly story: Story | null
+  private readonly clients: readonly Client[]
+  private readonly keys: readonly ContextKey[]
+  private readonly seed: number
+  private readonly counts = new Map<string, number>()
+  private violations: Violation[] = []
+  private breach: Breach | null = null
+  private left: number
+
+  constructor(seed: number, options: SimOptions, tellsStory: boolean, storyKey: ContextKey | null) {
+    this.seed = seed
+    this.world = new World(seed)
+    const random = this.world.random('plan')
+    const plan: FaultPlan =
+      options.faults === undefined
+        ? drawFaults(this.world.random('faultPlan'))
+        : new Map(Object.entries(options.faults) as [FaultKind, number][])
+    const fleetPlan = drawFleet(random, plan, options.peers)
+    this.left = options.operations ?? 150
+    this.fleet = new Fleet(this.world, fleetPlan, {
+      opened: (peer, disk) => this.invariants.opened(peer, disk),
+      durable: (peer, batch) => this.invariants.durable(peer, batch),
+      reported: (_, event) => this.count(event.kind === 'counted' ? event.name : event.kind),
+      told: what => this.story?.tell(what),
+    })
+    this.invariants = new Invariants(
+      this.fleet.view,
+      () => this.world.steps,
+      breach => this.breached(breach),
+    )
+    this.story = tellsStory ? new Story(this.fleet.view, storyKey, () => this.world.nowMs) : null
+    this.fleet.network.onSent = (from, to, frame) => {
+      this.story?.frame(from, to, frame)
+      this.invariants.frameSent(from, to, frame)
+    }
+    this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
+    this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
+    const thinkMs = random.pick([5, 30, 100, 300])
+    this.clients = Array.from({ length: 2 + random.below(5) }, (_, at) =>
+      this.client(`c${at + 1}`, thinkMs, random),
+    )
+  }
+
+  finish(): { result: SimResult; breach: Breach | null } {
+    try {
+      this.play()
+    } catch (failure) {
+      const what = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
+      this.breached({ invariant: 'bug', what, key: null })
+    }
+    for (const violation of this.violations)
+      this.story?.tell(`BROKEN ${violation.invariant}: ${violation.what}`)
+    const { network } = this.fleet
+    const result: SimResult = {
+      seed: this.seed,
+      traceHash: this.world.trace.digest(),
+      peers: this.fleet.members.length,
+      operations: this.history.operations,
+      unknown: this.history.unknown,
+      faults: { ...this.faults.counts, ...nonZero(network.counts), ...Object.fromEntries(this.counts) },
+      steps: this.world.steps,
+      violations: this.violations,
+      story: this.story?.end() ?? [],
+    }
+    return { result, breach: this.breach }
+  }
+
+  private play(): void {
+    for (const member of this.fleet.members) this.fleet.start(member)
+    this.run(500)
+    this.faults.start()
+    for (const client of this.clients) client.start()
+    this.run(activeMsMax, () => this.clients.every(client => client.isIdle))
+    if (this.isOver()) return
+    this.left = 0
+    this.faults.stop()
+    this.run(finishMsMax, () => this.clients.every(client => client.isIdle))
+    if (this.isOver()) return
+    if (!this.clients.every(client => client.isIdle)) {
+      return this.breached({
+        invariant: 14,
+        what: 'operations without an answer after the faults ended',
+        key: null,
+      })
+    }
+    // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
+    this.run(settleMs + this.faults.jumpedMs)
+    this.converge()
+    if (!this.isOver()) this.checkKeys()
+  }
+
+  /** Reads every key at every owner until all replicas hold the same (invariant 14). */
+  private converge(): void {
+    for (let round = 0; !this.isOver(); round++) {
+      for (const key of this.keys) this.readEverywhere(key)
+      this.run(2_000)
+      const apart = this.keys.find(key => !this.isConverged(key))
+      if (apart === undefined || this.isOver()) return
+      if (round === 8) this.breached({ invariant: 14, what: 'the replicas of a key stay apart', key: apart })
+    }
+  }
+
+  private readEverywhere(key: ContextKey): void {
+    for (const owner of this.invariants.ownersOf(key)) {
+      const member = this.fleet.members.find(each => each.machine.self === owner)!
+      let isAnswered: boolean | null = null
+      this.clients[0]!.read(key, answered => (isAnswered = answered), member)
+      this.run(finishMsMax, () => isAnswered !== null)
+      if (this.isOver()) return
+      if (isAnswered !== true) {
+        return this.breached({
+          invariant: 14,
+          what: `${member.machine.name} cannot read after the faults ended`,
+          key,
+        })
+      }
+    }
+  }
+
+  private isConverged(key: ContextKey): boolean {
+    const [first, ...others] = this.invariants
+      .ownersOf(key)
+      .map(owner => this.invariants.durableBallot(owner, key))
+    return others.every(ballot => ballot === first)
+  }
+
+  private checkKeys(): void {
+    this.invariants.end()
+    for (const key of this.keys) {
+      this.checkChain(key)
+      if (this.isOver()) return
+    }
+    for (const [version, key] of this.history.denied) {
+      if (!this.invariants.ledger(key).isChosen(version)) continue
+      return this.breached({ invariant: 6, what: `${version} was denied and took effect`, key })
+    }
+    for (const [key, intervals] of this.history.byKey) {
+      const verdict = checkLinearizable(contextRegister, intervals, checkBudgetSteps)
+      if (verdict.kind === 'linearizable') continue
+      const what =
+        verdict.kind === 'illegal'
+          ? `no order of the ${intervals.length} operations explains what was seen`
+          : 'the checker ran out of steps'
+      return this.breached({ invariant: 6, what, key })
+    }
+  }
+
+  /** Invariant 5 at the end: every acknowledged version is in the history that is served. */
+  private checkChain(key: ContextKey): void {
+    let chain: readonly Version[] | null | undefined
+    this.clients[0]!.walk(key, found => (chain = found))
+    this.run(finishMsMax, () => chain !== undefined)
+    if (this.isOver()) return
+    if (!chain) return this.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
+    for (const [version, of] of this.history.acknowledged) {
+      if (of === key && !chain.includes(version)) {
+        return this.breached({
+          invariant: 5,
+          what: `acknowledged version ${version} is not in the history`,
+          key,
+        })
+      }
+    }
+  }
+
+  private run(forMs: number, stop: () => boolean = () => false): void {
+    this.world.run(this.world.nowMs + forMs, () => this.breach !== null || stop())
+    if (this.world.steps > worldStepsMax && this.breach === null) {
+      this.breached({ invariant: 14, what: `more than ${worldStepsMax} events`, key: null })
+    }
+  }
+
+  private isOver(): boolean {
+    return this.breach !== null
+  }
+
+  private breached(breach: Breach): void {
+    this.breach ??= breach
+    if (this.violations.length < 5) {
+      const { invariant, what } = breach
+      this.violations.push({ invariant, what, atMs: Math.round(this.world.nowMs * 1000) / 1000 })
+    }
+  }
+
+  private count(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+  }
+
+  private client(name: string, thinkMs: number, random: Random): Client {
+    return new Client({
+      name,
+      world: this.world,
+      fleet: this.fleet,
+      history: this.history,
+      keys: this.keys,
+      home: random.pick(this.fleet.members),
+      thinkMs,
+      take: () => {
+        if (this.left <= 0) return false
+        this.left -= 1
+        this.history.operations += 1
+        return true
+      },
+      breached: breach => this.breached(breach),
+      acknowledged: (key, version) => this.invariants.acknowledged(key, version),
+      told: (key, what) => this.story?.tellOf(key, what),
+    })
+  }
+}
+
+function drawFleet(random: Random, faults: FaultPlan, peersWanted: number | undefined): FleetPlan {
+  const peers = peersWanted ?? 3 + random.below(5)
+  const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
+  if (random.chance(0.2)) limits.promisesMax = 1 + random.below(3)
+  if (random.chance(0.15)) limits.cachedBallotsMax = 1
+  if (random.chance(0.3)) limits.hedgeMs = 10
+  if (random.chance(0.3)) limits.resendMs = 60
+  if (random.chance(0.3)) limits.attemptMaxMs = 250
+  const skew = faults.get('skew') ?? 0
+  return {
+    peers,
+    replicas: peers >= 5 && random.chance(0.25) ? 5 : 3,
+    partitions: random.pick([1, 2, 8]),
+    limits,
+    skewMs: 20 + skew * 3_000,
+    drift: 0.0002 + skew * 0.05,
+  }
+}
+
+const keyOf = (seed: number, at: number): ContextKey =>
+  createHash('sha256').update(`key ${seed} ${at}`).digest('hex') as ContextKey
+
+const nonZero = (counts: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
