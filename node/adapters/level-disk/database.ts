@@ -77,7 +77,7 @@ export function integrityFailed(dir: string, cause: unknown): SlurpError {
   })
 }
 
-const taken = (dir: string, cause: unknown): SlurpError =>
+export const taken = (dir: string, cause: unknown): SlurpError =>
   new SlurpError('DIRECTORY_TAKEN', `Another process has ${dir} open.`, { cause })
 
 const causeOf = (failure: unknown): unknown => (failure instanceof Error ? failure.cause : undefined)

@@ -1,10 +1,18 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { SlurpError } from '../../../base/errors.ts'
 import type { DiskFound, OpenedDisk } from '../../ports/opened-disk.ts'
 import { DiskFailure } from '../../ports/ports.ts'
 import { DamageNote } from './damage-note.ts'
-import { checkUnlocked, type Database, integrityFailed, isDamage, openDatabase, rebuild } from './database.ts'
+import {
+  checkUnlocked,
+  type Database,
+  integrityFailed,
+  isDamage,
+  openDatabase,
+  rebuild,
+  taken,
+} from './database.ts'
 import { LevelDisk } from './level-disk.ts'
 import { baseKey, checkMarkers, sequenceValue } from './markers.ts'
 import { setDamagedTablesAside } from './tables.ts'
@@ -26,6 +34,31 @@ export type LevelDiskOptions = {
  * Cost: about 2 ms a megabyte of tables and up to 0.4 s for the markers.
  */
 export async function openLevelDisk(options: LevelDiskOptions): Promise<OpenedDisk> {
+  const place = resolve(options.dir)
+  if (openHere.has(place)) throw taken(place, new Error('This very process has it open.'))
+  openHere.add(place)
+  try {
+    const opened = await openFiles(options)
+    return {
+      ...opened,
+      close: async () => {
+        await opened.close()
+        openHere.delete(place)
+      },
+    }
+  } catch (failure) {
+    openHere.delete(place)
+    throw failure
+  }
+}
+
+/**
+ * Folders that this process has open. Level's lock belongs to the process, and closing any handle of the lock
+ * file gives it up, a refused second open included (measured): a second open must not even come to Level.
+ */
+const openHere = new Set<string>()
+
+async function openFiles(options: LevelDiskOptions): Promise<OpenedDisk> {
   const { dir } = options
   const files = await listed(dir)
   const exists = files.includes('CURRENT')
