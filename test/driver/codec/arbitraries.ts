@@ -83,7 +83,13 @@ const asked = { id: number, epoch: number, key: contextKey }
 const answered = { accepted: ballot, value: orNull(value), gcFloor: ballot }
 export const messages: Kinds<Message> = {
   prepare: of('prepare', { ...asked, ballot, withData: fc.boolean() }),
-  promise: of('promise', { id: number, granted: fc.boolean(), promised: ballot, ...answered }),
+  promise: of('promise', {
+    id: number,
+    key: contextKey,
+    granted: fc.boolean(),
+    promised: ballot,
+    ...answered,
+  }),
   accept: of('accept', { ...asked, ballot, value, next: ballot }),
   accepted: of('accepted', {
     id: number,
@@ -92,7 +98,7 @@ export const messages: Kinds<Message> = {
     promised: ballot,
   }),
   query: of('query', { ...asked, withData: fc.boolean() }),
-  report: of('report', { id: number, ...answered }),
+  report: of('report', { id: number, key: contextKey, ...answered }),
   refused: of('refused', {
     id: number,
     epoch: number,
@@ -103,7 +109,7 @@ export const messages: Kinds<Message> = {
   replay: of('replay', { ...asked, ballot, value }),
   backfill: of('backfill', { id: number, key: contextKey, record: versionRecord }),
   chainAsked: of('chainAsked', { id: number, key: contextKey, from: hlc, limit: number }),
-  chain: of('chain', { id: number, records }),
+  chain: of('chain', { id: number, key: contextKey, records }),
   scanAsked: of('scanAsked', {
     id: number,
     partition: fc.nat(4095).map(id => id as PartitionId),

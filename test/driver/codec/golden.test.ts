@@ -34,6 +34,7 @@ const sampleMessages: { readonly [K in Message['kind']]: Extract<Message, { kind
   promise: {
     kind: 'promise',
     id: 300,
+    key,
     granted: true,
     promised: ballot,
     accepted: ballot,
@@ -43,12 +44,12 @@ const sampleMessages: { readonly [K in Message['kind']]: Extract<Message, { kind
   accept: { kind: 'accept', ...asked, ballot, value, next: ballot },
   accepted: { kind: 'accepted', id: 300, granted: true, nextGranted: false, promised: ballot },
   query: { kind: 'query', ...asked, withData: false },
-  report: { kind: 'report', id: 300, accepted: ballot, value: bare, gcFloor: ballot },
+  report: { kind: 'report', id: 300, key, accepted: ballot, value: bare, gcFloor: ballot },
   refused: { kind: 'refused', id: 300, epoch: 2, reason: 'damaged' },
   replay: { kind: 'replay', ...asked, ballot, value },
   backfill: { kind: 'backfill', id: 300, key, record },
   chainAsked: { kind: 'chainAsked', id: 300, key, from: version, limit: 20 },
-  chain: { kind: 'chain', id: 300, records: [record] },
+  chain: { kind: 'chain', id: 300, key, records: [record] },
   scanAsked: { kind: 'scanAsked', id: 300, partition: 255 as PartitionId, after: key, limit: 20 },
   scanPage: { kind: 'scanPage', id: 300, entries: [{ key, accepted: ballot, value: bare }], done: true },
   request: {
