@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { newSide, type Shot, type Side } from './http-load.ts'
+
+const main = fileURLToPath(new URL('../../node/main.ts', import.meta.url))
+
+type PeerLine = { name: string; pid: number; url: string }
+
+export type BenchFleet = {
+  readonly peers: readonly PeerLine[]
+  readonly side: Side
+  readonly url: string
+  readonly tokenFile: string
+  /** From the start of the command to its ready line; `made` of it went into keys and directories. */
+  readonly startMs: { readonly made: number; readonly ready: number }
+  put(address: string, context: string, roles: string): Shot
+  read(address: string): Shot
+  stop(): Promise<void>
+}
+
+export type FleetWish = {
+  readonly peers: number
+  readonly dir: string
+  /** Where the command notes the last fleet; never the user's own place. */
+  readonly stateDir: string
+  /** More of the environment, for profiles. */
+  readonly environment?: NodeJS.ProcessEnv
+}
+
+/** Real peers as processes, started as a user would: `slurp demo --no-input --json --empty`. */
+export async function startFleet(wish: FleetWish): Promise<BenchFleet> {
+  const startedMs = performance.now()
+  const child = spawn(
+    process.execPath,
+    [main, 'demo', '--no-input', '--json', '--empty', '--peers', String(wish.peers), '--dir', wish.dir],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.environment },
+    },
+  )
+  let madeMs = 0
+  const ready = await new Promise<{ tokenFile: string; peers: PeerLine[] }>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', line => {
+      const said = JSON.parse(line)
+      if (said.step === 'fleetMade') madeMs = performance.now() - startedMs
+      if (said.type === 'ready') resolve(said)
+      if (said.error) reject(new Error(line))
+    })
+    child.once('exit', code => reject(new Error(`slurp demo ended with ${code}`)))
+  })
+  const readyMs = performance.now() - startedMs
+  const token = readFileSync(ready.tokenFile, 'utf8').trim()
+  const headers = { authorization: `Bearer ${token}` }
+  const side = newSide(ready.peers.map(peer => peer.url))
+  const path = (address: string) => `/v1/contexts/${encodeURIComponent(address)}`
+  return {
+    peers: ready.peers,
+    side,
+    url: ready.peers[0]!.url,
+    tokenFile: ready.tokenFile,
+    startMs: { made: madeMs, ready: readyMs },
+    put: (address, context, roles) => ({
+      method: 'PUT',
+      path: `${path(address)}?roles=${roles}`,
+      body: context,
+      headers,
+    }),
+    read: address => ({ method: 'GET', path: path(address), headers }),
+    stop: async () => {
+      side.agent.destroy()
+      await end(child)
+    },
+  }
+}
+
+export type ImportResult = { readonly stored: number; readonly failed: number; readonly seconds: number }
+
+/** `slurp batch import FILE`, timed from the outside, its own start included. */
+export async function importInto(
+  fleet: BenchFleet,
+  file: string,
+  stateDir: string,
+): Promise<ImportResult & { wallSeconds: number }> {
+  const startedMs = performance.now()
+  const where = ['--url', fleet.url, '--token-file', fleet.tokenFile]
+  const child = spawn(process.execPath, [main, 'batch', 'import', file, '--json', ...where], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, XDG_STATE_HOME: stateDir },
+  })
+  let summary: ImportResult | null = null
+  createInterface({ input: child.stdout }).on('line', line => {
+    const said = JSON.parse(line)
+    if (said.type === 'summary') summary = said as ImportResult
+  })
+  await once(child, 'close')
+  if (summary === null) throw new Error('the import said nothing at its end')
+  return { ...(summary as ImportResult), wallSeconds: (performance.now() - startedMs) / 1000 }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
+}
