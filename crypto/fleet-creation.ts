@@ -7,11 +7,11 @@ import { initialView, type Member } from '../dht/view.ts'
 import { createAuthority } from './authority.ts'
 import { newFleetSecret } from './context-key.ts'
 import { sha256Hex } from './digest.ts'
+import { codeOf } from './failure-code.ts'
 import { encodeFleetRecord, type FleetRecord, signFleetRecord } from './fleet-record.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { createKeyring } from './keyring.ts'
 import { defaultRoles, newRoleKey, rolesMax } from './roles.ts'
-import { codeOf } from './secret-file.ts'
 
 const partitionCount = 256
 const memberNameShape = /^[a-z][a-z0-9-]{0,31}$/

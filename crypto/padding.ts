@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { SlurpError } from '../base/errors.ts'
-import { codeOf } from './secret-file.ts'
+import { codeOf } from './failure-code.ts'
 
 /** Plaintext of one context, at most: the 1 MiB that a context may have, and room for what the store adds. */
 export const plaintextBytesMax = 1024 * 1024 + 16 * 1024

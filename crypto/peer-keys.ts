@@ -20,7 +20,6 @@ const byText = new LRUCache<string, PeerKey>({ max: peersCachedMax })
 const byKey = new LRUCache<string, PeerKey>({ max: peersCachedMax })
 /** Text of the identity multihash of an Ed25519 key; other spellings of the same id are none of ours. */
 const shape = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/
-const publicKeyBytes = 32
 const signatureBytes = 64
 
 /** @returns null when the text is not the id of an Ed25519 peer. */
@@ -77,6 +76,3 @@ export const clockTagOf = (peerId: PeerId): string =>
   byText.get(peerId)?.clockTag ?? sha256Hex(peerId).slice(0, 8)
 
 const keyText = (publicKey: Uint8Array): string => Buffer.from(publicKey).toString('latin1')
-
-export const isPublicKey = (bytes: unknown): bytes is Uint8Array =>
-  bytes instanceof Uint8Array && bytes.length === publicKeyBytes

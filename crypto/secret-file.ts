@@ -1,5 +1,6 @@
-import { open, stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { SlurpError } from '../base/errors.ts'
+import { codeOf } from './failure-code.ts'
 
 /** Bytes of a file of keys, at most. */
 export const secretFileBytesMax = 256 * 1024
@@ -62,15 +63,3 @@ export const damagedFile = (what: string, path: string): SlurpError =>
   new SlurpError('INTEGRITY_FAILED', `The ${what} ${path} is damaged.`, {
     hint: 'Restore this file from a copy; nothing else can make it again.',
   })
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (failure) {
-    if (codeOf(failure) === 'ENOENT') return false
-    throw failure
-  }
-}
-
-export const codeOf = (failure: unknown): unknown => (failure as { code?: unknown } | null)?.code

@@ -14,6 +14,7 @@ import { AgeFailure } from './age-failure.ts'
 import { isWrongTag } from './age-payload.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import { decodeBech32, encodeBech32 } from './bech32.ts'
+import { codeOf } from './failure-code.ts'
 
 /** age's own recipient kind on node:crypto, five times as fast as in script. Source: C2SP age.md, "X25519". */
 const kind = 'X25519'
@@ -136,7 +137,7 @@ function sharedSecret(privateKey: KeyObject, publicKey: KeyObject): Uint8Array |
     return diffieHellman({ privateKey, publicKey })
   } catch (failure) {
     // OpenSSL checks for zero itself, in constant time, and says so in this way.
-    if ((failure as { code?: unknown }).code === 'ERR_OSSL_FAILED_DURING_DERIVATION') return null
+    if (codeOf(failure) === 'ERR_OSSL_FAILED_DURING_DERIVATION') return null
     throw failure
   }
 }
