@@ -22,7 +22,7 @@ import type {
 } from './api.ts'
 import { type CachedVersion, ContextCache } from './context-cache.ts'
 import { Deadline, type StoreClock } from './deadline.ts'
-import { nothingThere } from './failures.ts'
+import { nothingThere, writeUnreached } from './failures.ts'
 import { decodeCursor, encodeCursor } from './history-cursor.ts'
 import {
   defaultStoreLimits,
@@ -278,7 +278,7 @@ class SealingStore implements RunningContextStore {
     let standing: Version | null | undefined = this.#writer.guess(key)
     for (let tries = 0; tries < this.#limits.sealsMax; tries++) {
       if (standing === undefined || standing === null) {
-        const head = await this.#reader.head(key, deadline)
+        const head = await this.#reader.head(key, deadline, writeUnreached)
         if (head === null || isGone(head, this.#parts.clock.wallMs())) throw nothingThere()
         standing = head.version
       }
@@ -301,6 +301,7 @@ class SealingStore implements RunningContextStore {
       throw nothingThere()
     }
     if (isGone(head, this.#parts.clock.wallMs())) {
+      this.#opener.prove(key, head)
       const { version, parent, hash, expiresAtMs } = head
       this.#note(key, { version, parent, hash, expiresAtMs, roles: [], signer: '', json: null })
       throw nothingThere()
@@ -354,7 +355,7 @@ class SealingStore implements RunningContextStore {
   /** A version that cannot be read, because it is gone or for others, shows who signed it and no decision. */
   async #describe(key: ContextKey, record: VersionRecord): Promise<HistoryEntry> {
     const { version } = record
-    const header = this.#opener.header(record)
+    const header = this.#opener.prove(key, record)
     const deleted = isGone(record, this.#parts.clock.wallMs())
     const roles = header.roles.map(({ name, keyVersion }) => ({ name, keyVersion }))
     const entry = { version, writtenAt: writtenAtOf(version), roles, deleted }

@@ -1,4 +1,5 @@
 import { unreachable } from '../../base/assert.ts'
+import type { SlurpError } from '../../base/errors.ts'
 import type { ContextKey, Version } from '../../base/ids.ts'
 import type { Outcome, Value, VersionRecord } from '../../replication/messages.ts'
 import type { Submitter } from './api.ts'
@@ -23,9 +24,11 @@ export class ReplicaReader {
 
   /**
    * What stands now, a tombstone too; null over an absent key.
+   *
+   * @param unreached - what to say when no quorum answers: the first half of a deletion is part of a write.
    * @throws SlurpError QUORUM_UNREACHED, TOO_MANY, SHUTTING_DOWN
    */
-  async head(key: ContextKey, deadline: Deadline): Promise<Value | null> {
+  async head(key: ContextKey, deadline: Deadline, unreached = readUnreached): Promise<Value | null> {
     const outcome = await this.#submitter.submit({ kind: 'read', key }, Math.max(1, deadline.leftMs))
     switch (outcome.kind) {
       case 'found':
@@ -34,7 +37,7 @@ export class ReplicaReader {
       case 'absent':
         return null
       default:
-        throw this.#failure(outcome, deadline)
+        throw this.#failure(outcome, unreached(deadline.timeoutMs))
     }
   }
 
@@ -56,7 +59,7 @@ export class ReplicaReader {
       case 'absent':
         return { records: [], next: null }
       default:
-        throw this.#failure(outcome, deadline)
+        throw this.#failure(outcome, readUnreached(deadline.timeoutMs))
     }
   }
 
@@ -72,13 +75,13 @@ export class ReplicaReader {
     } while (start !== null)
   }
 
-  #failure(outcome: Outcome, deadline: Deadline): Error {
+  #failure(outcome: Outcome, unreached: SlurpError): SlurpError {
     switch (outcome.kind) {
       case 'elsewhere':
-        return gaveUp(outcome, readUnreached(deadline.timeoutMs))
+        return gaveUp(outcome, unreached)
       case 'unreached':
       case 'unknown':
-        return readUnreached(deadline.timeoutMs)
+        return unreached
       case 'found':
       case 'absent':
       case 'versions':
@@ -86,7 +89,7 @@ export class ReplicaReader {
       case 'conflict':
       case 'moved':
         // An answer to another kind of question: the owner does not speak our protocol.
-        return readUnreached(deadline.timeoutMs)
+        return unreached
       default:
         return unreachable(outcome)
     }

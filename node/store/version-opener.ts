@@ -1,8 +1,10 @@
 import { SlurpError } from '../../base/errors.ts'
 import { hlcMs } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, PeerId, Version } from '../../base/ids.ts'
-import { openEnvelope, readEnvelope } from '../../crypto/envelope.ts'
+import { sha256Hex } from '../../crypto/digest.ts'
+import { openEnvelope } from '../../crypto/envelope.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
+import { verifiedHeader } from '../../crypto/verified-envelopes.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
 import type { Context } from './api.ts'
 import type { CachedVersion } from './context-cache.ts'
@@ -30,11 +32,27 @@ export class VersionOpener {
     this.#isAuthor = isAuthor
   }
 
-  /** What everybody may see of it. @throws SlurpError INTEGRITY_FAILED, FORMAT_UNKNOWN */
-  header(record: VersionRecord): EnvelopeHeader {
-    const header = readEnvelope(dataOf(record))
-    if (header.kind !== record.kind || header.expiresAtMs !== record.expiresAtMs)
+  /**
+   * What everybody may see of a version, tombstones and expired ones too, once it is proved that its author signed
+   * it for this key: nobody else can make a context appear, or disappear by saying so. Costs a signature the first
+   * time that this process meets the version.
+   *
+   * @throws SlurpError INTEGRITY_FAILED, FORMAT_UNKNOWN
+   */
+  prove(key: ContextKey, record: VersionRecord): EnvelopeHeader {
+    const data = dataOf(record)
+    const header = verifiedHeader(data, sha256Hex(data))
+    const itself =
+      header.fleet === this.#fleet &&
+      header.key === key &&
+      header.version === record.version &&
+      header.parent === record.parent &&
+      header.kind === record.kind &&
+      header.expiresAtMs === record.expiresAtMs
+    if (!itself)
       throw new SlurpError('INTEGRITY_FAILED', 'A version is kept under a description that is not its own.')
+    if (this.#isAuthor !== undefined && !this.#isAuthor(header.author))
+      throw new SlurpError('INTEGRITY_FAILED', 'A version is signed by a process that may not write here.')
     return header
   }
 
@@ -45,16 +63,12 @@ export class VersionOpener {
    * @throws SlurpError ROLE_DENIED, INTEGRITY_FAILED, FORMAT_UNKNOWN
    */
   async open(key: ContextKey, record: VersionRecord, role: string | undefined): Promise<CachedVersion> {
-    const { roles } = this.header(record)
+    const { roles, author } = this.prove(key, record)
     const identitiesOf = this.#access.identitiesFor(roles, role)
     const { version, parent, hash, expiresAtMs } = record
-    const { header, plaintext } = await openEnvelope({
-      data: dataOf(record),
-      expected: { fleet: this.#fleet, key, version, parent },
-      identitiesOf,
-      ...(this.#isAuthor === undefined ? {} : { isAuthor: this.#isAuthor }),
-    })
-    return { version, parent, hash, expiresAtMs, roles, signer: header.author, json: decode(plaintext) }
+    const expected = { fleet: this.#fleet, key, version, parent }
+    const { plaintext } = await openEnvelope({ data: dataOf(record), expected, identitiesOf })
+    return { version, parent, hash, expiresAtMs, roles, signer: author, json: decode(plaintext) }
   }
 }
 

@@ -39,9 +39,9 @@ type Parts = {
   readonly limits: StoreLimits
 }
 
-/** First pause, in milliseconds, of a write that lost to another twice; doubled up to 64 times, with jitter. */
+/** First pause, in milliseconds, of a write that lost to another twice; doubled up to four times, with jitter. */
 const pauseMs = 2
-const pauseDoublingsMax = 6
+const pauseDoublingsMax = 4
 
 /**
  * Writes versions. Sealed bytes are bound to the version that they replace, so the writer guesses it (what it saw

@@ -111,8 +111,9 @@ export class Registers {
   }
 }
 
+type Befallen = 'lostBefore' | 'lostAfter' | Outcome | null
 /** What may befall an operation of one process on its way; null for nothing. */
-export type Mishap = (operation: Operation) => 'lostBefore' | 'lostAfter' | Outcome | null
+export type Mishap = (operation: Operation) => Befallen | Promise<Befallen>
 
 /** Processes that share one set of registers, each with its own identity and clock tag. */
 export async function openRegisterBench(
@@ -137,7 +138,7 @@ export async function openRegisterBench(
         submitter: {
           submit: async operation => {
             await new Promise(resolve => setImmediate(resolve))
-            const befell = mishap.of(operation)
+            const befell = await mishap.of(operation)
             if (befell === 'lostBefore') return { kind: 'unknown' }
             if (befell !== null && befell !== 'lostAfter') return befell
             const outcome = registers.perform(operation)
