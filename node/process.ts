@@ -35,6 +35,9 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     throw new SlurpError('CONFIG_INVALID', `${name} is no member of the fleet in its directory.`)
   }
   const keyring = await openKeyring(join(dir, 'keyring.age'), identity)
+  if (keyring.fleet !== view.fleet) {
+    throw new SlurpError('CONFIG_INVALID', `The keys of ${name} belong to another fleet than its record.`)
+  }
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
   const opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
