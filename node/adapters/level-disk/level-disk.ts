@@ -31,7 +31,7 @@ export class LevelDisk implements Disk {
   private readonly waiting: Waiting[] = []
   private inFlight = false
   private failure: DiskFailure | null = null
-  private closing = false
+  private closed: Promise<void> | null = null
   private drained: (() => void) | null = null
   private watermarkSynced: boolean
   private batches = 0
@@ -53,14 +53,15 @@ export class LevelDisk implements Disk {
 
   /** As `write`, for the disk's own keys too. */
   submit(batch: readonly DiskChange[], done: (failure: DiskFailure | null) => void): void {
-    const refusal = this.closing
-      ? new DiskFailure('the disk is closed')
-      : this.waiting.length >= queuedBatchesMax
-        ? new DiskFailure('too many batches wait')
-        : null
+    const refusal =
+      this.closed !== null
+        ? new DiskFailure('the disk is closed')
+        : this.waiting.length >= queuedBatchesMax
+          ? new DiskFailure('too many batches wait')
+          : null
     if (refusal !== null) {
       // A hole in the order of submission: nothing behind it may succeed.
-      if (!this.closing) this.failure ??= refusal
+      if (this.closed === null) this.failure ??= refusal
       queueMicrotask(() => done(refusal))
       return
     }
@@ -102,16 +103,10 @@ export class LevelDisk implements Disk {
     return this.sequence + this.waiting.length + (this.inFlight ? 1 : 0) + 1
   }
 
-  async close(): Promise<void> {
-    if (this.closing) return
-    this.closing = true
-    if (this.inFlight) {
-      await new Promise<void>(resolve => {
-        this.drained = resolve
-      })
-    }
-    this.watermark.close()
-    await this.database.close()
+  /** The same promise every time. */
+  close(): Promise<void> {
+    this.closed ??= this.closeOnce()
+    return this.closed
   }
 
   stats(): DiskStats {
@@ -175,6 +170,16 @@ export class LevelDisk implements Disk {
       this.watermark.sync()
       this.watermarkSynced = true
     }
+  }
+
+  private async closeOnce(): Promise<void> {
+    if (this.inFlight) {
+      await new Promise<void>(resolve => {
+        this.drained = resolve
+      })
+    }
+    this.watermark.close()
+    await this.database.close()
   }
 
   private async collect(from: Uint8Array, to: Uint8Array, limit: number): Promise<readonly DiskEntry[]> {

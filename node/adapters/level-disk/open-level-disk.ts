@@ -31,7 +31,7 @@ export type LevelDiskOptions = {
  *
  * @throws SlurpError DATA_MISSING when data was there and is gone, DIRECTORY_TAKEN when another process has it
  * open, INTEGRITY_FAILED when Level can neither open nor rebuild its files.
- * Cost: about 2 ms a megabyte of tables and up to 0.4 s for the markers.
+ * Cost: about 3 ms a megabyte of tables, up to `tablesCheckedBytesMax` of them, and up to 0.4 s for the markers.
  */
 export async function openLevelDisk(options: LevelDiskOptions): Promise<OpenedDisk> {
   const place = resolve(options.dir)
