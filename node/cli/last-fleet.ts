@@ -31,6 +31,12 @@ export function readLastFleet(environment: NodeJS.ProcessEnv): LastFleet | null 
   }
 }
 
+/** Whether a door belongs to the remembered fleet: a peer of a demo that was started again by hand. */
+export function isRemembered(environment: NodeJS.ProcessEnv, url: string): boolean {
+  const last = readLastFleet(environment)
+  return last !== null && [last.url, ...last.others].includes(url)
+}
+
 /** @returns false when it could not be written; the user then names the fleet. */
 export function rememberFleet(environment: NodeJS.ProcessEnv, fleet: Omit<LastFleet, 'format'>): boolean {
   const path = lastFleetPath(environment)

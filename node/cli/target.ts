@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { SlurpError } from '../../base/errors.ts'
-import { readLastFleet } from './last-fleet.ts'
+import { isRemembered, readLastFleet } from './last-fleet.ts'
 import type { Session } from './session.ts'
 
 /** A fleet to talk to. */
@@ -28,11 +28,11 @@ export function findTarget(session: Session, options: TargetOptions): Target {
   const url = named ?? last?.url
   if (url === undefined) throw new SlurpError('UNREACHABLE', 'No fleet is known to talk to.')
   const origin = checkUrl(url)
-  const isLast = last !== null && [last.url, ...last.others].includes(origin)
+  const isLast = isRemembered(session.environment, origin)
   const tokenFile =
     options.tokenFile ??
     (session.environment.SLURP_TOKEN_FILE || undefined) ??
-    (isLast ? last.tokenFile : undefined)
+    (isLast ? last?.tokenFile : undefined)
   if (tokenFile === undefined) {
     throw new SlurpError('USAGE', `No token file is known for ${origin}.`, {
       hint: 'Name it with --token-file or SLURP_TOKEN_FILE.',

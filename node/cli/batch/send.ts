@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { asSlurpError, type ErrorBody, SlurpError } from '../../../base/errors.ts'
 import { type NumberedLine, splitLines } from '../../store/ndjson.ts'
@@ -167,10 +166,20 @@ class Exchange {
       this.#sent += 1
       this.#unanswered.set(this.#sent, line)
       this.#unansweredBytes += line.text.length
-      if (!request.write(`${line.text}\n`))
-        await Promise.race([once(request, 'drain'), once(request, 'close')])
+      if (!request.write(`${line.text}\n`)) await this.#untilDrained(request)
     }
     request.end()
+  }
+
+  #untilDrained(request: ClientRequest): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        request.off('drain', done).off('close', done)
+        resolve()
+      }
+      request.on('drain', done).on('close', done)
+      if (request.destroyed) done()
+    })
   }
 
   async #readAnswers(response: IncomingMessage): Promise<SlurpError | null> {

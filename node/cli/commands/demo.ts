@@ -7,7 +7,7 @@ import { DemoFleet } from '../demo/demo-fleet.ts'
 import type { ReadyPeer } from '../demo/peer-process.ts'
 import { takeCommands } from '../demo/prompt.ts'
 import { Reporter } from '../demo/reporter.ts'
-import { importSample } from '../demo/sample.ts'
+import { importSample, sampleAddress } from '../demo/sample.ts'
 import { defaultRoles, inspectDirectory, makeFleet, openFleet, peersMax } from '../fleet-directory.ts'
 import { forgetFleet, rememberFleet } from '../last-fleet.ts'
 import { type JsonOption, wholeNumber, withExamples, withJson } from '../options.ts'
@@ -168,10 +168,8 @@ function announce(
     running.reporter.event('ready', '', { url, tokenFile, peers: list })
     return
   }
-  const example =
-    running.isNew && !options.empty
-      ? 'ucxl://any:any@slurp:any/*^/README.md'
-      : 'ucxl://any:any@notes:any/*^/first'
+  const sample = options.empty ? null : sampleAddress(session.wiring.sampleFile)
+  const example = sample ?? 'ucxl://any:any@notes:any/*^/first'
   session.out(
     [
       '',

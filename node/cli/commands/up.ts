@@ -13,7 +13,7 @@ import {
   settingsOfEnvironment,
 } from '../../config.ts'
 import { readPeerFile, settingsOfFile } from '../../peer-settings.ts'
-import { forgetFleet, rememberFleet } from '../last-fleet.ts'
+import { forgetFleet, isRemembered, rememberFleet } from '../last-fleet.ts'
 import { type JsonOption, names, withExamples, withJson } from '../options.ts'
 import { answer, type Session } from '../session.ts'
 import { exitWithin, listenForStop } from '../stop-asked.ts'
@@ -60,7 +60,9 @@ async function up(session: Session, options: UpOptions): Promise<void> {
   const stop = listenForStop({ child, input: session.input })
   const peer = await session.wiring.servePeer(dir, settings)
   const { name, id, url, tokenFile, addresses } = peer
-  if (!child) rememberFleet(session.environment, { url, others: [], tokenFile, pid: process.pid })
+  if (!child && !isRemembered(session.environment, url)) {
+    rememberFleet(session.environment, { url, others: [], tokenFile, pid: process.pid })
+  }
   await Promise.race([untilReady(peer, stop.done), stop.asked])
   const reasons = peer.reasons()
   const state = reasons.length === 0 ? 'ready' : 'degraded'

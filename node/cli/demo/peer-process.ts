@@ -50,7 +50,7 @@ export class PeerProcess {
       child.once('exit', (code, signal) => resolve({ code, signal }))
       child.once('error', () => resolve({ code: 1, signal: null }))
     })
-    this.ready = this.#listen(child)
+    this.ready = this.#listen(child, environment.SLURP_DEBUG ? process.stderr : null)
   }
 
   /** Whether its end was asked for. */
@@ -79,9 +79,10 @@ export class PeerProcess {
     this.#child.kill('SIGKILL')
   }
 
-  async #listen(child: ChildProcess): Promise<ReadyPeer> {
+  async #listen(child: ChildProcess, debug: NodeJS.WritableStream | null): Promise<ReadyPeer> {
     let complaint = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      debug?.write(text)
       complaint = (complaint + text).slice(-complaintBytesMax)
     })
     const { promise, resolve, reject } = Promise.withResolvers<ReadyPeer>()

@@ -1,6 +1,8 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { formatAddress } from '../../store/address.ts'
+import { defaultAddressTemplate, newAddressTemplate } from '../../store/address-template.ts'
 import { importLines } from '../batch/import.ts'
 import { openSource } from '../batch/source.ts'
 import { FleetClient } from '../client.ts'
@@ -9,6 +11,14 @@ import type { Target } from '../target.ts'
 import type { Reporter } from './reporter.ts'
 
 const concurrency = 64
+
+/** Address of the first sample, to try `get` with; null when there is none. */
+export function sampleAddress(sampleFile: string): string | null {
+  if (!existsSync(sampleFile)) return null
+  const record: unknown = JSON.parse(readFileSync(sampleFile, 'utf8').split('\n', 1)[0] ?? '')
+  const { expand } = newAddressTemplate(defaultAddressTemplate)
+  return formatAddress(expand(record as Record<string, unknown>))
+}
 
 /** Stores the contexts that ship with SLURP, which are about SLURP itself. */
 export async function importSample(session: Session, target: Target, reporter: Reporter): Promise<void> {
