@@ -54,9 +54,21 @@ const stages = {
   types: () => run(node, [bin('tsc'), '-p', join(home, 'tsconfig.json'), '--noEmit']),
   'pure types': () => run(node, [bin('tsc'), '-p', join(home, 'tsconfig.pure.json'), '--noEmit']),
   lint: () => run(node, [bin('biome'), 'check', '--diagnostic-level=warn', home]),
-  tests: () => run(node, ['--test', '--test-concurrency=2', join(home, 'test', '{architecture,base,dht,replication,driver,crypto,store,http,cli,adapters,contracts,sample,sim,node,peer}', '**', '*.test.ts')]),
+  tests: () =>
+    run(node, [
+      '--test',
+      '--test-concurrency=2',
+      join(
+        home,
+        'test',
+        '{architecture,docs,base,dht,replication,driver,crypto,store,http,cli,adapters,contracts,sample,sim,node,peer}',
+        '**',
+        '*.test.ts',
+      ),
+    ]),
   // Whole fleets of processes: one after the other, so that a slow machine does not fail them.
-  'end to end': () => run(node, ['--test', '--test-concurrency=1', join(home, 'test', '{e2e,package}', '**', '*.test.ts')]),
+  'end to end': () =>
+    run(node, ['--test', '--test-concurrency=1', join(home, 'test', '{e2e,package}', '**', '*.test.ts')]),
 }
 
 async function test(only) {
