@@ -49,7 +49,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const health = new PeerHealth(self, view)
     const hlc = newClock(clockTagOf(self))
     const isMember = (peer: PeerId) => view.members.some(member => member.id === peer)
-    const incarnation = nextIncarnation(opened.disk, systemClock.wallMs())
+    const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
       fleet: view.fleet,

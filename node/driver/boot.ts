@@ -29,18 +29,21 @@ export function readBoot(disk: Disk): Boot | 'damaged' | null {
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength)
   if (stored.length < 5 || crc32(stored.subarray(5), stored[0]) !== view.getUint32(1)) return 'damaged'
   if (stored[0] !== bootFormat) {
-    throw new SlurpError('FORMAT_UNKNOWN', `The boot record has format ${stored[0]}; this process reads ${bootFormat}.`)
+    throw new SlurpError(
+      'FORMAT_UNKNOWN',
+      `The boot record has format ${stored[0]}; this process reads ${bootFormat}.`,
+    )
   }
   return { incarnation: view.getUint32(5) }
 }
 
 /**
- * The number of the boot that begins now. After damage the seconds of the wall clock stand in: no peer was
- * ever started as often as that.
+ * The number of the boot that begins now. After damage, or when the disk lost records and with them perhaps the
+ * last boot's, the seconds of the wall clock stand in: no peer was ever started as often as that.
  */
-export function nextIncarnation(disk: Disk, wallMs: number): number {
+export function nextIncarnation(disk: Disk, wallMs: number, recordsLost: boolean): number {
   const last = readBoot(disk)
-  if (last === 'damaged') return Math.floor(wallMs / 1000) >>> 0
+  if (last === 'damaged' || recordsLost) return Math.floor(wallMs / 1000) >>> 0
   return (last?.incarnation ?? 0) + 1
 }
 

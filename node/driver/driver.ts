@@ -93,7 +93,7 @@ export class Driver {
    */
   start(started: (failure: DiskFailure | null) => void): void {
     const { disk, network } = this.#options
-    this.#incarnation = nextIncarnation(disk, this.#options.clock.wallMs())
+    this.#incarnation = nextIncarnation(disk, this.#options.clock.wallMs(), this.#options.recordsLost)
     disk.write([bootChange({ incarnation: this.#incarnation })], failure => {
       if (failure) return started(failure)
       if (this.#stopped) return
