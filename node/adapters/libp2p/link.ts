@@ -24,6 +24,15 @@ export type LinkCounts = {
   bytesReceived: number
 }
 
+export const newLinkCounts = (): LinkCounts => ({
+  framesSent: 0,
+  bytesSent: 0,
+  writes: 0,
+  drains: 0,
+  framesReceived: 0,
+  bytesReceived: 0,
+})
+
 /** The one stream to one peer after its handshake: frames both ways, bounded, with a pulse. */
 export class Link {
   readonly peer: PeerId
@@ -96,8 +105,13 @@ export class Link {
     if (this.outgoing.length === 0) this.emptied?.()
   }
 
-  /** Called a few times a second: keeps the pulse and notices a peer without one. */
-  tick(nowMs: number): void {
+  /**
+   * Called a few times a second: keeps the pulse and notices a peer without one.
+   *
+   * @param paused - this process stood still: what the peer said meanwhile is not read yet.
+   */
+  tick(nowMs: number, paused: boolean): void {
+    if (paused) this.heardAtMs = nowMs
     if (nowMs - this.heardAtMs > this.limits.silenceMs) this.close('silent')
     const idle = !this.full && this.outgoing.length === 0
     if (!this.lost && idle && nowMs - this.wroteAtMs >= this.limits.heartbeatMs) this.write(heartbeat)

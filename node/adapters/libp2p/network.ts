@@ -5,11 +5,12 @@ import { assert } from '../../../base/assert.ts'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import type { Network, NetworkListener } from '../../ports/ports.ts'
 import type { AddressBook } from './address-book.ts'
-import { answerHandshake, type Handshake, openHandshake } from './handshake.ts'
+import { answerHandshake, type Handshake } from './handshake.ts'
 import type { Hello, RefusalReason, VersionRange } from './hello.ts'
 import type { Host } from './host.ts'
 import type { NetworkLimits } from './limits.ts'
-import { Link, type LinkCounts, type LinkEvents, type LinkLoss } from './link.ts'
+import { Link, type LinkEvents, type LinkLoss, newLinkCounts } from './link.ts'
+import { crash, jittered, Pursuit, type PursuitOptions, streamsMax } from './pursuit.ts'
 import type { TickEnd } from './tick-end.ts'
 
 export type NetworkOptions = {
@@ -23,21 +24,14 @@ export type NetworkOptions = {
   members(): Iterable<PeerId>
   readonly addresses: AddressBook
   /** What an admitted peer said of itself; before its `peerConnected`. */
-  onHello?(peer: PeerId, hello: Hello): void
+  onHello(peer: PeerId, hello: Hello): void
   readonly limits: NetworkLimits
   readonly tickEnd: TickEnd
 }
 
-/** What this process does to stay linked with one member. */
-type Pursuit = {
-  link: Link | null
-  /** A dial or a handshake that we began is under way. */
-  busy: boolean
-  failures: number
-  timer: NodeJS.Timeout | null
-}
-
 const tickMs = 250
+/** After a pause of this length it was us who did not listen. */
+const pausedMs = 1_000
 
 /**
  * One link to every member that can be reached, for as long as the process runs.
@@ -50,20 +44,15 @@ export class Libp2pNetwork implements Network {
   private readonly options: NetworkOptions
   private readonly protocol: string
   private readonly pursuits = new Map<PeerId, Pursuit>()
+  private readonly pursuitOptions: PursuitOptions
+  private readonly links = new Map<PeerId, Link>()
   private readonly linkEvents: LinkEvents
-  private readonly linkCounts: LinkCounts = {
-    framesSent: 0,
-    bytesSent: 0,
-    writes: 0,
-    drains: 0,
-    framesReceived: 0,
-    bytesReceived: 0,
-  }
+  private readonly linkCounts = newLinkCounts()
   private readonly counts = new Map<string, number>()
+  private readonly aborts = new AbortController()
   private listener: NetworkListener | null = null
   private ticking: NodeJS.Timeout | null = null
-  private stopped = false
-  private readonly aborts = new AbortController()
+  private tickedAtMs = 0
 
   constructor(options: NetworkOptions) {
     this.options = options
@@ -73,6 +62,18 @@ export class Libp2pNetwork implements Network {
       lost: (link, loss) => this.linkLost(link, loss),
       wantsFlush: link => options.tickEnd.make(() => link.flush()),
     }
+    this.pursuitOptions = {
+      libp2p: options.host.libp2p,
+      protocol: this.protocol,
+      addresses: options.addresses,
+      limits: options.limits,
+      signal: this.aborts.signal,
+      opens: peer => this.opens(peer),
+      wanted: peer => !this.links.has(peer) && options.isMember(peer),
+      hello: () => this.hello(),
+      shaken: (peer, stream, handshake) => this.shaken(peer, stream, handshake),
+      count: name => this.count(name),
+    }
   }
 
   /** From here on members are dialled and let in. Called once. */
@@ -80,103 +81,84 @@ export class Libp2pNetwork implements Network {
     assert(this.listener === null, 'a network has one listener')
     this.listener = listener
     const { libp2p } = this.options.host
-    const answered = libp2p.handle(
-      this.protocol,
-      (stream, connection) => void this.answer(stream, connection).catch(crash),
-      {
-        // Only one may stand; a replacement comes while the old one is not known to be dead.
-        maxInboundStreams: 4,
-        maxOutboundStreams: 4,
-      },
-    )
-    answered.catch(crash)
+    const answer = (stream: Stream, connection: Connection) =>
+      void this.answer(stream, connection).catch(crash)
+    const streams = { maxInboundStreams: streamsMax, maxOutboundStreams: streamsMax }
+    libp2p.handle(this.protocol, answer, streams).catch(crash)
     libp2p.addEventListener('connection:open', this.connectionOpened)
+    this.tickedAtMs = performance.now()
     this.ticking = setInterval(() => this.tick(), tickMs)
     this.tick()
   }
 
   send(to: PeerId, frame: Uint8Array): boolean {
     assert(frame.length <= this.options.limits.frameBytesMax, 'a frame is within frameBytesMax')
-    const link = this.stopped ? null : this.pursuits.get(to)?.link
-    const sent = link?.send(frame) ?? false
+    const sent = !this.stopped && (this.links.get(to)?.send(frame) ?? false)
     if (!sent) this.count('framesDropped')
     return sent
   }
 
   isConnected(peer: PeerId): boolean {
-    return (this.pursuits.get(peer)?.link ?? null) !== null
+    return this.links.has(peer)
   }
 
-  /** A new address of a member: tries it now instead of after the current wait. */
+  /** A new address of a member: tries it now instead of after the current pause. */
   addressLearnt(peer: PeerId): void {
     const pursuit = this.pursuits.get(peer)
-    if (pursuit === undefined || pursuit.link !== null) return
-    pursuit.failures = 0
-    this.pursueIn(peer, pursuit, 0)
+    if (pursuit === undefined || this.links.has(peer)) return
+    pursuit.forgive()
+    pursuit.resumeIn(0)
   }
 
   /** Monotonic counts since start, and `links`, which goes up and down. */
   counters(): Record<string, number> {
-    let links = 0
-    for (const pursuit of this.pursuits.values()) if (pursuit.link !== null) links += 1
     return {
       ...this.linkCounts,
       ...Object.fromEntries([...this.counts].sort()),
       connectionsDenied: this.options.host.denied(),
-      links,
+      links: this.links.size,
     }
   }
 
   /** Lets go of every peer: queued frames leave first if they can within `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     if (this.stopped) return
-    this.stopped = true
     this.aborts.abort()
     if (this.ticking !== null) clearInterval(this.ticking)
     const { libp2p } = this.options.host
     libp2p.removeEventListener('connection:open', this.connectionOpened)
-    const links: Promise<void>[] = []
-    for (const pursuit of this.pursuits.values()) {
-      if (pursuit.timer !== null) clearTimeout(pursuit.timer)
-      pursuit.timer = null
-      if (pursuit.link !== null) links.push(pursuit.link.finish(graceMs))
-    }
+    for (const pursuit of this.pursuits.values()) pursuit.pause()
     if (this.listener !== null) await libp2p.unhandle(this.protocol)
-    await Promise.all(links)
+    await Promise.all([...this.links.values()].map(link => link.finish(graceMs)))
+  }
+
+  private get stopped(): boolean {
+    return this.aborts.signal.aborted
   }
 
   private readonly connectionOpened = (event: CustomEvent<Connection>) => {
     const peer = event.detail.remotePeer.toString() as PeerId
-    const pursuit = this.pursuits.get(peer)
-    if (pursuit !== undefined && pursuit.link === null) this.pursueIn(peer, pursuit, 0)
+    if (!this.links.has(peer)) this.pursuits.get(peer)?.resumeIn(0)
   }
 
   private tick(): void {
     const nowMs = performance.now()
+    const paused = nowMs - this.tickedAtMs > pausedMs
+    this.tickedAtMs = nowMs
     for (const peer of this.options.members()) {
       if (peer === this.options.self || this.pursuits.has(peer)) continue
-      const pursuit: Pursuit = { link: null, busy: false, failures: 0, timer: null }
+      const pursuit = new Pursuit(peer, this.pursuitOptions)
       this.pursuits.set(peer, pursuit)
-      this.pursueIn(peer, pursuit, this.opens(peer) ? 0 : this.options.limits.politeMs)
+      pursuit.resumeIn(this.opens(peer) ? 0 : this.options.limits.politeMs)
     }
     for (const [peer, pursuit] of this.pursuits) {
-      if (this.options.isMember(peer)) {
-        pursuit.link?.tick(nowMs)
-        continue
-      }
-      if (pursuit.timer !== null) clearTimeout(pursuit.timer)
+      if (this.options.isMember(peer)) continue
+      pursuit.pause()
       this.pursuits.delete(peer)
-      this.drop(peer, pursuit.link, 'expelled')
+      this.links.get(peer)?.close('expelled')
+      this.hangUp(peer, 'expelled')
     }
-  }
-
-  /** Ends a link and every connection to its peer. */
-  private drop(peer: PeerId, link: Link | null, loss: LinkLoss): void {
-    link?.close(loss)
-    const { libp2p } = this.options.host
-    for (const connection of libp2p.getConnections(peerIdFromString(peer))) {
-      connection.abort(new Error(`peer ${loss}`))
-    }
+    for (const link of this.links.values()) link.tick(nowMs, paused)
   }
 
   /** Whether this side opens the stream of the pair. */
@@ -184,77 +166,11 @@ export class Libp2pNetwork implements Network {
     return this.options.self < peer
   }
 
-  private pursueIn(peer: PeerId, pursuit: Pursuit, waitMs: number): void {
-    if (this.stopped) return
-    if (pursuit.timer !== null) clearTimeout(pursuit.timer)
-    pursuit.timer = setTimeout(() => {
-      pursuit.timer = null
-      this.pursue(peer, pursuit).catch(crash)
-    }, waitMs)
-  }
-
-  /** One attempt to get a link; plans the next one itself. */
-  private async pursue(peer: PeerId, pursuit: Pursuit): Promise<void> {
-    if (this.stopped || pursuit.busy || pursuit.link !== null || !this.options.isMember(peer)) return
-    pursuit.busy = true
-    try {
-      const connection = await this.connect(peer)
-      if (connection !== null && this.opens(peer)) await this.open(peer, connection)
-    } finally {
-      pursuit.busy = false
-    }
-    if (this.isConnected(peer)) return
-    const { redialMsMin, redialMsMax } = this.options.limits
-    const wait = Math.min(redialMsMax, redialMsMin * 2 ** Math.min(pursuit.failures, 16))
-    pursuit.failures += 1
-    this.pursueIn(peer, pursuit, wait * (0.5 + Math.random() / 2))
-  }
-
-  /** An open connection to the peer: the one that stands, else a new one; null when it cannot be reached. */
-  private async connect(peer: PeerId): Promise<Connection | null> {
-    const { libp2p } = this.options.host
-    const id = peerIdFromString(peer)
-    const standing = libp2p.getConnections(id).find(connection => connection.status === 'open')
-    if (standing !== undefined) return standing
-    const addresses = this.options.addresses.dialable(peer)
-    if (addresses.length === 0) return null
-    this.count('dials')
-    try {
-      const late = AbortSignal.timeout(this.options.limits.dialMs)
-      return await libp2p.dial(addresses, { signal: AbortSignal.any([late, this.aborts.signal]) })
-    } catch {
-      // Down, moved, or it refuses us: all the same to us, we ask again.
-      this.count('dialsFailed')
-      return null
-    }
-  }
-
-  private async open(peer: PeerId, connection: Connection): Promise<void> {
-    const { limits } = this.options
-    let stream: Stream
-    try {
-      const late = AbortSignal.timeout(limits.helloMs)
-      stream = await connection.newStream(this.protocol, {
-        signal: AbortSignal.any([late, this.aborts.signal]),
-        maxOutboundStreams: 4,
-      })
-    } catch {
-      // The connection died, or the peer does not serve the protocol yet.
-      this.count('streamsFailed')
-      return
-    }
-    this.settle(peer, stream, await openHandshake(stream, this.hello(), limits))
-  }
-
   private async answer(stream: Stream, connection: Connection): Promise<void> {
     const peer = connection.remotePeer.toString() as PeerId
-    const shaken = await answerHandshake(
-      stream,
-      () => this.hello(),
-      this.options.limits,
-      () => this.veto(peer),
-    )
-    this.settle(peer, stream, shaken)
+    const ours = () => this.hello()
+    const veto = () => this.veto(peer)
+    this.shaken(peer, stream, await answerHandshake(stream, ours, this.options.limits, veto))
   }
 
   private veto(peer: PeerId): RefusalReason | null {
@@ -263,10 +179,10 @@ export class Libp2pNetwork implements Network {
     return this.opens(peer) ? 'wrongSide' : null
   }
 
-  private settle(peer: PeerId, stream: Stream, shaken: Handshake): void {
-    if (shaken.kind !== 'admitted') {
-      const detail = shaken.kind === 'failed' ? shaken.cause : `${shaken.by}_${shaken.reason}`
-      this.count(`hello_${shaken.kind}_${detail}`)
+  private shaken(peer: PeerId, stream: Stream, handshake: Handshake): void {
+    if (handshake.kind !== 'admitted') {
+      const detail = handshake.kind === 'failed' ? handshake.cause : `${handshake.by}_${handshake.reason}`
+      this.count(`hello_${handshake.kind}_${detail}`)
       return
     }
     // Time has passed since the stream was opened: the peer may have been expelled, or we may be leaving.
@@ -274,30 +190,35 @@ export class Libp2pNetwork implements Network {
       stream.abort(new Error('no longer wanted'))
       return
     }
-    const pursuit = this.pursuits.get(peer) ?? { link: null, busy: false, failures: 0, timer: null }
-    this.pursuits.set(peer, pursuit)
-    pursuit.link?.close('replaced')
-    this.options.onHello?.(peer, shaken.theirs)
-    const link = new Link(peer, stream, shaken.rest, this.options.limits, this.linkEvents, this.linkCounts)
-    pursuit.link = link
+    this.links.get(peer)?.close('replaced')
+    this.options.onHello(peer, handshake.theirs)
+    const { limits } = this.options
+    const link = new Link(peer, stream, handshake.rest, limits, this.linkEvents, this.linkCounts)
+    this.links.set(peer, link)
     this.count('linksOpened')
     this.listener!.peerConnected(peer)
     link.start()
   }
 
   private linkLost(link: Link, loss: LinkLoss): void {
+    const { peer } = link
     this.count('linksLost')
     this.count(`lost_${loss}`)
-    const pursuit = this.pursuits.get(link.peer)
-    if (pursuit?.link === link) pursuit.link = null
-    this.listener!.peerLost(link.peer)
-    // Nothing can be trusted on a connection whose other end is silent.
-    if (loss === 'silent') this.drop(link.peer, null, loss)
-    if (pursuit === undefined || loss === 'stopped' || loss === 'replaced') return
+    if (this.links.get(peer) === link) this.links.delete(peer)
+    this.listener!.peerLost(peer)
+    // A connection whose other end is silent is dead.
+    if (loss === 'silent') this.hangUp(peer, loss)
+    const pursuit = this.pursuits.get(peer)
+    if (pursuit === undefined || loss === 'replaced') return
     const { steadyMs, redialMsMin, politeMs } = this.options.limits
-    if (performance.now() - link.openedAtMs >= steadyMs) pursuit.failures = 0
-    const wait = this.opens(link.peer) ? redialMsMin : Math.max(redialMsMin, politeMs)
-    this.pursueIn(link.peer, pursuit, wait * (0.5 + Math.random() / 2))
+    if (performance.now() - link.openedAtMs >= steadyMs) pursuit.forgive()
+    pursuit.resumeIn(jittered(this.opens(peer) ? redialMsMin : Math.max(redialMsMin, politeMs)))
+  }
+
+  private hangUp(peer: PeerId, why: LinkLoss): void {
+    for (const connection of this.options.host.libp2p.getConnections(peerIdFromString(peer))) {
+      connection.abort(new Error(`peer ${why}`))
+    }
   }
 
   private hello(): Hello {
@@ -308,11 +229,4 @@ export class Libp2pNetwork implements Network {
   private count(name: string): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
   }
-}
-
-/** What no failure of a peer explains is a bug of ours, and must not vanish in a promise. */
-function crash(cause: unknown): void {
-  setImmediate(() => {
-    throw cause
-  })
 }

@@ -52,7 +52,8 @@ export type Libp2pPeer = {
   stop(): Promise<void>
 }
 
-const drainMs = 500
+const drainMs = 800
+const hangUpMs = 400
 
 /**
  * This process as a libp2p peer of its fleet: listens, finds the others, keeps one link to each.
@@ -116,6 +117,9 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     discovery.stop()
     gossip.stop()
     await network.stop(drainMs)
+    // libp2p destroys what came in through its listener, unsent bytes and all, before it closes connections.
+    const late = AbortSignal.timeout(hangUpMs)
+    await Promise.allSettled(host.libp2p.getConnections().map(open => open.close({ signal: late })))
     await host.libp2p.stop()
   }
   return {
