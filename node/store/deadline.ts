@@ -8,6 +8,7 @@ export type StoreClock = {
 /** The moment until which one operation may take, on the monotonic clock. */
 export class Deadline {
   readonly #clock: StoreClock
+  readonly beganMs: number
   readonly atMs: number
   /** What was granted from the start. */
   readonly timeoutMs: number
@@ -15,7 +16,8 @@ export class Deadline {
   constructor(clock: StoreClock, timeoutMs: number) {
     this.#clock = clock
     this.timeoutMs = timeoutMs
-    this.atMs = clock.monotonicMs() + timeoutMs
+    this.beganMs = clock.monotonicMs()
+    this.atMs = this.beganMs + timeoutMs
   }
 
   /** Milliseconds left, whole, 0 when it has passed. */

@@ -1,0 +1,139 @@
+import { SlurpError } from '../../base/errors.ts'
+import { type ContextKey, isVersion, type Version } from '../../base/ids.ts'
+import { sealEnvelope, sealTombstone } from '../../crypto/envelope.ts'
+import type { Expected } from '../../replication/messages.ts'
+import { formatAddress } from './address.ts'
+import type { DeletedContext, DeleteOptions, StoredContext, StoreOptions } from './api.ts'
+import type { Deadline } from './deadline.ts'
+import { nothingThere, writeUnreached } from './failures.ts'
+import { ttlMaxSeconds, wholeNumber } from './limits.ts'
+import { checkContext } from './schema.ts'
+import type { StoreDesk } from './store-desk.ts'
+import { isGone } from './version-opener.ts'
+import type { WriteAsk, Written } from './writer.ts'
+
+const latestOnly = 'Only the latest version is written'
+
+/** The use cases that write. */
+export class StoreWrites {
+  readonly counters = { stores: 0, deletes: 0 }
+  readonly #desk: StoreDesk
+
+  constructor(desk: StoreDesk) {
+    this.#desk = desk
+  }
+
+  async store(address: string, context: unknown, options: StoreOptions): Promise<StoredContext> {
+    const place = this.#desk.placeOfLatest(address, latestOnly)
+    const checked = checkContext(context, this.#desk.limits.contextBytesMax)
+    const readers = this.#desk.access.readersOf(options.roles)
+    const expect = expectedFrom(options.ifVersion)
+    const deadline = this.#desk.deadline(options.timeoutMs)
+    const expiresAtMs = this.#expiryOf(options.ttlSeconds)
+    const plaintext = Buffer.from(checked.json)
+    const { key } = place
+    const { version, parent, sealed, acks, replicas } = await this.#write(key, {
+      kind: 'live',
+      key,
+      expect,
+      expiresAtMs,
+      deadline,
+      seal: (version, parent) =>
+        sealEnvelope({ ...this.#plan(key, version, parent, expiresAtMs), roles: readers, plaintext }),
+    })
+    const roles = readers.map(({ name, keyVersion }) => ({ name, keyVersion }))
+    const signer = this.#desk.parts.author.peerId
+    const { hash } = sealed
+    this.#desk.note(key, { version, parent, hash, expiresAtMs, roles, signer, json: checked.json }, deadline)
+    this.counters.stores += 1
+    return { address: formatAddress(place.address), version, parent, acks, replicas, roles }
+  }
+
+  async delete(address: string, options: DeleteOptions): Promise<DeletedContext> {
+    const place = this.#desk.placeOfLatest(address, latestOnly)
+    const { key } = place
+    const wanted = expectedFrom(options.ifVersion)
+    if (wanted === 'none') throw new SlurpError('USAGE', 'A deletion cannot ask for nothing to be there.')
+    const deadline = this.#desk.deadline(options.timeoutMs)
+    const version =
+      wanted === 'any' ? await this.#deleteWhatStands(key, deadline) : await this.#bury(key, wanted, deadline)
+    this.counters.deletes += 1
+    return { address: formatAddress(place.address), version }
+  }
+
+  #expiryOf(ttlSeconds: number | undefined): number {
+    if (ttlSeconds === undefined) return 0
+    return Math.floor(this.#desk.wallMs) + wholeNumber(ttlSeconds, 'ttl', 1, ttlMaxSeconds) * 1000
+  }
+
+  #plan(key: ContextKey, version: Version, parent: Version | null, expiresAtMs: number) {
+    const { fleet, author } = this.#desk.parts
+    return { fleet: fleet.id, key, version, parent, author, expiresAtMs }
+  }
+
+  /** A write that failed may have been carried out, or met what nobody here knew: memory of its key is worthless. */
+  async #write(key: ContextKey, ask: WriteAsk): Promise<Written> {
+    try {
+      return await this.#desk.writer.write(ask)
+    } catch (thrown) {
+      this.#desk.cache.forget(key)
+      throw thrown
+    }
+  }
+
+  /** Deletes exactly `expect`. */
+  async #bury(key: ContextKey, expect: Version, deadline: Deadline): Promise<Version> {
+    const { version, parent, sealed } = await this.#write(key, {
+      kind: 'tombstone',
+      key,
+      expect,
+      expiresAtMs: 0,
+      deadline,
+      seal: (version, parent) => sealTombstone(this.#plan(key, version, parent, 0)),
+    })
+    const signer = this.#desk.parts.author.peerId
+    this.#desk.note(
+      key,
+      {
+        version,
+        parent,
+        hash: sealed.hash,
+        expiresAtMs: 0,
+        roles: [],
+        signer,
+        json: null,
+      },
+      deadline,
+    )
+    return version
+  }
+
+  /** Whatever stands is deleted, and it is an error when nothing does; so each try names a version. */
+  async #deleteWhatStands(key: ContextKey, deadline: Deadline): Promise<Version> {
+    let standing: Version | null | undefined = this.#desk.writer.guess(key)
+    for (let tries = 0; tries < this.#desk.limits.sealsMax; tries++) {
+      if (standing === undefined || standing === null) {
+        const head = await this.#desk.reader.head(key, deadline, writeUnreached)
+        if (head === null || isGone(head, this.#desk.wallMs)) throw nothingThere()
+        standing = head.version
+      }
+      try {
+        return await this.#bury(key, standing, deadline)
+      } catch (thrown) {
+        if (!(thrown instanceof SlurpError) || thrown.code !== 'VERSION_CONFLICT') throw thrown
+        if (thrown.currentVersion === null || !isVersion(thrown.currentVersion ?? '')) throw nothingThere()
+        standing = thrown.currentVersion as Version
+      }
+    }
+    throw new SlurpError('TOO_MANY', 'Other writers of this address always came first; nothing was deleted.')
+  }
+}
+
+function expectedFrom(ifVersion: string | undefined): Expected {
+  if (ifVersion === undefined) return 'any'
+  if (ifVersion === 'none' || isVersion(ifVersion)) return ifVersion
+  throw new SlurpError(
+    'USAGE',
+    'ifVersion is "none" or a version: 24 digits 0-9 a-f, as `slurp get` shows it.',
+  )
+}
