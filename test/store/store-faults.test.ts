@@ -2,9 +2,9 @@
 // wrong bytes are never served. Method: registers in memory, with mishaps between the store and them.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
-import { SlurpError } from '../../base/errors.ts'
 import { hlcFrom } from '../../base/hlc.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
+import { refusal } from './refusal.ts'
 import { openRegisterBench, PatientClock } from './register-submitter.ts'
 import { newAddress, storeOn, withTime } from './stores.ts'
 
@@ -22,16 +22,6 @@ async function openFaulty() {
     bench.mishap.of = operation => (operation.kind === kind ? (mishaps.shift() ?? null) : null)
   }
   return { bench, clock, store, other, befall }
-}
-
-const refusal = async (work: Promise<unknown>): Promise<SlurpError> => {
-  try {
-    await work
-  } catch (thrown) {
-    ok(thrown instanceof SlurpError, String(thrown))
-    return thrown
-  }
-  throw new Error('it was carried out')
 }
 
 test('an unknown write that was carried out is found in the history, once something newer stands or it stands itself', async () => {

@@ -3,12 +3,12 @@
 // version and held against its line.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { SlurpError } from '../../base/errors.ts'
 import { type BatchItem, batchStore } from '../../node/store/batch.ts'
 import type { RunningContextStore } from '../../node/store/context-store.ts'
 import type { NumberedLine } from '../../node/store/ndjson.ts'
 import { roleKeys, roleRecipients } from './identities.ts'
 import { type RealRecord, realRecords } from './real-records.ts'
+import { refusal } from './refusal.ts'
 import { keysFor, newAddress, storeOn, withTime } from './stores.ts'
 import { openWorldBench, type WorldBench } from './world-bench.ts'
 
@@ -111,15 +111,6 @@ test('without a quorum every call ends in time and says what is known', async ()
   bench.kill(1)
   const { clock } = bench.processes[0]!
   const begunMs = clock.monotonicMs()
-  const refusal = async (work: Promise<unknown>) => {
-    try {
-      await work
-    } catch (thrown) {
-      ok(thrown instanceof SlurpError, String(thrown))
-      return thrown
-    }
-    throw new Error('it was carried out')
-  }
   const store = stores[0]!
   const failures = await Promise.all([
     refusal(store.storeContext(address, { title: '2' })),
