@@ -2,6 +2,7 @@
 // whatever Node the machine has (20 or newer), `npm start` on a fresh clone comes through here.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -27,10 +28,10 @@ function install() {
   }
 }
 
-/** Runs one command to its end with this terminal; the exit code is the command's own. */
-function run(command, args) {
+/** Runs one command to its end with this terminal; the exit code is the command's own, 128 + N after signal N. */
+function run(command, args, cwd = home) {
   return new Promise(resolve => {
-    const child = spawn(command, args, { cwd: process.env.INIT_CWD ?? home, stdio: 'inherit' })
+    const child = spawn(command, args, { cwd, stdio: 'inherit' })
     // A terminal sends Ctrl-C to the child as well; what is sent to this process alone is passed on.
     const pass = signal => child.kill(signal)
     const ignore = () => undefined
@@ -41,7 +42,7 @@ function run(command, args) {
       process.off('SIGTERM', pass)
       process.off('SIGHUP', pass)
       process.removeAllListeners('SIGINT')
-      resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
+      resolve(code ?? 128 + constants.signals[signal])
     })
   })
 }
@@ -75,6 +76,10 @@ const stages = {
 }
 
 async function test(only) {
+  if (only !== undefined && !(only in stages)) {
+    console.error(`Unknown stage ${only}: one of ${Object.keys(stages).join(', ')}.`)
+    return 2
+  }
   for (const [name, stage] of Object.entries(stages)) {
     if (only !== undefined && only !== name) continue
     console.error(`\n== ${name}`)
@@ -90,9 +95,11 @@ async function test(only) {
 if (!isInstalled()) install()
 process.chdir(home)
 const main = join(home, 'node', 'main.ts')
+// File names on the command line are meant from where it was typed.
+const here = process.env.INIT_CWD ?? home
 const scripts = {
-  demo: () => run(node, [main, 'demo', ...args]),
-  slurp: () => run(node, [main, ...args]),
+  demo: () => run(node, [main, 'demo', ...args], here),
+  slurp: () => run(node, [main, ...args], here),
   bench: () => run(node, [join(home, 'test', 'bench', 'main.ts'), ...args]),
   sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
   test: () => test(args[0]),
