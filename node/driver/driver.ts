@@ -194,7 +194,7 @@ export class Driver {
 
   /** Steps the peer through everything that is due; a step may add to it by sending to itself. */
   #run(): void {
-    if (this.#running || this.#stopped || !this.#peer) return
+    if (this.#running || this.#stopped || !this.#peer || this.#inputs.length === 0) return
     this.#running = true
     const { clock } = this.#options
     for (let at = 0; at < this.#inputs.length && !this.#stopped; at++) {
@@ -251,9 +251,10 @@ export class Driver {
     if (this.#flushSoon || this.#stopped) return
     this.#flushSoon = true
     this.#options.clock.soon(() => {
+      // What this last run adds leaves with it: asking for another flush would never end.
+      this.#run()
       this.#flushSoon = false
       if (this.#stopped) return
-      this.#run()
       this.#outbox.flush()
       this.#writeBatch()
     })
