@@ -1,19 +1,17 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { z } from 'zod'
 
-const remembered = z.object({
-  format: z.literal(1),
-  url: z.string(),
-  /** Doors of the same fleet that take the same token. */
-  others: z.array(z.string()),
-  tokenFile: z.string(),
-  pid: z.int(),
-})
+const format = 1
 
 /** The fleet that this user's last `demo` or `up` opened. Names a token file, never a token. */
-export type LastFleet = z.output<typeof remembered>
+export type LastFleet = {
+  readonly url: string
+  /** Doors of the same fleet that take the same token. */
+  readonly others: readonly string[]
+  readonly tokenFile: string
+  readonly pid: number
+}
 
 export function lastFleetPath(environment: NodeJS.ProcessEnv): string {
   const state = environment.XDG_STATE_HOME || join(environment.HOME || homedir(), '.local', 'state')
@@ -24,11 +22,19 @@ export function lastFleetPath(environment: NodeJS.ProcessEnv): string {
 export function readLastFleet(environment: NodeJS.ProcessEnv): LastFleet | null {
   try {
     const text = readFileSync(lastFleetPath(environment), 'utf8')
-    return remembered.parse(JSON.parse(text))
+    return fromJson(JSON.parse(text))
   } catch {
     // It is only a convenience: without it the user names the fleet.
     return null
   }
+}
+
+function fromJson(value: unknown): LastFleet | null {
+  if (typeof value !== 'object' || value === null) return null
+  const { format: found, url, others, tokenFile, pid } = value as Record<string, unknown>
+  if (found !== format || typeof url !== 'string' || typeof tokenFile !== 'string') return null
+  if (typeof pid !== 'number' || !Array.isArray(others)) return null
+  return { url, others: others.map(String), tokenFile, pid }
 }
 
 /** Whether a door belongs to the remembered fleet: a peer of a demo that was started again by hand. */
@@ -38,12 +44,12 @@ export function isRemembered(environment: NodeJS.ProcessEnv, url: string): boole
 }
 
 /** @returns false when it could not be written; the user then names the fleet. */
-export function rememberFleet(environment: NodeJS.ProcessEnv, fleet: Omit<LastFleet, 'format'>): boolean {
+export function rememberFleet(environment: NodeJS.ProcessEnv, fleet: LastFleet): boolean {
   const path = lastFleetPath(environment)
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const draft = `${path}.${process.pid}`
-    writeFileSync(draft, `${JSON.stringify({ format: 1, ...fleet })}\n`, { mode: 0o600 })
+    writeFileSync(draft, `${JSON.stringify({ format, ...fleet })}\n`, { mode: 0o600 })
     renameSync(draft, path)
     return true
   } catch {

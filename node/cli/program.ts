@@ -1,18 +1,5 @@
 import { Command, CommanderError } from 'commander'
 import { asSlurpError, SlurpError } from '../../base/errors.ts'
-import { addBatch } from './commands/batch.ts'
-import { addCompletion } from './commands/completion.ts'
-import { addDemo } from './commands/demo.ts'
-import { addGet } from './commands/get.ts'
-import { addHelp } from './commands/help.ts'
-import { addHistory } from './commands/history.ts'
-import { addInit } from './commands/init.ts'
-import { addPut } from './commands/put.ts'
-import { addRing } from './commands/ring.ts'
-import { addRemove } from './commands/rm.ts'
-import { addSimulation } from './commands/sim.ts'
-import { addStatus } from './commands/status.ts'
-import { addUp } from './commands/up.ts'
 import type { Session } from './session.ts'
 
 const introduction = `SLURP keeps what the agents of a fleet know: encrypted, replicated, versioned.
@@ -25,8 +12,61 @@ Then, in another terminal:
 
 --json prints one JSON object on stdout, errors too. Exit codes: \`slurp help exit-codes\`.`
 
-/** The whole command line as a value: what it can do, its help and its completion come from here. */
-export function buildProgram(session: Session): Command {
+type Registered = {
+  readonly summary: string
+  readonly load: () => Promise<(command: Command, session: Session) => void>
+}
+
+/** Every command, in the order of the help; loaded when it is wanted, so that each starts quickly. */
+const registered: Readonly<Record<string, Registered>> = {
+  demo: {
+    summary: 'Start a fleet to try things with',
+    load: async () => (await import('./commands/demo.ts')).addDemo,
+  },
+  init: { summary: 'Make a fleet', load: async () => (await import('./commands/init.ts')).addInit },
+  up: { summary: 'Run one peer', load: async () => (await import('./commands/up.ts')).addUp },
+  status: {
+    summary: 'Show how the fleet is',
+    load: async () => (await import('./commands/status.ts')).addStatus,
+  },
+  put: { summary: 'Store a context', load: async () => (await import('./commands/put.ts')).addPut },
+  get: { summary: 'Print a context', load: async () => (await import('./commands/get.ts')).addGet },
+  rm: { summary: 'Delete a context', load: async () => (await import('./commands/rm.ts')).addRemove },
+  history: {
+    summary: 'List the versions of a context',
+    load: async () => (await import('./commands/history.ts')).addHistory,
+  },
+  ring: {
+    summary: 'Look at the placement of data',
+    load: async () => (await import('./commands/ring.ts')).addRing,
+  },
+  batch: {
+    summary: 'Store many contexts at once',
+    load: async () => (await import('./commands/batch.ts')).addBatch,
+  },
+  sim: {
+    summary: 'Replay simulated fleets',
+    load: async () => (await import('./commands/sim.ts')).addSimulation,
+  },
+  completion: {
+    summary: 'Print a completion script for a shell',
+    load: async () => (await import('./commands/completion.ts')).addCompletion,
+  },
+  help: {
+    summary: 'Explain a command or a topic',
+    load: async () => (await import('./commands/help.ts')).addHelp,
+  },
+}
+
+/** Commands that say something about all the others. */
+const aboutAll = ['help', 'completion']
+
+/**
+ * The command line as a value: what it can do, its help and its completion come from here.
+ *
+ * @param word - first word typed; when it names a command, only that one is loaded.
+ */
+export async function buildProgram(session: Session, word?: string): Promise<Command> {
   const program = new Command('slurp')
     .description(introduction)
     .version(session.wiring.version, '-V, --version', 'Print the version')
@@ -40,19 +80,12 @@ export function buildProgram(session: Session): Command {
         // `runCommandLine` prints it, as JSON where that was asked for.
       },
     })
-  addDemo(program, session)
-  addInit(program, session)
-  addUp(program, session)
-  addStatus(program, session)
-  addPut(program, session)
-  addGet(program, session)
-  addRemove(program, session)
-  addHistory(program, session)
-  addRing(program, session)
-  addBatch(program, session)
-  addSimulation(program, session)
-  addCompletion(program, session)
-  addHelp(program, session)
+  const alone = word !== undefined && Object.hasOwn(registered, word) && !aboutAll.includes(word)
+  for (const [name, { summary, load }] of Object.entries(registered)) {
+    if (alone && name !== word) continue
+    const add = await load()
+    add(program.command(name).summary(summary), session)
+  }
   return program
 }
 
@@ -64,7 +97,7 @@ export function buildProgram(session: Session): Command {
  */
 export async function runCommandLine(words: readonly string[], session: Session): Promise<number> {
   const args = words[0] === '--json' ? [...words.slice(1), '--json'] : words
-  const program = buildProgram(session)
+  const program = await buildProgram(session, args[0])
   try {
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync([...args], { from: 'user' })

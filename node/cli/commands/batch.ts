@@ -26,12 +26,9 @@ const interruptedExit = 130
 /** A failures file holds lines inside of JSON, which may double them. */
 const failureLineBytesMax = 16 * 1024 * 1024
 
-export function addBatch(program: Command, session: Session): void {
-  const batch = program
-    .command('batch')
-    .summary('Store many contexts at once')
-    .description('Stores many contexts, one JSON object a line.')
-  const imports = batch
+export function addBatch(command: Command, session: Session): void {
+  command.description('Stores many contexts, one JSON object a line.')
+  const imports = command
     .command('import')
     .summary('Store the lines of a file')
     .description(
@@ -52,7 +49,7 @@ export function addBatch(program: Command, session: Session): void {
     "slurp batch import notes.ndjson --address 'ucxl://{agent}:any@{project}:{task}/*^/{path}' --roles developer",
     'zcat *.gz | slurp batch import - --json',
   ]).action((file: string, options: ImportOptions) => importFile(session, file, options))
-  const retry = batch
+  const retry = command
     .command('retry')
     .summary('Try again what failed')
     .description(

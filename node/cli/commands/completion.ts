@@ -3,15 +3,13 @@ import { completionScript, type Shell, shells } from '../completion-script.ts'
 import { withExamples } from '../options.ts'
 import type { Session } from '../session.ts'
 
-export function addCompletion(program: Command, session: Session): void {
-  const command = program
-    .command('completion')
-    .summary('Print a completion script for a shell')
+export function addCompletion(command: Command, session: Session): void {
+  command
     .description('Prints a script that completes commands and options in a shell.')
     .addArgument(new Argument('<shell>', 'Shell').choices(shells))
   withExamples(command, [
     'source <(slurp completion bash)',
     'source <(slurp completion zsh)',
     'slurp completion fish > ~/.config/fish/completions/slurp.fish',
-  ]).action((shell: Shell) => session.out(completionScript(program, shell)))
+  ]).action((shell: Shell) => session.out(completionScript(command.parent ?? command, shell)))
 }

@@ -25,10 +25,8 @@ type DemoOptions = JsonOption & {
 const peersByDefault = 5
 const replicasByDefault = 3
 
-export function addDemo(program: Command, session: Session): void {
-  const command = program
-    .command('demo')
-    .summary('Start a fleet to try things with')
+export function addDemo(command: Command, session: Session): void {
+  command
     .description(
       'Makes a fleet, starts its peers as processes on this machine, stores sample contexts in it, and takes ' +
         'commands. Without --dir everything is removed at the end.',

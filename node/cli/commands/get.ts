@@ -6,10 +6,8 @@ import { describeContext } from '../show-context.ts'
 
 type GetOptions = FleetOptions & { role?: string; cached?: boolean }
 
-export function addGet(program: Command, session: Session): void {
-  const command = program
-    .command('get')
-    .summary('Print a context')
+export function addGet(command: Command, session: Session): void {
+  command
     .description(
       'Prints the context at an address. The temporal segment chooses the version: `slurp help address`.',
     )

@@ -4,19 +4,20 @@ import { topics } from '../help-topics.ts'
 import { withExamples } from '../options.ts'
 import { type Session, table } from '../session.ts'
 
-export function addHelp(program: Command, session: Session): void {
+export function addHelp(command: Command, session: Session): void {
   const list = table(Object.entries(topics).map(([name, topic]) => [`  ${name}`, topic.summary]))
-  program.addHelpText('after', `\nTopics of \`slurp help\`:\n${list}`)
-  const command = program
-    .command('help')
-    .summary('Explain a command or a topic')
+  programOf(command).addHelpText('after', `\nTopics of \`slurp help\`:\n${list}`)
+  command
     .description('Explains a command or a topic.')
     .argument('[words...]', 'Command or topic')
     .addHelpText('after', `\nTopics:\n${list}`)
   withExamples(command, ['slurp help batch import', 'slurp help address']).action((words: string[]) => {
-    session.out(`${explain(program, words)}\n`)
+    session.out(`${explain(programOf(command), words)}\n`)
   })
 }
+
+/** The help of everything else is the business of this command. */
+const programOf = (command: Command): Command => command.parent ?? command
 
 function explain(program: Command, words: readonly string[]): string {
   const topic = words.length === 1 ? topics[words[0] ?? ''] : undefined

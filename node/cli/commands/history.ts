@@ -13,10 +13,8 @@ import { roleNames } from '../show-context.ts'
 
 type HistoryOptions = FleetOptions & { limit?: number; cursor?: string }
 
-export function addHistory(program: Command, session: Session): void {
-  const command = program
-    .command('history')
-    .summary('List the versions of a context')
+export function addHistory(command: Command, session: Session): void {
+  command
     .description('Lists the versions of a context, newest first, with the decision behind each.')
     .argument('<address>', 'UCXL address')
     .option('--limit <count>', 'Versions to list', wholeNumber(1, 1000))

@@ -22,10 +22,8 @@ type InitOptions = JsonOption & {
   dryRun?: boolean
 }
 
-export function addInit(program: Command, session: Session): void {
-  const command = program
-    .command('init')
-    .summary('Make a fleet')
+export function addInit(command: Command, session: Session): void {
+  command
     .description('Makes the keys and the directories of a fleet: DIR/authority and DIR/p1, DIR/p2 and so on.')
     .requiredOption('--dir <dir>', 'Directory to make it in; new or empty')
     .option('--peers <count>', 'Peers', wholeNumber(1, peersMax), 5)

@@ -26,10 +26,8 @@ type PutOptions = FleetOptions & {
 
 const again = (text: string, before: readonly string[] = []): string[] => [...before, text]
 
-export function addPut(program: Command, session: Session): void {
-  const command = program
-    .command('put')
-    .summary('Store a context')
+export function addPut(command: Command, session: Session): void {
+  command
     .description(
       'Stores a context: a JSON object from --file or standard input, single fields from --field. ' +
         '`slurp help context` lists the fields.',

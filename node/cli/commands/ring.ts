@@ -3,24 +3,21 @@ import type { View } from '../../../dht/view.ts'
 import { type FleetOptions, withClient, withExamples, withFleet } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
 
-export function addRing(program: Command, session: Session): void {
-  const ring = program
-    .command('ring')
-    .summary('Look at the placement of data')
-    .description('Looks at who owns what.')
-  const command = ring
+export function addRing(command: Command, session: Session): void {
+  command.description('Looks at who owns what.')
+  const show = command
     .command('show')
     .summary('Members and their partitions')
     .description(
       'Prints the members with the partitions they own; with --json also the owners of every partition.',
     )
-  withExamples(withFleet(command), [
+  withExamples(withFleet(show), [
     'slurp ring show',
     'slurp ring show --json | jq .partitions[0].owners',
-  ]).action((options: FleetOptions) => show(session, options))
+  ]).action((options: FleetOptions) => print(session, options))
 }
 
-async function show(session: Session, options: FleetOptions): Promise<void> {
+async function print(session: Session, options: FleetOptions): Promise<void> {
   const { timeoutMs } = options
   const view = (await withClient(session, options, client =>
     client.call({ method: 'GET', path: '/v1/ring', timeoutMs }),

@@ -5,10 +5,8 @@ import { answer, type Session } from '../session.ts'
 
 type RemoveOptions = FleetOptions & { ifVersion?: string; dryRun?: boolean }
 
-export function addRemove(program: Command, session: Session): void {
-  const command = program
-    .command('rm')
-    .summary('Delete a context')
+export function addRemove(command: Command, session: Session): void {
+  command
     .description('Deletes the context at an address: readers no longer find it, its history stays.')
     .argument('<address>', 'UCXL address')
     .option('--if-version <version>', 'Only if this is the current version')

@@ -4,12 +4,9 @@ import type { Session } from '../session.ts'
 
 type SimulationOptions = JsonOption & { seed: number; peers?: number; steps?: number }
 
-export function addSimulation(program: Command, session: Session): void {
-  const simulation = program
-    .command('sim')
-    .summary('Replay simulated fleets')
-    .description('Runs the production peer in a simulated world of faults.')
-  const command = simulation
+export function addSimulation(command: Command, session: Session): void {
+  command.description('Runs the production peer in a simulated world of faults.')
+  const run = command
     .command('run')
     .summary('Run one seed and tell its story')
     .description(
@@ -18,12 +15,12 @@ export function addSimulation(program: Command, session: Session): void {
     .requiredOption('--seed <number>', 'Seed of the world', wholeNumber(0, 2 ** 32 - 1))
     .option('--peers <count>', 'Peers; else the seed chooses', wholeNumber(1, 100))
     .option('--steps <count>', 'Events to simulate; else the seed chooses', wholeNumber(1, 100_000_000))
-  withExamples(withJson(command), ['slurp sim run --seed 42', 'slurp sim run --seed 42 --json']).action(
-    (options: SimulationOptions) => run(session, options),
+  withExamples(withJson(run), ['slurp sim run --seed 42', 'slurp sim run --seed 42 --json']).action(
+    (options: SimulationOptions) => replay(session, options),
   )
 }
 
-async function run(session: Session, options: SimulationOptions): Promise<void> {
+async function replay(session: Session, options: SimulationOptions): Promise<void> {
   const result = await session.wiring.simulate({
     seed: options.seed,
     peers: options.peers ?? null,

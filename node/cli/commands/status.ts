@@ -3,11 +3,8 @@ import type { PeerStatus } from '../../status.ts'
 import { type FleetOptions, withClient, withExamples, withFleet } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
 
-export function addStatus(program: Command, session: Session): void {
-  const command = program
-    .command('status')
-    .summary('Show how the fleet is')
-    .description('Shows the peer that answers, the members that it sees, and its roles.')
+export function addStatus(command: Command, session: Session): void {
+  command.description('Shows the peer that answers, the members that it sees, and its roles.')
   withExamples(withFleet(command), ['slurp status', 'slurp status --json | jq .members']).action(
     (options: FleetOptions) => show(session, options),
   )

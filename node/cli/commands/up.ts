@@ -26,10 +26,8 @@ const readyWaitMs = 5000
 const readyPollMs = 10
 const closeSlackMs = 1900
 
-export function addUp(program: Command, session: Session): void {
-  const command = program
-    .command('up')
-    .summary('Run one peer')
+export function addUp(command: Command, session: Session): void {
+  command
     .description(
       'Runs the one peer whose data is in DIR, on its old ports if they are free, until SIGTERM or Ctrl-C. ' +
         'What runs is finished first; a second Ctrl-C stops at once.',
