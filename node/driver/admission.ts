@@ -1,5 +1,5 @@
 import type { ContextKey, Version } from '../../base/ids.ts'
-import type { Message, VersionRecord } from '../../replication/messages.ts'
+import type { Message, Operation, VersionRecord } from '../../replication/messages.ts'
 import type { EnvelopeChecker } from '../ports/ports.ts'
 
 /** Whether a message may reach the peer; a refused question gets an answer so that its asker need not wait. */
@@ -22,19 +22,7 @@ export function admit(message: Message, checker: EnvelopeChecker): Admission {
     case 'backfill':
       return isGenuine(message.key, message.record, checker) ? admitted : { kind: 'refused', reply: null }
     case 'request': {
-      const { operation } = message
-      if (operation.kind !== 'write') return admitted
-      const { kind, hash, expiresAtMs, data } = operation.value
-      const claim = {
-        key: operation.key,
-        version: operation.id,
-        parent: operation.parent,
-        kind,
-        hash,
-        expiresAtMs,
-        data,
-      }
-      if (checker.accepts(claim)) return admitted
+      if (mayBeWritten(message.operation, checker)) return admitted
       return {
         kind: 'refused',
         reply: { kind: 'reply', id: message.id, outcome: { kind: 'elsewhere', reason: 'invalid' } },
@@ -60,6 +48,13 @@ export function admit(message: Message, checker: EnvelopeChecker): Admission {
     case 'scanPage':
       return admitted
   }
+}
+
+/** Whether an operation brings what its author signed; this process's own are no exception. */
+export function mayBeWritten(operation: Operation, checker: EnvelopeChecker): boolean {
+  if (operation.kind !== 'write') return true
+  const { key, id: version, parent } = operation
+  return checker.accepts({ key, version, parent, ...operation.value })
 }
 
 /** Whether a version is what its author signed, for this key. */

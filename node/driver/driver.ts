@@ -8,7 +8,7 @@ import type { Message, Operation, Outcome, ScanEntry } from '../../replication/m
 import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
-import { type Admission, admit } from './admission.ts'
+import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange, nextIncarnation } from './boot.ts'
 import { headRange, hintRange, parseHeadKey, parseHintKey } from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
@@ -116,8 +116,14 @@ export class Driver {
 
   /** Calls `done` exactly once, within `timeoutMs` and a little; never before `submit` returns. */
   submit(operation: Operation, timeoutMs: number, done: (outcome: Outcome) => void): void {
-    if (this.#stopped || !this.#peer) {
-      this.#options.clock.soon(() => done({ kind: 'elsewhere', reason: 'closing' }))
+    const refused =
+      this.#stopped || !this.#peer
+        ? 'closing'
+        : mayBeWritten(operation, this.#options.checker)
+          ? null
+          : 'invalid'
+    if (refused) {
+      this.#options.clock.soon(() => done({ kind: 'elsewhere', reason: refused }))
       return
     }
     this.#nextRequest += 1

@@ -67,7 +67,7 @@ export const operations = {
     query: z.strictObject({
       roles,
       ifVersion,
-      ttl: z.coerce.number().int().min(1).max(3_153_600_000).optional().describe('Seconds until it expires'),
+      ttl: z.coerce.number().int().min(1).max(315_360_000).optional().describe('Seconds until it expires'),
       timeoutMs,
     }),
     body: { type: json, description: 'The fields of the context', schema: anyContext },
