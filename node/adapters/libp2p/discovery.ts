@@ -2,7 +2,7 @@ import type { IdentifyResult, PeerInfo } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { SlurpError } from '../../../base/errors.ts'
-import type { FleetId, PeerId } from '../../../base/ids.ts'
+import type { PeerId } from '../../../base/ids.ts'
 import type { AddressBook } from './address-book.ts'
 import type { RecordBook } from './fleet-record.ts'
 import type { Host } from './host.ts'
@@ -10,7 +10,6 @@ import type { Host } from './host.ts'
 export type DiscoveryOptions = {
   readonly host: Host
   readonly self: PeerId
-  readonly fleet: FleetId
   members(): Iterable<PeerId>
   isMember(peer: PeerId): boolean
   isConnected(peer: PeerId): boolean
@@ -74,11 +73,13 @@ export class Discovery {
    * Spreads the signed fleet record, now and every few minutes, until a newer one is published.
    *
    * @returns how many other peers took it; 0 when none could be asked.
-   * @throws SlurpError FORMAT_UNKNOWN when the record does not pass the fleet's own check.
+   * @throws SlurpError INTEGRITY_FAILED when the record does not pass the fleet's own check.
    */
   async publishRecord(bytes: Uint8Array): Promise<number> {
     if (this.options.records.offer(bytes) === null) {
-      throw new SlurpError('FORMAT_UNKNOWN', 'This fleet record does not pass its own check.')
+      throw new SlurpError('INTEGRITY_FAILED', 'This fleet record does not pass its own check.', {
+        hint: 'Put back the `fleet.json` that the authority of this fleet signed.',
+      })
     }
     return await this.spread()
   }

@@ -94,7 +94,6 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const discovery = new Discovery({
     host,
     self,
-    fleet,
     members,
     isMember,
     isConnected: peer => network.isConnected(peer),

@@ -88,7 +88,7 @@ test('a record with a bad signature is never selected', async () => {
   for (const { peer } of honest) assert.equal(text(await peer.discovery.fetchRecord()), 'signed:3')
   const rejected = honest.reduce((sum, { peer }) => sum + peer.counters().recordsRejected!, 0)
   assert.ok(rejected > 0, 'the forged record was refused where it was put')
-  await assert.rejects(honest[0]!.peer.discovery.publishRecord(forged), { code: 'FORMAT_UNKNOWN' })
+  await assert.rejects(honest[0]!.peer.discovery.publishRecord(forged), { code: 'INTEGRITY_FAILED' })
 })
 
 // Goal: Kademlia tells where a peer listens. Method: ask a third peer, which has met both.
