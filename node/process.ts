@@ -112,6 +112,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         heldRoles: keyring.heldRoles,
       },
       author: identity,
+      isAuthor: isMember,
+      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
       clock: systemClock,
       hlc,
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
