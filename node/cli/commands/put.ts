@@ -37,7 +37,7 @@ export function addPut(command: Command, session: Session): void {
     .option('--field <name=value>', 'One field; := takes JSON; may be given again', again)
     .option('--roles <roles>', 'Roles that may read it, separated by commas', names)
     .option('--if-version <version>', 'Only if this is the current version; none: only if nothing is there')
-    .option('--ttl <seconds>', 'Seconds until it expires', wholeNumber(1, 3_153_600_000))
+    .option('--ttl <seconds>', 'Seconds until it expires', wholeNumber(1, 315_360_000))
     .option('--dry-run', 'Check it and say what would be stored, change nothing')
   withExamples(withFleet(command), [
     "slurp put 'ucxl://any:any@notes:any/*^/first' --field summary='My first context' --field tags=notes,first",
