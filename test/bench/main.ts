@@ -11,7 +11,7 @@ import { type Etcd, etcdPut, etcdRead, etcdVersion, startEtcd } from './etcd.ts'
 import { type BenchFleet, importInto, startFleet } from './fleet.ts'
 import { type Load, type Measured, runLoad, type Side } from './http-load.ts'
 import { describeMachine, processorSeconds, residentMb } from './machine.ts'
-import { type Costs, readCosts } from './profile.ts'
+import { type Costs, profilable, sample } from './profile.ts'
 import { asMarkdown, asText, type Figures, type Report, type Row } from './report.ts'
 import { measureSealing, median } from './sealing.ts'
 
@@ -167,12 +167,15 @@ async function overwrites(fleet: BenchFleet, keys: Keys, etcd: Etcd | null, etcd
 
 async function profile(): Promise<Costs> {
   const profiles = join(scratch, 'profiles')
-  const environment = { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval 500 --cpu-prof-dir=${profiles}` }
+  const environment = profilable(profiles)
   const fleet = keep(await startFleet({ peers: 3, dir: join(scratch, 'profiled'), stateDir, environment }))
-  await slurpWrites(fleet, newKeys(), 64, options.quick ? 4000 : 8000)
+  const keys = newKeys()
+  await slurpWrites(fleet, keys, 64, warmUpMs)
+  const pids = fleet.peers.map(peer => peer.pid)
+  const costs = await sample(pids, profiles, () => slurpWrites(fleet, keys, 64, options.quick ? 3000 : 6000))
   await drop(fleet)
   say('profiled under 64 writers')
-  return readCosts(profiles, urls => [...urls].some(url => url.endsWith('replication/acceptor.ts')))
+  return costs
 }
 
 async function measureFive(): Promise<Report['five']> {

@@ -1,73 +1,137 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
-type Node = {
-  readonly id: number
-  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
-}
+type Frame = { readonly functionName: string; readonly url: string; readonly lineNumber: number }
 type Profile = {
-  readonly nodes: readonly Node[]
+  readonly nodes: readonly {
+    readonly id: number
+    readonly callFrame: Frame
+    readonly children?: readonly number[]
+  }[]
   readonly samples: readonly number[]
   /** Microseconds since the sample before. */
   readonly timeDeltas: readonly number[]
 }
 
-export type Cost = { readonly name: string /** Of the busy time, 0 to 1. */; readonly share: number }
+/** Of the time in which the processes were not idle, 0 to 1. */
+export type Cost = { readonly name: string; readonly share: number }
+
 export type Costs = {
   readonly busySeconds: number
+  /** Time spent itself by house, package or module of the runtime, callees left out. */
   readonly places: readonly Cost[]
+  /** The same by function. */
   readonly functions: readonly Cost[]
+  /** Everything below a frame of ours: what one step of the work costs as a whole. */
+  readonly whole: readonly Cost[]
 }
 
-/**
- * Where the processes that left their profiles in `dir` spent their time themselves, callees left out.
- *
- * @param isWanted - decides by the names of all functions of a profile, so that only peers are counted.
- */
-export function readCosts(dir: string, isWanted: (urls: ReadonlySet<string>) => boolean): Costs {
+const preload = fileURLToPath(new URL('profile-on-signal.ts', import.meta.url))
+const writtenWithinMs = 20_000
+
+/** Environment of processes that can be profiled with `sample`. */
+export function profilable(dir: string): NodeJS.ProcessEnv {
+  mkdirSync(dir, { recursive: true })
+  return { NODE_OPTIONS: `--import=${preload}`, SLURP_BENCH_PROFILES: dir }
+}
+
+/** Samples the processes while `work` runs. */
+export async function sample(
+  pids: readonly number[],
+  dir: string,
+  work: () => Promise<unknown>,
+): Promise<Costs> {
+  for (const pid of pids) process.kill(pid, 'SIGUSR2')
+  await work()
+  for (const pid of pids) process.kill(pid, 'SIGUSR2')
+  const deadline = Date.now() + writtenWithinMs
+  const profiles = new Map<number, Profile>()
+  while (profiles.size < pids.length) {
+    if (Date.now() > deadline) throw new Error('a profile was not written')
+    await sleep(100)
+    const there = readdirSync(dir)
+    for (const pid of pids) {
+      const profile = there.includes(`${pid}.cpuprofile`) ? read(join(dir, `${pid}.cpuprofile`)) : null
+      if (profile) profiles.set(pid, profile)
+    }
+  }
+  return addUp([...profiles.values()])
+}
+
+/** Null while it is being written. */
+function read(path: string): Profile | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Profile
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return null
+    throw failure
+  }
+}
+
+function addUp(profiles: readonly Profile[]): Costs {
   const places = new Map<string, number>()
   const functions = new Map<string, number>()
+  const whole = new Map<string, number>()
   let busyUs = 0
-  for (const name of readdirSync(dir).filter(each => each.endsWith('.cpuprofile'))) {
-    const profile = JSON.parse(readFileSync(join(dir, name), 'utf8')) as Profile
-    if (!isWanted(new Set(profile.nodes.map(node => node.callFrame.url)))) continue
-    const byId = new Map(profile.nodes.map(node => [node.id, node.callFrame]))
-    profile.samples.forEach((id, at) => {
-      const frame = byId.get(id)!
-      const us = profile.timeDeltas[at] ?? 0
+  for (const { nodes, samples, timeDeltas } of profiles) {
+    const frames = new Map(nodes.map(node => [node.id, node.callFrame]))
+    const parents = new Map(
+      nodes.flatMap(node => (node.children ?? []).map(child => [child, node.id] as const)),
+    )
+    samples.forEach((id, at) => {
+      const frame = frames.get(id)!
+      const us = timeDeltas[at] ?? 0
       if (frame.functionName === '(idle)') return
       busyUs += us
-      add(places, placeOf(frame.functionName, frame.url), us)
-      const where = frame.url === '' ? '' : `  ${shortUrl(frame.url)}:${frame.lineNumber + 1}`
-      add(functions, `${frame.functionName || '(anonymous)'}${where}`, us)
+      add(places, placeOf(frame), us)
+      add(functions, nameOf(frame), us)
+      const seen = new Set<string>()
+      for (let up: number | undefined = id; up !== undefined; up = parents.get(up)) {
+        const above = frames.get(up)!
+        if (houseOf(above.url) === null) continue
+        const name = nameOf(above)
+        if (!seen.has(name)) add(whole, name, us)
+        seen.add(name)
+      }
     })
   }
-  return { busySeconds: busyUs / 1e6, places: sorted(places, busyUs), functions: sorted(functions, busyUs) }
+  const share = (costs: ReadonlyMap<string, number>) => sorted(costs, busyUs)
+  return {
+    busySeconds: busyUs / 1e6,
+    places: share(places),
+    functions: share(functions),
+    whole: share(whole),
+  }
 }
 
-const houses = /\/(base|dht|replication|crypto|node\/[a-z]+(?:\/libp2p|\/level-disk|\/codec)?)\/[^/]+\.[tj]s$/
+const houses = /\/(base|dht|replication|crypto|node(?:\/[a-z-]+)*)\/[^/]+\.ts$/
+
+const houseOf = (url: string): string | null =>
+  url.includes('/node_modules/') ? null : (houses.exec(url)?.[1] ?? null)
 
 /** A house of ours, a package, or the runtime. */
-function placeOf(functionName: string, url: string): string {
+function placeOf({ functionName, url }: Frame): string {
   if (functionName === '(garbage collector)') return 'garbage collection'
   if (functionName === '(program)') return 'runtime outside of JavaScript'
   const installed = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)
   if (installed) return `package ${installed[1]}`
   if (url.startsWith('node:')) return url.replace('internal/', '').replace(/^(node:[a-z_0-9]+).*/, '$1')
-  const house = houses.exec(url)
-  if (house) return house[1]!
-  return url === '' ? 'runtime, called from JavaScript' : shortUrl(url)
+  return houseOf(url) ?? 'runtime, called from JavaScript'
 }
 
-const shortUrl = (url: string): string =>
-  url
+function nameOf({ functionName, url, lineNumber }: Frame): string {
+  const short = url
     .replace(/^file:\/\//, '')
     .replace(/^.*\/node_modules\//, '')
     .replace(/^.*\/(?=(?:base|dht|replication|crypto|node)\/)/, '')
-
-function add(map: Map<string, number>, name: string, us: number): void {
-  map.set(name, (map.get(name) ?? 0) + us)
+  return `${functionName || '(anonymous)'}${short === '' ? '' : ` ${short}:${lineNumber + 1}`}`
 }
 
-const sorted = (map: ReadonlyMap<string, number>, all: number): Cost[] =>
-  [...map].map(([name, us]) => ({ name, share: us / Math.max(1, all) })).sort((a, b) => b.share - a.share)
+function add(costs: Map<string, number>, name: string, us: number): void {
+  costs.set(name, (costs.get(name) ?? 0) + us)
+}
+
+const sorted = (costs: ReadonlyMap<string, number>, all: number): Cost[] =>
+  [...costs].map(([name, us]) => ({ name, share: us / Math.max(1, all) })).sort((a, b) => b.share - a.share)

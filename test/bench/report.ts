@@ -146,6 +146,10 @@ idle, callees left out.
 ${markdownTable(['place', 'share'], costs.places.slice(0, 20).map(percent))}
 
 ${markdownTable(['function', 'share'], costs.functions.slice(0, 20).map(percent))}
+
+Steps of the work with everything below them; they contain one another.
+
+${markdownTable(['step', 'share'], costs.whole.slice(0, 25).map(percent))}
 `
 }
 
