@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ProcessSettings } from './config.ts'
 import { openDoor } from './http/server.ts'
+import { releaseIdleMemory } from './monitoring/idle-memory.ts'
 import { createMetrics } from './monitoring/metrics.ts'
 import { openPeerLog } from './monitoring/peer-log.ts'
 import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
@@ -64,6 +65,10 @@ export async function servePeer(
       version,
     })
     notePorts(dir, running.addresses(), door.url)
+    const stopReleasing = releaseIdleMemory(() => {
+      const { framesReceived = 0, diskBatches = 0 } = running.counters()
+      return framesReceived + diskBatches + door.requestsAnswered()
+    })
     log.info({ peer: running.name, url: door.url }, 'peer is up')
     return {
       id: running.id,
@@ -76,6 +81,7 @@ export async function servePeer(
         return failed.map(check => `${check.name}: ${check.detail}`)
       },
       async stop(graceMs) {
+        stopReleasing()
         await door.stop(graceMs)
         await running.stop(closeMs)
         log.info({ peer: running.name }, 'peer stopped')

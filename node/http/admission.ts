@@ -5,6 +5,7 @@ export class Admission {
   readonly #requestsMax: number
   readonly #bodyBytesMax: number
   #requests = 0
+  #requestsLeft = 0
   #bodyBytes = 0
   readonly #closing = new AbortController()
   readonly #whenIdle: (() => void)[] = []
@@ -16,6 +17,11 @@ export class Admission {
 
   get requestsInFlight(): number {
     return this.#requests
+  }
+
+  /** Requests that were carried out. */
+  get requestsLeft(): number {
+    return this.#requestsLeft
   }
 
   /** Aborted once `close` was called. */
@@ -40,6 +46,7 @@ export class Admission {
     this.#bodyBytes += bodyBytes
     return () => {
       this.#requests -= 1
+      this.#requestsLeft += 1
       this.#bodyBytes -= bodyBytes
       if (this.#requests === 0) for (const wake of this.#whenIdle.splice(0)) wake()
     }

@@ -36,6 +36,8 @@ export type DoorOptions = {
 
 export type RunningDoor = {
   readonly url: string
+  /** Requests answered so far. */
+  requestsAnswered(): number
   /** New requests are refused, running ones get `graceMs`; then every connection is closed. */
   stop(graceMs: number): Promise<void>
 }
@@ -70,7 +72,11 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
   const port = await listenNear(server, options.host, options.preferredPort)
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
   url = `http://${host}:${port}`
-  return { url, stop: graceMs => stopDoor(app, admission, graceMs) }
+  return {
+    url,
+    requestsAnswered: () => admission.requestsLeft,
+    stop: graceMs => stopDoor(app, admission, graceMs),
+  }
 }
 
 function createApp(limits: DoorLimits): FastifyInstance {
