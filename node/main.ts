@@ -32,9 +32,9 @@ const wiring: Wiring = {
     const { servePeer } = await import('./serve-peer.ts')
     return servePeer(dir, settings, version)
   },
-  async simulate(options) {
-    const { simulate } = await import('../sim/command.ts')
-    return simulate(options)
+  async simulate(seed, options) {
+    const { runSeed } = await import('../sim/scenario.ts')
+    return runSeed(seed, options)
   },
 }
 

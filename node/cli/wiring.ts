@@ -40,14 +40,23 @@ export type Wiring = {
   createFleet(plan: FleetPlan): Promise<CreatedFleet>
   /** @throws SlurpError as `StartPeer` does. */
   servePeer(dir: string, settings: ProcessSettings): Promise<ServedPeer>
-  /** Replays one simulated run and prints its story. @returns whether it held. */
-  simulate(options: SimulationOptions): Promise<SimulationResult>
+  /** Runs the simulated world of one seed. */
+  simulate(seed: number, options: { peers?: number; operations?: number }): Promise<SimulationResult>
 }
 
-export type SimulationOptions = {
+export type SimulationResult = {
   readonly seed: number
-  readonly peers: number | null
-  readonly steps: number | null
-  readonly print: (line: string) => void
+  readonly traceHash: string
+  readonly peers: number
+  readonly operations: number
+  /** Writes whose outcome was never told. */
+  readonly unknown: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly steps: number
+  readonly violations: readonly {
+    readonly invariant: number | string
+    readonly what: string
+    readonly atMs: number
+  }[]
+  readonly story: readonly string[]
 }
-export type SimulationResult = { readonly held: boolean; readonly summary: Record<string, unknown> }

@@ -34,7 +34,7 @@ const noWiring: Wiring = {
   sampleFile: 'none',
   createFleet: () => Promise.reject(new Error('not in this test')),
   servePeer: () => Promise.reject(new Error('not in this test')),
-  simulate: () => Promise.resolve({ held: true, summary: { seed: 1 } }),
+  simulate: () => Promise.reject(new Error('not in this test')),
 }
 
 export type Bench = OpenedDoor & {

@@ -1,0 +1,50 @@
+// Goal: `slurp sim run` tells what a seed did, and fails when an invariant broke. Method: results made here.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SimulationResult } from '../../node/cli/wiring.ts'
+import { runHere } from './run-command.ts'
+
+const held: SimulationResult = {
+  seed: 7,
+  traceHash: 'abc',
+  peers: 5,
+  operations: 10,
+  unknown: 1,
+  faults: { crash: 2 },
+  steps: 99,
+  violations: [],
+  story: [],
+}
+
+test('a seed that held is exit 0, one that broke is exit 1 with its story', async () => {
+  const asked: unknown[] = []
+  const run = (result: SimulationResult, ...args: string[]) =>
+    runHere(['sim', 'run', '--seed', '7', ...args], {
+      wiring: {
+        simulate: async (seed, options) => {
+          asked.push([seed, options])
+          return result
+        },
+      },
+    })
+  const fine = await run(held, '--peers', '5')
+  assert.equal(fine.code, 0)
+  assert.match(fine.out, /seed 7: every invariant held/)
+  const broken = {
+    ...held,
+    violations: [{ invariant: 3, what: 'two values', atMs: 1500 }],
+    story: ['0.1 p1 asks'],
+  }
+  const told = await run(broken)
+  assert.equal(told.code, 1)
+  assert.match(told.out, /invariant 3 at 1.5000 s: two values/)
+  assert.match(told.out, /p1 asks/)
+  const machine = await run(broken, '--json')
+  assert.deepEqual([machine.code, JSON.parse(machine.out)], [1, broken])
+  assert.deepEqual(asked, [
+    [7, { peers: 5 }],
+    [7, {}],
+    [7, {}],
+  ])
+  assert.equal((await runHere(['sim', 'run'])).code, 2)
+})
