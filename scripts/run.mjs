@@ -18,12 +18,13 @@ function isInstalled() {
 
 function install() {
   console.error('Installing the pinned Node and the packages (once; half a minute)…')
-  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // Not `npm ci`: it refuses where a registry lacks the builds for other platforms. --no-save leaves the lock alone.
+  const done = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: home,
     stdio: ['ignore', 2, 2],
   })
   if (done.status !== 0) {
-    console.error('The packages could not be installed; the lines above say why. Run `npm ci` again.')
+    console.error('The packages could not be installed; the lines above say why. Run `npm install` again.')
     process.exit(1)
   }
 }
