@@ -219,7 +219,7 @@ export function chainFrom(
 export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): Change {
   const partition = partitionState(acceptor, place, wallMs)
   const bound = highestMet(acceptor, wallMs)
-  const ceiling = partition.record.ceiling > bound ? partition.record.ceiling : bound
+  const ceiling = highest(partition.record.ceiling, bound)
   partition.record = { ...partition.record, ceiling, damagedBelow: ceiling }
   partition.promises.clear()
   partition.floor = ceiling

@@ -15,6 +15,8 @@ export type Client =
   /** The router of this process, which sent the write to its own coordinator. */
   | { readonly kind: 'requester'; readonly id: number }
   | { readonly kind: 'heal' }
+  /** Brings a replica that is behind up to what stands; nobody waits for it. */
+  | { readonly kind: 'repair' }
   /** The round that settles what is current before a history is walked. */
   | { readonly kind: 'history'; readonly asker: Client; readonly limit: number; readonly deadlineMs: number }
 
@@ -45,6 +47,8 @@ export type Wish =
   | { readonly kind: 'missed'; readonly peer: PeerId; readonly key: ContextKey; readonly version: Version }
   /** A version of the history that another owner had and this one may lack. */
   | { readonly kind: 'keep'; readonly key: ContextKey; readonly record: VersionRecord }
+  /** A replay was refused by a promise: only a full round brings the replica up (rule 8). */
+  | { readonly kind: 'bringUp'; readonly key: ContextKey }
   | { readonly kind: 'count'; readonly name: Counted }
 
 /** What every machine of one process shares: identity, clock, limits and the outbox of the running step. */

@@ -105,6 +105,12 @@ export function coordinateConfirm(
   enqueue(coordinator, newJob(client, key, null, force, timeoutMs, now), now)
 }
 
+/** Brings every replica of a key up to what stands, unless a round of it is under way and does that anyway. */
+export function bringUp(coordinator: Coordinator, key: ContextKey, now: Moment): void {
+  if (coordinator.active.has(key) || coordinator.jobs >= coordinator.process.limits.operationsMax) return
+  coordinateConfirm(coordinator, { kind: 'repair' }, key, true, coordinator.process.limits.attemptMaxMs, now)
+}
+
 /** An answer to a question of a round. False: it is none of this coordinator's. */
 export function onRoundAnswer(
   coordinator: Coordinator,

@@ -52,8 +52,9 @@ export function onDelivered(
   const hint = deliverer.sent.get(message.id)
   if (!hint || hint.peer !== from) return null
   deliverer.sent.delete(message.id)
-  // Not granted means that it holds something newer; its history took the version all the same.
   const done = message.kind === 'accepted'
+  // Refused: it holds something newer, or a promise stands in the way. Its history took the version all the same.
+  if (done && !message.granted) deliverer.process.wishes.push({ kind: 'bringUp', key: hint.key })
   if (done) deliverer.process.wishes.push({ kind: 'count', name: 'hintDelivered' })
   const left = [...deliverer.sent.values()].some(each => each.peer === from)
   const ready = !left && deliverer.more.delete(from)

@@ -52,6 +52,8 @@ export type Reader = {
   readonly process: Process
   readonly reads: Map<number, ReadJob>
   readonly chains: Map<number, ChainJob>
+  /** Replays to replicas that a read found behind, by question; oldest first and bounded. */
+  readonly repairs: Map<number, ContextKey>
   /** This replica's own chain, without a message. */
   readonly ownChain: (key: ContextKey, from: Version, limit: number) => readonly VersionRecord[]
   /** Falls back to a full round (rule 7). */
@@ -63,7 +65,7 @@ export function newReader(
   ownChain: Reader['ownChain'],
   confirm: Reader['confirm'],
 ): Reader {
-  return { process, reads: new Map(), chains: new Map(), ownChain, confirm }
+  return { process, reads: new Map(), chains: new Map(), repairs: new Map(), ownChain, confirm }
 }
 
 export function startRead(
@@ -139,6 +141,14 @@ export function onReaderAnswer(
         reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
       }
       ask(reader, job)
+    }
+    return true
+  }
+  const repaired = reader.repairs.get(message.id)
+  if (repaired !== undefined) {
+    reader.repairs.delete(message.id)
+    if (message.kind === 'accepted' && !message.granted) {
+      reader.process.wishes.push({ kind: 'bringUp', key: repaired })
     }
     return true
   }
@@ -232,15 +242,24 @@ function repairBehind(reader: Reader, job: ReadJob, end: Extract<ReadingEnd, { k
   for (const peer of end.behind) {
     process.wishes.push({ kind: 'count', name: 'readRepair' })
     const { epoch } = job.reading.quorum
+    const id = newId(process)
+    noteRepair(reader, id, job.key)
     send(process, peer, {
       kind: 'replay',
-      id: newId(process),
+      id,
       epoch,
       key: job.key,
       ballot: end.ballot,
       value: end.value,
     })
   }
+}
+
+function noteRepair(reader: Reader, id: number, key: ContextKey): void {
+  reader.repairs.set(id, key)
+  if (reader.repairs.size <= reader.process.limits.operationsMax) return
+  const oldest = reader.repairs.keys().next()
+  if (!oldest.done) reader.repairs.delete(oldest.value)
 }
 
 function ownersToAsk(reader: Reader, job: ChainJob, now: Moment): PeerId[] {

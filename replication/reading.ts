@@ -15,6 +15,8 @@ export type Reading = {
   readonly asked: Set<PeerId>
   /** Who is asked for the bytes as well. */
   readonly wantData: Set<PeerId>
+  /** Who was asked for the bytes twice and has none: its copy is damaged. */
+  readonly withoutData: Set<PeerId>
   readonly reports: Map<PeerId, Report>
   readonly lost: Set<PeerId>
   /** Ballot and value that are replayed to those behind. */
@@ -40,6 +42,7 @@ export function newReading(key: ContextKey, quorum: Quorum, order: readonly Peer
     id,
     asked: new Set(),
     wantData: new Set(),
+    withoutData: new Set(),
     reports: new Map(),
     lost: new Set(),
     highest: null,
@@ -67,7 +70,7 @@ export function readingQuestionFor(reading: Reading, peer: PeerId): ReplicaMessa
   if (reading.phase === 'asking') {
     if (!reading.asked.has(peer)) return null
     const withData = reading.wantData.has(peer)
-    if (report && !(withData && lacksData(report))) return null
+    if (report && !(withData && lacksData(report) && !reading.withoutData.has(peer))) return null
     return { kind: 'query', id, epoch, key, withData }
   }
   if (!highest || report?.accepted === highest.ballot) return null
@@ -86,6 +89,9 @@ export function onReadingAnswer(
   if (reading.phase === 'ended') return null
   if (message.kind === 'report' && reading.phase === 'asking') {
     if (message.key !== reading.key) return null
+    // The first answer may be to a question that did not ask for the bytes yet.
+    const again = reading.reports.has(from) && reading.wantData.has(from)
+    if (again && lacksData(message)) reading.withoutData.add(from)
     reading.reports.set(from, message)
     return decide(reading, nextId)
   }
@@ -141,13 +147,19 @@ function readAt(reading: Reading, ballot: Ballot): ReadingEnd | null {
   if (!found) {
     // The replica that was asked for the bytes is behind or damaged: ask the next holder for them.
     const next = holders.find(([peer]) => !reading.wantData.has(peer))
-    if (!next) return askOneMore(reading) ? null : end(reading, { kind: 'roundNeeded' })
-    reading.wantData.add(next[0])
+    if (next) reading.wantData.add(next[0])
+    else if (!holders.some(([peer]) => mayBring(reading, peer)) && !askOneMore(reading)) {
+      return end(reading, { kind: 'roundNeeded' })
+    }
     return null
   }
   const behind = [...reading.reports].filter(([, report]) => report.accepted < ballot).map(([peer]) => peer)
   return end(reading, { kind: 'read', value: found[1].value, behind, ballot })
 }
+
+/** Whether the bytes that this replica was asked for may still come. */
+const mayBring = (reading: Reading, peer: PeerId): boolean =>
+  reading.wantData.has(peer) && !reading.withoutData.has(peer) && !reading.lost.has(peer)
 
 function replayHighest(reading: Reading, nextId: () => number): ReadingEnd | null {
   let highest: { ballot: Ballot; value: Value } | null = null
@@ -160,11 +172,10 @@ function replayHighest(reading: Reading, nextId: () => number): ReadingEnd | nul
   if (highest === null) return null
   if (highest.value.data === null) {
     const ballot = highest.ballot
-    const holder = [...reading.reports].find(
-      ([peer, report]) => report.accepted === ballot && !reading.wantData.has(peer),
-    )
-    if (!holder) return end(reading, { kind: 'roundNeeded' })
-    reading.wantData.add(holder[0])
+    const holders = [...reading.reports].filter(([, report]) => report.accepted === ballot)
+    const next = holders.find(([peer]) => !reading.wantData.has(peer))
+    if (next) reading.wantData.add(next[0])
+    else if (!holders.some(([peer]) => mayBring(reading, peer))) return end(reading, { kind: 'roundNeeded' })
     return null
   }
   reading.phase = 'replaying'

@@ -13,6 +13,7 @@ import {
 } from '../../replication/acceptor.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
+  bringUp,
   type Coordinator,
   coordinateConfirm,
   coordinateWrite,
@@ -288,6 +289,9 @@ class RingMember implements Peer {
           )
           break
         }
+        case 'bringUp':
+          bringUp(this.#coordinator, wish.key, now)
+          break
         case 'count':
           this.#report({ kind: 'counted', name: wish.name })
       }
@@ -309,6 +313,8 @@ class RingMember implements Peer {
         return
       case 'requester':
         return onOwnOutcome(this.#requester, client.id, outcome, now)
+      case 'repair':
+        return
       case 'heal':
         return this.#repair.healed(key, outcome, now)
       case 'history': {
