@@ -2,6 +2,8 @@ import type { Server } from 'node:http'
 import { SlurpError } from '../../base/errors.ts'
 
 const neighboursTried = 20
+/** Connections that may wait to be taken; the system has a maximum of its own. */
+const backlog = 8192
 
 /**
  * Listens on the wanted port, else on the next free one, else on any.
@@ -36,6 +38,6 @@ function listenOn(server: Server, host: string, port: number): Promise<NodeJS.Er
     }
     server.once('error', failed)
     server.once('listening', listening)
-    server.listen(port, host)
+    server.listen({ port, host, backlog })
   })
 }

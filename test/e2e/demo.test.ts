@@ -116,6 +116,49 @@ test('a demo from start to end', async t => {
     assert.equal(JSON.parse((await slurp('status', '--json')).out).members.length, 4)
   })
 
+  await t.test('what does not fit is refused with its code and changes nothing', async () => {
+    const token = readFileSync(ready.tokenFile, 'utf8').trim()
+    const path = `/v1/contexts/${encodeURIComponent(address)}`
+    const ask = async (where: string, method = 'GET', body?: string, bearer = token) => {
+      const headers = { authorization: `Bearer ${bearer}` }
+      const response = await fetch(ready.url + where, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body }),
+      })
+      const { error, version, current } = (await response.json()) as {
+        error?: { code: string }
+        version?: string
+        current?: { version: string }
+      }
+      return { status: response.status, code: error?.code, version, current: current?.version }
+    }
+    const { version } = await ask(path, 'PUT', '{"summary":"stays"}')
+    const stranger = '0'.repeat(24)
+    const at = (temporal: string) => path.replace(encodeURIComponent('*^'), encodeURIComponent(temporal))
+    const cases: [Parameters<typeof ask>, number, string][] = [
+      [[path, 'GET', undefined, 'wrong'], 401, 'TOKEN_WRONG'],
+      [['/v1/contexts/nonsense'], 400, 'ADDRESS_INVALID'],
+      [[at('~~99')], 404, 'VERSION_UNKNOWN'],
+      [[at('^^99')], 404, 'VERSION_UNKNOWN'],
+      [[`${path}?role=wizard`], 400, 'ROLE_UNKNOWN'],
+      [[`${path}?roles=wizard`, 'PUT', '{}'], 400, 'ROLE_UNKNOWN'],
+      [[path, 'PUT', '{"summary"'], 400, 'JSON_INVALID'],
+      [[path, 'PUT', '{"tags":1}'], 400, 'CONTEXT_INVALID'],
+      [[path, 'PUT', JSON.stringify({ content: 'x'.repeat(1_048_577) })], 413, 'TOO_LARGE'],
+      [[path, 'PUT', JSON.stringify({ content: 'x'.repeat(3_000_000) })], 413, 'TOO_LARGE'],
+      [[`${path}?ifVersion=${stranger}`, 'PUT', '{}'], 409, 'VERSION_CONFLICT'],
+      [[`${path}?ifVersion=${stranger}`, 'DELETE'], 409, 'VERSION_CONFLICT'],
+      [[`${path}?ifVersion=newest`, 'PUT', '{}'], 400, 'USAGE'],
+    ]
+    for (const [asked, status, code] of cases) {
+      const answer = await ask(...asked)
+      assert.deepEqual([answer.status, answer.code], [status, code], asked.join(' ').slice(0, 200))
+      if (code === 'VERSION_CONFLICT') assert.equal(answer.current, version)
+    }
+    assert.equal((await ask(path)).version, version)
+  })
+
   const [door, , killed] = ready.peers
   await t.test('a killed peer is told of, missed by nobody, and comes back on its old door', async () => {
     process.kill(killed!.pid, 'SIGKILL')
@@ -203,6 +246,20 @@ test('commands are taken line by line until the input ends', async t => {
   assert.match(err, /There is no command "nonsense" here/)
   assert.match(err, /There is no context to put/)
   assert.match(out, /Ctrl-D/)
+  assert.deepEqual(temporary(), [])
+})
+
+test('a second interrupt ends everything at once', async t => {
+  const { start, temporary } = newUser(t)
+  const demo = start(['demo', '--no-input', '--json', '--empty', '--peers', '3'])
+  const ready = (await demo.line('ready')) as unknown as Ready
+  // A peer that is stopped cannot drain: only force ends it.
+  for (const peer of ready.peers) process.kill(peer.pid, 'SIGSTOP')
+  demo.child.kill('SIGINT')
+  await until('the first is heard', () => demo.lines().some(line => line.step === 'stopping'))
+  demo.child.kill('SIGINT')
+  assert.equal(await demo.ended(), 130)
+  await until('the peers are gone', () => ready.peers.every(peer => !isAlive(peer.pid)))
   assert.deepEqual(temporary(), [])
 })
 

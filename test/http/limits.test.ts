@@ -51,6 +51,14 @@ test('bodies beyond the memory for them are answered 429', async t => {
   assert.deepEqual(statuses.sort(), [200, 429])
 })
 
+test('a port that is taken is no error: the next free one is used', async t => {
+  const first = await openTestDoor(t)
+  const taken = Number(new URL(first.door.url).port)
+  const second = await openTestDoor(t, {}, taken)
+  assert.notEqual(second.door.url, first.door.url)
+  assert.equal((await second.ask('/health')).status, 200)
+})
+
 test('a body that trickles is cut off', async t => {
   const { door, memory } = await openTestDoor(t, { requestTimeoutMs: 200 })
   const head = `PUT ${pathOf(address)} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-length: 100\r\n\r\n{`

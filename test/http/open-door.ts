@@ -39,7 +39,11 @@ export type OpenedDoor = {
 }
 
 /** A door on a peer in memory, closed when the test ends. */
-export async function openTestDoor(test: TestContext, limits: Partial<DoorLimits> = {}): Promise<OpenedDoor> {
+export async function openTestDoor(
+  test: TestContext,
+  limits: Partial<DoorLimits> = {},
+  preferredPort = 0,
+): Promise<OpenedDoor> {
   const memory = memoryPeer()
   const logged: string[] = []
   const note = (fields: object, text: string) => void logged.push(`${text} ${JSON.stringify(fields)}`)
@@ -47,7 +51,7 @@ export async function openTestDoor(test: TestContext, limits: Partial<DoorLimits
   const door = await openDoor({
     peer: memory.peer,
     host: '127.0.0.1',
-    preferredPort: 0,
+    preferredPort,
     token,
     limits: { ...limitsForTests, ...limits },
     metrics: requestsInFlight =>
