@@ -2,6 +2,11 @@ import type { Metrics } from '../monitoring/metrics.ts'
 import type { Log, RunningPeer } from '../running-peer.ts'
 import type { PeerStatus } from '../status.ts'
 
+export const urlBytesMax = 8192
+export const headerBytesMax = 16_384
+/** What JSON of a context may take beyond the context itself; the store measures exactly. */
+export const bodySlackBytes = 65_536
+
 /** Limits of the door; every one has a setting of the same name. */
 export type DoorLimits = {
   readonly contextBytesMax: number

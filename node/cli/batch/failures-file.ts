@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createWriteStream, renameSync, rmSync, type WriteStream } from 'node:fs'
 import { SlurpError } from '../../../base/errors.ts'
 import type { NumberedLine } from '../../store/ndjson.ts'
-import type { FailedLine } from './send.ts'
+import type { FailedLine } from './feed.ts'
 
 /** What the lines of a failures file were sent with, so that a retry sends them the same way. */
 export type BatchSettings = {

@@ -5,8 +5,9 @@ import type { NumberedLine } from '../../store/ndjson.ts'
 import type { FleetClient } from '../client.ts'
 import type { Session } from '../session.ts'
 import { type BatchSettings, FailuresFile } from './failures-file.ts'
+import type { FailedLine } from './feed.ts'
 import { Progress } from './progress.ts'
-import { type FailedLine, sendBatch } from './send.ts'
+import { sendBatch } from './send.ts'
 import type { Source } from './source.ts'
 
 export type ImportPlan = {

@@ -1,30 +1,19 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { asSlurpError, type ErrorBody, SlurpError } from '../../../base/errors.ts'
+import { type ErrorBody, SlurpError } from '../../../base/errors.ts'
 import { type NumberedLine, splitLines } from '../../store/ndjson.ts'
 import { type FleetClient, failureFrom, nothingListens, readAnswer } from '../client.ts'
+import { Feed, type FeedOptions, type SourceLine } from './feed.ts'
 
-/** A line that was not stored, as the failures file keeps it. `text` null: it could not be read. */
-export type FailedLine = {
-  readonly line: number
-  readonly text: string | null
-  readonly error: ErrorBody['error']
-}
-
-export type SendOptions = {
+export type SendOptions = FeedOptions & {
   readonly address: string | undefined
   readonly roles: readonly string[] | undefined
   readonly concurrency: number
   readonly timeoutMs: number | undefined
   readonly onStored: () => void
-  readonly onFailed: (failed: FailedLine) => Promise<void>
-  /** When it aborts no more lines are sent; those that were are waited for. */
-  readonly interrupted: AbortSignal
 }
 
 /** `stoppedAt`: number of the first line that was not sent, null when all were. */
 export type SendResult = { readonly stoppedAt: number | null; readonly why: SlurpError | null }
-
-type SourceLine = { readonly line: number; readonly text: string }
 
 /** Lines sent and not answered yet, kept for the failures file. */
 const unansweredMax = 4096
@@ -53,56 +42,6 @@ export async function sendBatch(
 }
 
 const isLoss = (why: SlurpError): boolean => why.code === 'UNREACHABLE' || why.code === 'SHUTTING_DOWN'
-
-/** The lines still to send, with those that came back first. */
-class Feed {
-  /** What reading the source threw; it ends the feed there. */
-  failure: SlurpError | null = null
-  readonly #lines: AsyncGenerator<NumberedLine>
-  readonly #options: SendOptions
-  #back: SourceLine[] = []
-
-  constructor(lines: AsyncGenerator<NumberedLine>, options: SendOptions) {
-    this.#lines = lines
-    this.#options = options
-  }
-
-  giveBack(lines: readonly SourceLine[]): void {
-    this.#back = [...lines, ...this.#back]
-  }
-
-  async next(): Promise<SourceLine | null> {
-    if (this.#options.interrupted.aborted) return null
-    return this.#take()
-  }
-
-  async nextLine(): Promise<number | null> {
-    const line = await this.#take()
-    if (line) this.giveBack([line])
-    return line?.line ?? null
-  }
-
-  async #read(): Promise<IteratorResult<NumberedLine>> {
-    if (this.failure) return { done: true, value: undefined }
-    try {
-      return await this.#lines.next()
-    } catch (thrown) {
-      this.failure = asSlurpError(thrown)
-      return { done: true, value: undefined }
-    }
-  }
-
-  async #take(): Promise<SourceLine | null> {
-    for (;;) {
-      const back = this.#back.shift()
-      if (back) return back
-      const { done, value } = await this.#read()
-      if (done) return null
-      if ('text' in value) return value
-      await this.#options.onFailed({ line: value.line, text: null, error: value.failure.toBody().error })
-    }
-  }
-}
 
 /** One batch request to one door. */
 class Exchange {

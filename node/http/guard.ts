@@ -1,0 +1,90 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { SlurpError } from '../../base/errors.ts'
+import type { Admission } from './admission.ts'
+import { type Operation, operations } from './contract.ts'
+import { bodySlackBytes, type Door, type DoorLimits, urlBytesMax } from './door.ts'
+import { fromFramework, securityHeaders, sendFailure } from './failures.ts'
+
+/** Hooks that every request passes, the unknown paths too: caps, token, time, failures, measuring. */
+export function guard(
+  app: FastifyInstance,
+  door: Door,
+  admission: Admission,
+  allows: (authorization: string | undefined) => boolean,
+): void {
+  const bodyTimers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(securityHeaders)
+    const operation = operationOf(request)
+    if ((request.raw.url?.length ?? 0) > urlBytesMax) {
+      throw new SlurpError('TOO_LARGE', `The URL is longer than ${urlBytesMax} bytes.`, {
+        hint: 'Use a shorter address or query.',
+      })
+    }
+    if (operation?.open) return
+    if (!allows(request.headers.authorization)) {
+      throw new SlurpError('TOKEN_WRONG', 'The bearer token is missing or not the one of this peer.')
+    }
+    const streamed = operation === operations.batchStore
+    const leave = admission.enter(streamed ? 0 : bodyBytesOf(request, door.limits))
+    reply.raw.once('close', () => {
+      clearTimeout(bodyTimers.get(request))
+      leave()
+    })
+    if (request.raw.headers['content-length'] === undefined && !request.raw.headers['transfer-encoding'])
+      return
+    if (!streamed) bodyTimers.set(request, timeBody(request, reply, door.limits.requestTimeoutMs))
+  })
+  app.addHook('preValidation', async request => clearTimeout(bodyTimers.get(request)))
+  app.addHook('onResponse', async (request, reply) => {
+    const route = operationOf(request)?.path ?? 'unknown'
+    const { statusCode: status, elapsedTime } = reply
+    door.metrics.requestAnswered({ method: request.method, route, status, seconds: elapsedTime / 1000 })
+    door.log.debug({ method: request.method, route, status, ms: Math.round(elapsedTime) }, 'request answered')
+  })
+  app.setErrorHandler((thrown, request, reply) => {
+    const failure = fromFramework(thrown)
+    door.metrics.requestRefused(failure.code)
+    if (failure.code === 'INTERNAL') {
+      door.log.error(
+        { err: failure.cause, route: operationOf(request)?.path },
+        'a request failed unexpectedly',
+      )
+    }
+    if (failure.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
+    return sendFailure(reply, failure)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    door.metrics.requestRefused('ROUTE_UNKNOWN')
+    return sendFailure(reply, unknownRoute(request))
+  })
+}
+
+function unknownRoute(request: FastifyRequest): SlurpError {
+  const method = request.method
+  if (/^\/v1\/contexts\/ucxl:\/\//i.test(request.url)) {
+    return new SlurpError('ROUTE_UNKNOWN', 'The address in the path is not percent-encoded.', {
+      hint: 'Write / as %2F, : as %3A and @ as %40, as encodeURIComponent does.',
+    })
+  }
+  return new SlurpError('ROUTE_UNKNOWN', `There is no such path for ${method}.`)
+}
+
+function timeBody(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): NodeJS.Timeout {
+  return setTimeout(() => {
+    if (reply.sent) return
+    reply.header('connection', 'close')
+    sendFailure(reply, new SlurpError('REQUEST_TIMEOUT', `The request was not whole after ${timeoutMs} ms.`))
+    reply.raw.once('finish', () => request.raw.socket.destroySoon())
+  }, timeoutMs)
+}
+
+/** What a body may take; one of unknown length counts as the largest. */
+function bodyBytesOf(request: FastifyRequest, limits: DoorLimits): number {
+  const length = request.headers['content-length']
+  if (length !== undefined) return Math.min(Number(length) || 0, limits.contextBytesMax + bodySlackBytes)
+  return request.headers['transfer-encoding'] === undefined ? 0 : limits.contextBytesMax + bodySlackBytes
+}
+
+const operationOf = (request: FastifyRequest): Operation | undefined =>
+  (request.routeOptions.config as { operation?: Operation } | undefined)?.operation
