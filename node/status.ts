@@ -10,7 +10,14 @@ export type PeerStatus = {
   partitions: { total: number; owned: number; damaged: number }
   /** Every role of the fleet, and whether this peer holds its keys. */
   roles: { name: string; keyVersion: number; held: boolean }[]
-  members: { id: string; name: string; zone: string; weight: number; connected: boolean; partitions: number }[]
+  members: {
+    id: string
+    name: string
+    zone: string
+    weight: number
+    connected: boolean
+    partitions: number
+  }[]
   counters: Record<string, number>
 }
 

@@ -37,8 +37,8 @@ export class History {
 
   /** @param returnedAt - null when the outcome is unknown. */
   add(key: ContextKey, operation: RegisterOperation, calledAt: number, returnedAt: number | null): void {
-    let list = this.byKey.get(key)
-    if (list === undefined) this.byKey.set(key, (list = []))
+    const list = this.byKey.get(key) ?? []
+    if (list.length === 0) this.byKey.set(key, list)
     list.push({ operation, calledAt, returnedAt })
   }
 
