@@ -5,8 +5,8 @@ import type { World } from './world.ts'
 export const epochMs = 1_750_000_000_000
 
 /**
- * What time looks like on one machine: a wall clock that is off by `skewMs` and may jump, and an oscillator that
- * runs `rate` times as fast as the world's. It survives the processes of its machine.
+ * What time looks like on one machine: a wall clock that is kept in step with the world's but for `skewMs` and
+ * jumps, and an oscillator that runs `rate` times as fast as it should. It survives the processes of its machine.
  */
 export class MachineTime {
   readonly rate: number
@@ -21,7 +21,7 @@ export class MachineTime {
   }
 
   wallMs(): number {
-    return Math.floor(epochMs + this.world.nowMs * this.rate + this.skewMs + this.jumpMs)
+    return Math.floor(epochMs + this.world.nowMs + this.skewMs + this.jumpMs)
   }
 
   jump(byMs: number): void {

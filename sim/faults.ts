@@ -57,6 +57,7 @@ export class FaultDriver {
   private readonly told: (what: string) => void
   private readonly random: Random
   private readonly victim: Member
+  private readonly jumpsFar: boolean
   private isOn = true
 
   constructor(world: World, fleet: Fleet, plan: FaultPlan, told: (what: string) => void) {
@@ -66,6 +67,9 @@ export class FaultDriver {
     this.told = told
     this.random = world.random('faults')
     this.victim = this.random.pick(fleet.members)
+    // With records to heal as well, an hour of waiting is an hour of futile rounds.
+    const heals = plan.has('bitFlips') || plan.has('lostTails') || plan.has('readErrors')
+    this.jumpsFar = !heals && this.random.chance(0.25)
   }
 
   start(): void {
@@ -247,8 +251,10 @@ export class FaultDriver {
   private jump(): void {
     this.count('clockJumps')
     const member = this.random.pick(this.fleet.members)
-    const sizes = [hourMs, -hourMs, 8_000, -8_000, 30_000, -30_000]
-    const byMs = Math.round(this.random.pick(sizes) * this.random.next())
+    // An hour ahead costs an hour of virtual time at the end, so that few runs have it.
+    const ahead = this.jumpsFar && this.random.chance(0.3) ? hourMs : this.random.pick([8_000, 30_000])
+    const sizeMs = this.random.chance(0.5) ? ahead : -this.random.pick([8_000, 30_000, hourMs])
+    const byMs = Math.round(sizeMs * this.random.next())
     this.told(`the wall clock of ${member.machine.name} jumps by ${byMs} ms`)
     member.machine.time.jump(byMs)
     this.jumpedMs = Math.max(this.jumpedMs, member.machine.time.jumpedMs)

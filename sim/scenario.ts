@@ -179,11 +179,10 @@ class Run {
     }
   }
 
+  /** Nobody is behind what was chosen last. A value that never was may stay where it is (rules 7 and 8). */
   private isConverged(key: ContextKey): boolean {
-    const [first, ...others] = this.invariants
-      .ownersOf(key)
-      .map(owner => this.invariants.durableBallot(owner, key))
-    return others.every(ballot => ballot === first)
+    const chosen = this.invariants.ledger(key).lastChosen()
+    return this.invariants.ownersOf(key).every(owner => this.invariants.durableBallot(owner, key) >= chosen)
   }
 
   private checkKeys(): void {

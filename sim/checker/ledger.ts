@@ -1,4 +1,4 @@
-import type { Ballot, PeerId, Version } from '../../base/ids.ts'
+import { type Ballot, noBallot, type PeerId, type Version } from '../../base/ids.ts'
 import type { Value, VersionRecord } from '../../replication/messages.ts'
 
 /** Everything that was ever proposed and accepted for one key, whoever saw it. Methods return what is wrong, or null. */
@@ -64,6 +64,11 @@ export class KeyLedger {
   /** Whether a majority holds this version or one that came after it. */
   isChosen(version: Version): boolean {
     return this.chosen.some(ballot => this.descends(this.proposals.get(ballot)?.version ?? null, version))
+  }
+
+  /** Highest ballot that a majority ever held, noBallot for none. */
+  lastChosen(): Ballot {
+    return this.chosen.at(-1) ?? noBallot
   }
 
   /** Whether walking the parents from `version` meets `ancestor`; true for itself. */
