@@ -14,7 +14,7 @@ export const everyRole: readonly SampleRole[] = [
 /** One line of the sample: one version of what the project knows about one path of itself. */
 export type SampleRecord = {
   readonly path: string
-  readonly kind: 'source' | 'test' | 'folder' | 'decision' | 'guide'
+  readonly kind: 'source' | 'folder' | 'decision' | 'guide'
   readonly project: 'slurp'
   readonly task: string
   readonly agent: string

@@ -24,7 +24,9 @@ export function sampleRecords(root: string): SampleRecord[] {
     return [path.endsWith('.md') ? pageRecord(path, text) : sourceRecord(path, text, houses)]
   })
   const newest = leaves.filter((record, at) => leaves[at + 1]?.path !== record.path)
-  const all = [...leaves, ...folders.map(path => folderRecord(path, houses, newest))]
+  // A folder of tests tells the goal of each; records of their own would double the sample.
+  const told = leaves.filter(record => !record.path.startsWith('test/'))
+  const all = [...told, ...folders.map(path => folderRecord(path, houses, newest))]
   return all.sort((a, b) => byText(a.path, b.path) || a.version - b.version)
 }
 

@@ -19,13 +19,12 @@ export function sourceRecord(path: string, text: string, houses: ReadonlyMap<str
   const header = readHeader(path, text)
   const folder = path.slice(0, path.lastIndexOf('/'))
   const house = houseOf(houses, folder)
-  const isTest = path.endsWith('.test.ts')
   const { goal, method } = split(header.about)
   const named = header.exports.map(each => each.name).join(', ')
   const purpose = method || (house ? `Part of ${folder}: ${house.holds}.` : `Part of ${folder}.`)
   return {
     path,
-    kind: isTest ? 'test' : 'source',
+    kind: 'source',
     project: 'slurp',
     task: slug(folder),
     agent: author,
@@ -49,7 +48,7 @@ export function sourceRecord(path: string, text: string, houses: ReadonlyMap<str
       .map(each => shorten(`${each.name}: ${each.says}`, insightCharsMax)),
     content: outline(path, header.about, header.exports),
     decision: {
-      reason: isTest ? 'A rule is held by a test' : 'One idea a file',
+      reason: 'One idea a file',
       status: null,
       follows: [],
       supersedes: null,
