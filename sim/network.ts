@@ -41,6 +41,8 @@ export class SimNetwork {
   weather: NetworkWeather = calmWeather
   /** Sees every frame that a running process hands over, before its fate is drawn. */
   onSent: (from: PeerId, to: PeerId, frame: Uint8Array) => void = () => undefined
+  /** Frames that arrive once although the weather duplicates. */
+  mayDuplicate: (frame: Uint8Array) => boolean = () => true
   readonly counts = { sent: 0, lost: 0, duplicated: 0, delayed: 0, cut: 0 }
   private readonly world: World
   private readonly random: Random
@@ -137,7 +139,7 @@ export class SimNetwork {
     const receiver = this.endpoints.get(to)
     if (receiver === undefined) return
     this.deliver(from, receiver, frame, this.delayMs())
-    if (random.chance(weather.duplicateRate)) {
+    if (random.chance(weather.duplicateRate) && this.mayDuplicate(frame)) {
       this.counts.duplicated++
       const lateMs = random.chance(0.3) ? random.next() * 6_000 : random.next() * 50
       this.deliver(from, receiver, frame, this.delayMs() + lateMs)

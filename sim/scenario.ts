@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ContextKey, Version } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
+import { decodeFrame } from '../node/driver/codec/wire.ts'
 import type { Limits } from '../replication/limits.ts'
 import { contextRegister } from './checker/context-register.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
@@ -95,6 +96,7 @@ class Run {
       this.story?.frame(from, to, frame)
       this.invariants.frameSent(from, to, frame)
     }
+    this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
     this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
     const thinkMs = random.pick([5, 30, 100, 300])
@@ -155,7 +157,7 @@ class Run {
   private converge(): void {
     for (let round = 0; !this.isOver(); round++) {
       for (const key of this.keys) this.readEverywhere(key)
-      this.run(2_000)
+      this.run(3_000)
       const apart = this.keys.find(key => !this.isConverged(key))
       if (apart === undefined || this.isOver()) return
       if (round === 8) this.breached({ invariant: 14, what: 'the replicas of a key stay apart', key: apart })
@@ -272,7 +274,7 @@ class Run {
 function drawFleet(random: Random, faults: FaultPlan, peersWanted: number | undefined): FleetPlan {
   const peers = peersWanted ?? 3 + random.below(5)
   const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
-  if (random.chance(0.2)) limits.promisesMax = 1 + random.below(3)
+  if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
   if (random.chance(0.15)) limits.cachedBallotsMax = 1
   if (random.chance(0.3)) limits.hedgeMs = 10
   if (random.chance(0.3)) limits.resendMs = 60
@@ -287,6 +289,10 @@ function drawFleet(random: Random, faults: FaultPlan, peersWanted: number | unde
     drift: 0.0002 + skew * 0.05,
   }
 }
+
+/** A request is taken once a connection: a second copy of a first attempt would count as a new one (rule 5). */
+const carriesRequest = (frame: Uint8Array): boolean =>
+  decodeFrame(frame).messages.some(message => message.kind === 'request')
 
 const keyOf = (seed: number, at: number): ContextKey =>
   createHash('sha256').update(`key ${seed} ${at}`).digest('hex') as ContextKey
