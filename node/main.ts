@@ -8,8 +8,12 @@ import type { Wiring } from './cli/wiring.ts'
 
 const self = fileURLToPath(import.meta.url)
 
-// Halves the start of every command; a directory that cannot be written only costs that.
-enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slurp', 'compiled'))
+// Halves the start of every command, and of the peers that the demo starts: they inherit it, so that even this
+// file comes compiled. A directory that cannot be written only costs that.
+if (process.env.NODE_COMPILE_CACHE === undefined) {
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slurp')
+  if (enableCompileCache(cache).directory !== undefined) process.env.NODE_COMPILE_CACHE = cache
+}
 
 /** The package that this file is in, whether it runs as source or compiled. */
 function findPackage(from: string): string {

@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 const checkMs = 5000
-/** Less than this is not worth a pause. */
-const wasteBytesMin = 24 * 1024 * 1024
+/** Growth since the last collection that is worth a pause. */
+const growthBytesMin = 16 * 1024 * 1024
 
 type Collect = (how: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void
 
@@ -20,18 +20,18 @@ export function releaseIdleMemory(activity: () => number): () => void {
   const collect = runInNewContext('gc') as Collect
   setFlagsFromString('--no-expose-gc')
   let before = Number.NaN
+  let heapBytesAfter = 0
   const timer = setInterval(() => {
     const now = activity()
     const idle = now === before
     before = now
-    if (idle && wasteBytes() > wasteBytesMin)
-      collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+    if (!idle || heapBytes() < heapBytesAfter + growthBytesMin) return
+    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+    heapBytesAfter = heapBytes()
   }, checkMs)
   timer.unref()
   return () => clearInterval(timer)
 }
 
-function wasteBytes(): number {
-  const { heapTotal, heapUsed } = process.memoryUsage()
-  return heapTotal - heapUsed
-}
+/** What V8 has taken for the heap, used or not: garbage that it has not looked at counts as used. */
+const heapBytes = (): number => process.memoryUsage().heapTotal

@@ -146,3 +146,12 @@ for (const { name, path, init, code } of refusals) {
     assert.ok(!logged.join('').includes('notes'), 'no address in the log')
   })
 }
+
+test('a bug is INTERNAL: neither the answer nor the log has its text', async t => {
+  const { ask, memory, logged } = await openTestDoor(t)
+  memory.peer.store.retrieveContext = () => Promise.reject(new TypeError('canary'))
+  const { status, body, text } = await ask(pathOf(address))
+  assert.deepEqual([status, body.error.code, body.error.retryable], [500, 'INTERNAL', true])
+  assert.ok(!text.includes('canary') && !text.includes('TypeError'))
+  assert.ok(logged.some(line => line.startsWith('a request failed unexpectedly')))
+})
