@@ -1,0 +1,104 @@
+import { hlcFrom } from '../../base/hlc.ts'
+import type { ContextKey, FleetId, PeerId, Version } from '../../base/ids.ts'
+import type { View } from '../../dht/view.ts'
+import { recentOpsMax, type WriteOperation } from '../../replication/messages.ts'
+import { cheapHash, sealedData } from '../envelope.ts'
+import { Stage, stageStartMs } from './stage.ts'
+
+const names = ['a', 'b', 'c', 'd'] as PeerId[]
+const [a, b, c, d] = names as [PeerId, PeerId, PeerId, PeerId]
+const key = 'ab'.repeat(32) as ContextKey
+
+/**
+ * Exact schedules on the pure peers. Each returns null when the rules hold in it, else what went wrong; a mutant
+ * that breaks the rule must make it speak.
+ */
+export const directedSchedules: Readonly<Record<string, () => string | null>> = {
+  newEpoch,
+  lostAccept,
+  leftWindow,
+}
+
+/**
+ * Rule 6. `a` earns a next ballot in epoch 1. In epoch 2 other owners, of whom only `a` granted it, choose a second
+ * version at a lower ballot. A write at `a` must meet it, and not overwrite it with what it remembers.
+ */
+function newEpoch(): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  const first = writeOf(1, null)
+  stage.request(b, a, first)
+  stage.deliver(({ from, to }) => [a, b].includes(from) && [a, b].includes(to))
+  for (const peer of names) stage.adopt(peer, viewOf(2, [a, c, d]))
+  // The move hands the chosen value over at its own ballot.
+  const moved = stage.lastAccept()
+  for (const to of [c, d]) stage.hand(a, to, { kind: 'replay', id: 1, epoch: 2, key, ...moved })
+  const second = writeOf(2, first.id)
+  stage.request(b, d, second)
+  stage.deliver(({ from, to }) => [c, d].includes(from) && [b, c, d].includes(to))
+  stage.request(b, a, writeOf(3, first.id))
+  stage.deliver()
+  const kinds = stage.answers.map(answer => answer.kind).join(' ')
+  return stage.complaints[0] ?? (kinds === 'written written moved' ? null : `answers: ${kinds}`)
+}
+
+/**
+ * Rule 5. `a` uses its next ballot for a second version; only `a` itself accepts it. The ballot is burnt: a third
+ * write must not carry another value under it.
+ */
+function lostAccept(): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  const first = writeOf(1, null)
+  stage.request(d, a, first)
+  stage.deliver()
+  stage.request(d, a, writeOf(2, first.id))
+  stage.deliver(() => false)
+  stage.pass(1_100)
+  stage.deliver(({ message }) => message.kind === 'reply')
+  stage.request(d, a, writeOf(3, first.id))
+  stage.deliver()
+  stage.pass(500)
+  stage.deliver()
+  const kinds = stage.answers.map(answer => answer.kind).join(' ')
+  return stage.complaints[0] ?? (kinds === 'written unknown moved' ? null : `answers: ${kinds}`)
+}
+
+/** Rule 5. A write whose id has left the window of recent operations was carried out: nobody may be told otherwise. */
+function leftWindow(): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  const writes: WriteOperation[] = []
+  for (let number = 1; number <= recentOpsMax + 2; number++) {
+    const write = writeOf(number, writes.at(-1)?.id ?? null)
+    writes.push(write)
+    stage.request(d, a, write)
+    stage.deliver()
+  }
+  stage.request(d, b, { ...writes[0]!, attempt: 2 })
+  stage.deliver()
+  const last = stage.answers.at(-1)?.kind
+  return stage.complaints[0] ?? (last === 'unknown' ? null : `the late duplicate is answered ${last}`)
+}
+
+function viewOf(epoch: number, owners: readonly PeerId[]): View {
+  return {
+    fleet: '0'.repeat(64) as FleetId,
+    epoch,
+    replicas: owners.length,
+    members: names.map(id => ({ id, name: id, weight: 1, zone: id })),
+    partitions: [{ epoch, stage: 'stable', owners, nextOwners: [] }],
+  }
+}
+
+function writeOf(number: number, parent: Version | null): WriteOperation {
+  const id = hlcFrom(stageStartMs - 1_000 + number, 0, '000000ff')
+  const facts = { key, version: id, parent, kind: 'live', expiresAtMs: 0 } as const
+  const data = sealedData(facts, 'directed')
+  return {
+    kind: 'write',
+    id,
+    attempt: 1,
+    key,
+    expect: 'any',
+    parent,
+    value: { kind: 'live', hash: cheapHash(data), expiresAtMs: 0, data },
+  }
+}

@@ -1,0 +1,146 @@
+import { assert } from '../../base/assert.ts'
+import { newClock } from '../../base/hlc.ts'
+import type { Ballot, ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
+import { seeded } from '../../base/random.ts'
+import type { View } from '../../dht/view.ts'
+import { newPeer, type Peer } from '../../node/peer/peer.ts'
+import type { Input } from '../../node/peer/step.ts'
+import { defaultLimits } from '../../replication/limits.ts'
+import type { Message, Outcome, Value, VersionRecord, WriteOperation } from '../../replication/messages.ts'
+import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
+import { KeyLedger } from '../checker/ledger.ts'
+
+type Letter = { readonly from: PeerId; readonly to: PeerId; readonly message: Message }
+
+/** Wall-clock milliseconds at the beginning of every schedule. */
+export const stageStartMs = 1_750_000_000_000
+
+/** What is saved is there, durable at once. */
+class MemoryRecords implements Records {
+  private readonly heads = new Map<ContextKey, Head>()
+  private readonly versions = new Map<string, VersionRecord>()
+  private readonly partitions = new Map<PartitionId, PartitionRecord>()
+
+  head(key: ContextKey): Head | null {
+    return this.heads.get(key) ?? null
+  }
+
+  version(key: ContextKey, version: Version): VersionRecord | null {
+    return this.versions.get(key + version) ?? null
+  }
+
+  partition(partition: PartitionId): PartitionRecord | null {
+    return this.partitions.get(partition) ?? null
+  }
+
+  apply(change: Change): void {
+    if (change.kind === 'head') this.heads.set(change.key, change.head)
+    else if (change.kind === 'version') this.versions.set(change.key + change.record.version, change.record)
+    else if (change.kind === 'partition') this.partitions.set(change.partition, change.record)
+  }
+}
+
+/**
+ * Pure peers without drivers: saves are durable at once and every message waits until the schedule delivers or
+ * drops it. For schedules that chance practically never finds.
+ */
+export class Stage {
+  readonly ledger: KeyLedger
+  readonly answers: Outcome[] = []
+  readonly complaints: string[] = []
+  private readonly peers = new Map<PeerId, { peer: Peer; records: MemoryRecords }>()
+  private letters: Letter[] = []
+  private accept: { ballot: Ballot; value: Value } | null = null
+  private nowMs = 0
+  private nextId = 0x4000_0000
+
+  /** Clock tags grow in the order of `names`. */
+  constructor(names: readonly PeerId[], view: View) {
+    this.ledger = new KeyLedger(Math.floor(view.partitions[0]!.owners.length / 2) + 1)
+    for (const [at, self] of names.entries()) {
+      const records = new MemoryRecords()
+      const peer = newPeer({
+        self,
+        view,
+        clock: newClock(`0000000${at + 1}`),
+        incarnation: 1,
+        records,
+        limits: defaultLimits,
+        random: seeded(at),
+      })
+      this.peers.set(self, { peer, records })
+      for (const other of names) if (other !== self) this.step(self, { kind: 'peerConnected', peer: other })
+    }
+  }
+
+  /** Ballot and value of the accept that was sent last. */
+  lastAccept(): { ballot: Ballot; value: Value } {
+    assert(this.accept !== null, 'something was accepted')
+    return this.accept
+  }
+
+  adopt(peer: PeerId, view: View): void {
+    this.step(peer, { kind: 'viewAdopted', view })
+  }
+
+  /** A write that `asker` asks `coordinator` to carry out; the answers arrive in `answers` when delivered. */
+  request(asker: PeerId, coordinator: PeerId, operation: WriteOperation): void {
+    this.nextId += 1
+    const message: Message = { kind: 'request', id: this.nextId, timeoutMs: 1_000, operation }
+    this.step(coordinator, { kind: 'messageArrived', from: asker, message })
+  }
+
+  /** Hands a message over that nobody sent in this schedule. */
+  hand(from: PeerId, to: PeerId, message: Message): void {
+    this.step(to, { kind: 'messageArrived', from, message })
+  }
+
+  /** Delivers what waits, and what that causes, as long as `wanted` says so; the rest is lost. */
+  deliver(wanted: (letter: Letter) => boolean = () => true): void {
+    while (this.letters.length > 0) {
+      const letters = this.letters.filter(wanted)
+      this.letters = []
+      for (const { from, to, message } of letters) {
+        if (message.kind === 'reply') this.answers.push(message.outcome)
+        else this.step(to, { kind: 'messageArrived', from, message })
+      }
+    }
+  }
+
+  /** Time goes by, and every timer is looked at. */
+  pass(ms: number): void {
+    this.nowMs += ms
+    for (const peer of this.peers.keys()) this.step(peer, { kind: 'timePassed' })
+  }
+
+  private step(self: PeerId, input: Input): void {
+    const inputs = [input]
+    for (let at = 0; at < inputs.length; at++) {
+      const now = { wallMs: stageStartMs + this.nowMs, monotonicMs: this.nowMs }
+      for (const effect of this.peers.get(self)!.peer.step(inputs[at]!, now)) {
+        if (effect.kind !== 'send' && effect.kind !== 'sendAfterSave') {
+          if (effect.kind === 'save') this.save(self, effect.changes)
+          continue
+        }
+        const { to, message } = effect
+        if (message.kind === 'accept') {
+          this.accept = { ballot: message.ballot, value: message.value }
+          this.complain(this.ledger.propose(message.ballot, message.value))
+        }
+        if (to === self) inputs.push({ kind: 'messageArrived', from: self, message })
+        else this.letters.push({ from: self, to, message })
+      }
+    }
+  }
+
+  private save(self: PeerId, changes: readonly Change[]): void {
+    for (const change of changes) {
+      this.peers.get(self)!.records.apply(change)
+      if (change.kind === 'head') this.complain(this.ledger.accept(change.head.accepted, self))
+    }
+  }
+
+  private complain(wrong: string | null): void {
+    if (wrong !== null) this.complaints.push(wrong)
+  }
+}
