@@ -91,7 +91,9 @@ test('after all peers were killed and restarted every version reads back equal t
 })
 
 async function compare(address: string, expected: Row[], peer: string): Promise<void> {
-  const { body } = await fleet.call(peer, 'GET', fleet.context(encodePath(address), '/history?limit=100'))
+  const history = await fleet.call(peer, 'GET', fleet.context(encodePath(address), '/history?limit=100'))
+  assert.equal(history.status, 200, `${address} ${JSON.stringify(history.body)}`)
+  const { body } = history
   const versions = (body.versions as Version[]).toReversed()
   assert.equal(versions.length, expected.length, address)
   for (const [hop, row] of expected.entries()) {
