@@ -41,7 +41,7 @@ export const defaultLimits: Limits = {
   queuePerKeyMax: 512,
   resendMs: 400,
   hedgeMs: 60,
-  attemptMaxMs: 1_500,
+  attemptMaxMs: 2_000,
   hintAfterMs: 800,
   suspectMs: 2_000,
   retryRoundMs: 5,

@@ -42,7 +42,8 @@ export type ChainJob = {
   next: Version | null
   /** Owners not asked yet about `next`, best first. */
   left: PeerId[]
-  asked: PeerId | null
+  /** Owners that were asked about `next` and have not answered. */
+  readonly silent: Set<PeerId>
   id: number
   bytes: number
   dueMs: number
@@ -111,7 +112,7 @@ export function startChain(
     records: [],
     next: from,
     left: [],
-    asked: null,
+    silent: new Set(),
     id: newId(process),
     bytes: 0,
     dueMs: deadlineMs,
@@ -154,14 +155,18 @@ export function onReaderAnswer(
   }
   const chain = reader.chains.get(message.id)
   if (!chain || message.kind !== 'chain') return false
-  if (from === chain.asked && message.key === chain.key) {
+  if (message.key === chain.key) {
     const before = chain.records.length
+    chain.silent.delete(from)
     takeChain(chain, message.records, reader.process.limits.chainBytesMax)
-    // Progress means that the next hole may be filled by anyone again.
     for (const record of chain.records.slice(before)) {
       reader.process.wishes.push({ kind: 'keep', key: chain.key, record })
     }
-    if (chain.records.length > before) chain.left = ownersToAsk(reader, chain, now)
+    // Progress means that the next hole may be filled by anyone again.
+    if (chain.records.length > before) {
+      chain.silent.clear()
+      chain.left = ownersToAsk(reader, chain, now)
+    }
     walkOn(reader, chain, now)
   }
   return true
@@ -286,16 +291,18 @@ function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
   if (job.next === null || full) {
     return endChain(reader, job, { kind: 'versions', records: job.records, next: job.next })
   }
-  const peer = job.left.shift()
+  // Who was silent may only be slow: it is asked again, until the deadline.
+  const peer = job.left.shift() ?? [...job.silent][0]
   if (peer === undefined) {
-    // Nobody has the next version now: what was found is still true, and `next` says that there is more.
+    // Every owner answered and none has the next version now: what was found is true, and `next` says there is more.
     const outcome: Outcome =
       job.records.length > 0
         ? { kind: 'versions', records: job.records, next: job.next }
         : { kind: 'unreached' }
     return endChain(reader, job, outcome)
   }
-  job.asked = peer
+  job.silent.delete(peer)
+  job.silent.add(peer)
   job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + process.limits.resendMs)
   wakeAt(process, job.dueMs)
   const limit = job.limit - job.records.length

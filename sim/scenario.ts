@@ -20,6 +20,8 @@ export type SimOptions = {
   readonly operations?: number
   /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
   readonly faults?: Partial<Record<FaultKind, number>>
+  /** Limits of every peer, above what the seed chooses. */
+  readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
   readonly tellsStory?: boolean
 }
@@ -80,7 +82,7 @@ class Run {
       options.faults === undefined
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
-    const fleetPlan = drawFleet(random, plan, options.peers)
+    const fleetPlan = drawFleet(random, plan, options)
     this.left = options.operations ?? 150
     this.fleet = new Fleet(this.world, fleetPlan, {
       opened: (peer, disk) => this.invariants.opened(peer, disk),
@@ -273,8 +275,8 @@ class Run {
   }
 }
 
-function drawFleet(random: Random, faults: FaultPlan, peersWanted: number | undefined): FleetPlan {
-  const peers = peersWanted ?? 3 + random.below(5)
+function drawFleet(random: Random, faults: FaultPlan, options: SimOptions): FleetPlan {
+  const peers = options.peers ?? 3 + random.below(5)
   const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
   if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
   if (random.chance(0.15)) limits.cachedBallotsMax = 1
@@ -286,7 +288,7 @@ function drawFleet(random: Random, faults: FaultPlan, peersWanted: number | unde
     peers,
     replicas: peers >= 5 && random.chance(0.25) ? 5 : 3,
     partitions: random.pick([1, 2, 8]),
-    limits,
+    limits: { ...limits, ...options.limits },
     skewMs: 20 + skew * 3_000,
     drift: 0.0002 + skew * 0.05,
   }

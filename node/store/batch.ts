@@ -16,6 +16,9 @@ export const batchConcurrencyMax = 1024
 const readAheadFactor = 8
 const readAheadCharsMax = 32 * 1024 * 1024
 
+/** A batch is after throughput: one slow line is worth waiting for longer than a person would. */
+const lineTimeoutMs = 30_000
+
 export type BatchItem =
   | { readonly line: number; readonly address: string; readonly version: string }
   | { readonly line: number; readonly error: SlurpError }
@@ -116,7 +119,7 @@ function storeOptions(options: BatchOptions): StoreOptions {
   const { ifVersion, timeoutMs } = options
   return {
     ...(ifVersion === undefined ? {} : { ifVersion }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs: timeoutMs ?? lineTimeoutMs,
   }
 }
 

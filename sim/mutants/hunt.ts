@@ -1,21 +1,30 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import type { Limits } from '../../replication/limits.ts'
 import type { Mutant } from './mutants.ts'
 import { plantTree } from './tree.ts'
 
 /** What a hunt found: how the mutant betrayed itself, and after how many seeds. */
 export type Prey = { readonly caught: string | null; readonly seeds: number }
 
+/** What the process of a hunt is to do: one directed schedule, or the seeds from 1. */
+export type Orders = {
+  readonly directed: string | null
+  readonly seedsMax: number
+  readonly limits: Partial<Limits>
+}
+
 /**
  * Runs a mutated copy of the sources, in a process of its own, until a checker complains.
  *
- * @param mutant - null hunts in the sources as they are, where nothing may be found.
- * @param seedsMax - seeds to try, from 1.
+ * @param seedsMax - seeds to try, where the mutant has no directed schedule.
  */
-export async function hunt(mutant: Mutant | null, directed: string | null, seedsMax: number): Promise<Prey> {
+export async function hunt(mutant: Mutant, seedsMax: number): Promise<Prey> {
   const tree = plantTree(mutant)
+  const directed = mutant.how === 'seeds' ? null : mutant.how.directed
+  const orders: Orders = { directed, seedsMax, limits: mutant.limits ?? {} }
   try {
-    const out = await run(join(tree.path, 'sim/mutants/hunter.ts'), directed ?? String(seedsMax))
+    const out = await run(join(tree.path, 'sim/mutants/hunter.ts'), JSON.stringify(orders))
     return JSON.parse(out) as Prey
   } finally {
     tree.remove()

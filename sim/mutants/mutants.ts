@@ -1,3 +1,5 @@
+import type { Limits } from '../../replication/limits.ts'
+
 /** One place of the source that a mutant changes; `find` must be there exactly once. */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string }
 
@@ -9,6 +11,8 @@ export type Mutant = {
   readonly edits: readonly Edit[]
   /** Found by random seeds, or by a schedule of its own (directed.ts) where chance practically never meets it. */
   readonly how: 'seeds' | { readonly directed: string }
+  /** Limits under which the rule matters more often. */
+  readonly limits?: Partial<Limits>
 }
 
 const acceptor = 'replication/acceptor.ts'
@@ -48,6 +52,7 @@ export const mutants: readonly Mutant[] = [
     name: 'promises forgotten without a ceiling',
     rule: 3,
     how: 'seeds',
+    limits: { promisesMax: 1 },
     edits: [{ file: acceptor, find: '    partition.floor = partition.record.ceiling\n', replace: '' }],
   },
   {
@@ -72,18 +77,6 @@ export const mutants: readonly Mutant[] = [
         file: coordinator,
         find: '  coordinator.cached.delete(key)\n  return cached.epoch',
         replace: '  return cached.epoch',
-      },
-    ],
-  },
-  {
-    name: 'cached ballot without a quorum of grants',
-    rule: 6,
-    how: 'seeds',
-    edits: [
-      {
-        file: round,
-        find: '|| !isQuorum(round.quorum, round.nextGranted)) return null',
-        replace: ') return null',
       },
     ],
   },

@@ -8,11 +8,11 @@ import type { Mutant } from './mutants.ts'
 const folders = ['base', 'dht', 'replication', 'election', 'node/peer', 'node/driver', 'node/ports', 'sim']
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A copy of the sources with the edits of a mutant; `null` copies them as they are. */
+/** A copy of the sources with the edits of a mutant. */
 export type Tree = { readonly path: string; remove(): void }
 
 /** @throws Error when an edit does not fit: the source moved on and the mutant must be written again. */
-export function plantTree(mutant: Mutant | null): Tree {
+export function plantTree(mutant: Mutant): Tree {
   const path = mkdtempSync(join(tmpdir(), 'slurp-mutant-'))
   const remove = () => rmSync(path, { recursive: true, force: true })
   try {
@@ -22,10 +22,10 @@ export function plantTree(mutant: Mutant | null): Tree {
     }
     writeFileSync(join(path, 'package.json'), '{"type":"module"}')
     symlinkSync(join(project, 'node_modules'), join(path, 'node_modules'))
-    for (const { file, find, replace } of mutant?.edits ?? []) {
+    for (const { file, find, replace } of mutant.edits) {
       const source = readFileSync(join(path, file), 'utf8')
       const found = source.split(find).length - 1
-      if (found !== 1) throw new Error(`mutant "${mutant?.name}": ${found} places in ${file} for: ${find}`)
+      if (found !== 1) throw new Error(`mutant "${mutant.name}": ${found} places in ${file} for: ${find}`)
       writeFileSync(
         join(path, file),
         source.replace(find, () => replace),
