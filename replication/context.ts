@@ -69,10 +69,13 @@ export type Process = {
   wakeMs: number
 }
 
-/** A question's id: unique in this boot, 32 bits. */
+/**
+ * A question's id, of 53 bits: 21 of the boot, 32 that count. An answer to a question of an earlier boot may still
+ * come and must not count for a question of this one: it is about another ballot (rule 5), or another operation.
+ */
 export function newId(process: Process): number {
   process.nextId = (process.nextId + 1) >>> 0
-  return process.nextId
+  return (process.incarnation % 0x20_0000) * 0x1_0000_0000 + process.nextId
 }
 
 /** A ballot above every one made or met before. */

@@ -92,7 +92,7 @@ export type Outcome =
 
 export type RefusalReason = 'stale' | 'ahead' | 'notOwner' | 'damaged' | 'drift' | 'invalid'
 
-/** Protocol between replicas. `id` pairs an answer with its question, unique per sender and boot. */
+/** Protocol between replicas. `id` pairs an answer with its question; a sender never uses one again, in no boot. */
 export type ReplicaMessage =
   | {
       readonly kind: 'prepare'

@@ -16,7 +16,7 @@ import type { Message, Value, VersionRecord } from '../../replication/messages.t
 import { KeyLedger } from './ledger.ts'
 
 /** Numbers are those of PROTOCOL; `bug`: an assertion of the peer itself. */
-export type Invariant = 1 | 2 | 3 | 4 | 5 | 6 | 13 | 14 | 'bug'
+export type Invariant = 1 | 2 | 3 | 4 | 5 | 6 | 8 | 13 | 14 | 'bug'
 export type Breach = { readonly invariant: Invariant; readonly what: string; readonly key: ContextKey | null }
 
 type Question = Extract<Message, { kind: 'prepare' | 'accept' | 'query' | 'replay' | 'backfill' }>
@@ -43,8 +43,8 @@ const partitionNumber = (diskKey: Uint8Array): PartitionId =>
   ((diskKey[1]! << 8) | diskKey[2]!) as PartitionId
 
 /**
- * Watches every frame that leaves and every batch that is durable, and compares them with invariants 1 to 5 at
- * each step. It believes what was sent and stored, never what a peer thinks.
+ * Watches every frame that leaves and every batch that is durable, and compares them with invariants 1 to 5 and 8
+ * at each step. It believes what was sent and stored, never what a peer thinks.
  */
 export class Invariants {
   private readonly view: View
@@ -149,7 +149,7 @@ export class Invariants {
       case 'accept':
       case 'replay':
         this.asked(from, to, message)
-        return this.proposed(message.key, message.ballot, message.value)
+        return this.proposed(from, message.key, message.ballot, message.value)
       case 'promise': {
         this.reported(from, message)
         if (message.granted) this.promised(from, message.key, message.promised, 'granted a promise of')
@@ -182,12 +182,17 @@ export class Invariants {
 
   private stored(peer: PeerId, replica: Replica, key: ContextKey, ballot: Ballot, value: Value): void {
     replica.heads.set(key, ballot)
-    this.proposed(key, ballot, value)
+    this.proposed(peer, key, ballot, value)
     this.complain(2, this.ledger(key).accept(ballot, peer), key)
   }
 
-  private proposed(key: ContextKey, ballot: Ballot, value: Value): void {
-    const wrong = this.ledger(key).propose(ballot, value)
+  /** Whoever shows a ballot's value first is its proposer: nobody else can know it yet. */
+  private proposed(by: PeerId, key: ContextKey, ballot: Ballot, value: Value): void {
+    const ledger = this.ledger(key)
+    const voter = this.ownersOf(key).includes(by) ? by : null
+    if (!ledger.isProposed(ballot) && !ledger.hasGrants(ballot, voter))
+      this.breach(8, `${this.name(by)} proposes under ${ballot}, which no majority granted`, key)
+    const wrong = ledger.propose(ballot, value)
     this.complain(wrong?.startsWith('two values') ? 1 : 2, wrong, key)
   }
 
@@ -197,7 +202,7 @@ export class Invariants {
 
   private reported(peer: PeerId, message: Extract<Message, { kind: 'promise' | 'report' }>): void {
     if (message.value === null) return
-    this.proposed(message.key, message.accepted, message.value)
+    this.proposed(peer, message.key, message.accepted, message.value)
     if (this.durableBallot(peer, message.key) < message.accepted) {
       this.breach(
         4,
@@ -211,6 +216,8 @@ export class Invariants {
     const replica = this.replicas.get(peer)!
     const isAgain = this.ledger(key).hasAccepted(ballot, peer)
     this.grant({ peer, key, ballot, how: 'accepted', isAgain })
+    if (!this.ownersOf(key).includes(peer))
+      this.breach(8, `${this.name(peer)} accepted ${ballot} and is no owner`, key)
     if (this.durableBallot(peer, key) < ballot) {
       this.breach(4, `${this.name(peer)} acknowledged ${ballot} before it was durable`, key)
     }
@@ -220,6 +227,8 @@ export class Invariants {
 
   private promised(peer: PeerId, key: ContextKey, ballot: Ballot, how: Grant['how']): void {
     this.grant({ peer, key, ballot, how, isAgain: false })
+    if (this.ownersOf(key).includes(peer)) this.ledger(key).grant(ballot, peer)
+    else this.breach(8, `${this.name(peer)} ${how} ${ballot} and is no owner`, key)
     this.needCeiling(peer, this.replicas.get(peer)!, key, ballot)
   }
 

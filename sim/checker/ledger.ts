@@ -6,12 +6,30 @@ export class KeyLedger {
   private readonly majority: number
   private readonly proposals = new Map<Ballot, { version: Version; print: string }>()
   private readonly acceptors = new Map<Ballot, Set<PeerId>>()
+  private readonly grants = new Map<Ballot, Set<PeerId>>()
   private readonly parents = new Map<Version, Version | null>()
   /** Ascending. */
   private readonly chosen: Ballot[] = []
 
   constructor(majority: number) {
     this.majority = majority
+  }
+
+  /** A replica said that it granted this ballot, asked for by a prepare or as `next`. */
+  grant(ballot: Ballot, by: PeerId): void {
+    const granters = this.grants.get(ballot) ?? new Set()
+    if (granters.size === 0) this.grants.set(ballot, granters)
+    granters.add(by)
+  }
+
+  /** Rules 4 and 6: whether a majority granted the ballot that `proposer`, which may vote for itself unseen, proposes under. */
+  hasGrants(ballot: Ballot, proposer: PeerId | null): boolean {
+    const granters = this.grants.get(ballot) ?? new Set()
+    return granters.size + (proposer === null || granters.has(proposer) ? 0 : 1) >= this.majority
+  }
+
+  isProposed(ballot: Ballot): boolean {
+    return this.proposals.has(ballot)
   }
 
   /** A value under a ballot was sent or stored. */

@@ -15,6 +15,8 @@ const key = 'ab'.repeat(32) as ContextKey
  */
 export const directedSchedules: Readonly<Record<string, () => string | null>> = {
   newEpoch,
+  ungrantedNext,
+  formerBoot,
   lostAccept,
   leftWindow,
 }
@@ -30,8 +32,8 @@ function newEpoch(): string | null {
   stage.deliver(({ from, to }) => [a, b].includes(from) && [a, b].includes(to))
   for (const peer of names) stage.adopt(peer, viewOf(2, [a, c, d]))
   // The move hands the chosen value over at its own ballot.
-  const moved = stage.lastAccept()
-  for (const to of [c, d]) stage.hand(a, to, { kind: 'replay', id: 1, epoch: 2, key, ...moved })
+  const { ballot, value } = stage.last('accept')
+  for (const to of [c, d]) stage.hand(a, to, { kind: 'replay', id: 1, epoch: 2, key, ballot, value })
   const second = writeOf(2, first.id)
   stage.request(b, d, second)
   stage.deliver(({ from, to }) => [c, d].includes(from) && [b, c, d].includes(to))
@@ -39,6 +41,58 @@ function newEpoch(): string | null {
   stage.deliver()
   const kinds = stage.answers.map(answer => answer.kind).join(' ')
   return stage.complaints[0] ?? (kinds === 'written written moved' ? null : `answers: ${kinds}`)
+}
+
+/**
+ * Rule 6. `b` accepts the first version and grants `next`, but says so into the void; then it promises a higher ballot to
+ * `c`. Asked again it acknowledges again, and does not grant: `a` has a majority for its version and none for its
+ * next ballot, and must not propose under it. Agreement itself survives this mutant, as whoever acknowledged accepts
+ * nothing between the two ballots; so the schedule looks at who granted what.
+ */
+function ungrantedNext(): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  const first = writeOf(1, null)
+  stage.request(d, a, first)
+  stage.deliver(
+    ({ from, to, message }) =>
+      [from, to].includes(a) &&
+      to !== d &&
+      (from === a || message.kind === 'promise') &&
+      (to === b || message.kind !== 'accept'),
+  )
+  stage.pass(50)
+  stage.request(d, c, writeOf(2, null))
+  stage.deliver(({ to, message }) => to === b && message.kind === 'prepare')
+  stage.pass(400)
+  stage.deliver(
+    ({ from, to, message }) =>
+      message.kind === 'reply' || (from === a && to === b) || (from === b && to === a),
+  )
+  stage.request(d, a, writeOf(3, first.id))
+  stage.deliver()
+  const kinds = stage.answers.map(answer => answer.kind).join(' ')
+  return stage.complaints[0] ?? (kinds === 'written written' ? null : `answers: ${kinds}`)
+}
+
+/**
+ * Rule 5. `a` prepares, dies and prepares again in its next boot. What the others promised to the first of the two
+ * questions must not count for the second: they are about different ballots. Seed 132 found it.
+ */
+function formerBoot(): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  stage.request(d, a, writeOf(1, null))
+  stage.deliver(() => false)
+  const prepare = stage.last('prepare')
+  stage.restart(a)
+  stage.pass(50)
+  stage.request(d, a, writeOf(2, null))
+  stage.deliver(() => false)
+  for (const to of [b, c]) stage.hand(a, to, prepare)
+  stage.deliver(({ to }) => to === a)
+  stage.pass(500)
+  stage.deliver()
+  const kinds = stage.answers.map(answer => answer.kind).join(' ')
+  return stage.complaints[0] ?? (kinds === 'written' ? null : `answers: ${kinds}`)
 }
 
 /**

@@ -16,11 +16,109 @@ export type Mutant = {
 }
 
 const acceptor = 'replication/acceptor.ts'
+const saved = 'node/driver/saved.ts'
 const round = 'replication/round.ts'
 const register = 'replication/register.ts'
 const coordinator = 'replication/coordinator.ts'
 
 export const mutants: readonly Mutant[] = [
+  {
+    name: 'a promise below an earlier one',
+    rule: 1,
+    how: 'seeds',
+    edits: [
+      {
+        file: acceptor,
+        find: 'const granted = ask.ballot > promised',
+        replace: 'const granted = ask.ballot !== promised',
+      },
+    ],
+  },
+  {
+    name: 'a promise before its ceiling is durable',
+    rule: 1,
+    how: 'seeds',
+    edits: [{ file: saved, find: 'this.#partitions.get(this.#partitionOf(key))?.batch ?? 0', replace: '0' }],
+  },
+  {
+    name: 'a ceiling further ahead than any clock may be',
+    rule: 3,
+    how: 'seeds',
+    edits: [
+      {
+        file: acceptor,
+        find: 'wallMs + acceptor.limits.ceilingReserveMs',
+        replace: 'wallMs + acceptor.limits.ceilingReserveMs * 1_000',
+      },
+    ],
+  },
+  {
+    name: 'the lowest accepted value instead of the highest',
+    rule: 4,
+    how: 'seeds',
+    edits: [
+      {
+        file: round,
+        find: 'if (promise.accepted > accepted) accepted',
+        replace: 'if (accepted === noBallot) accepted',
+      },
+    ],
+  },
+  {
+    name: 'a lost accept told as a failure',
+    rule: 5,
+    how: 'seeds',
+    edits: [
+      {
+        file: 'replication/requester.ts',
+        find: "outcome.kind === 'unreached' && job.mayBeWritten ? { kind: 'unknown' } : outcome",
+        replace: 'outcome',
+      },
+    ],
+  },
+  {
+    name: 'an answer to a former boot counted in this one',
+    rule: 5,
+    how: { directed: 'formerBoot' },
+    edits: [
+      {
+        file: 'replication/context.ts',
+        find: '(process.incarnation % 0x20_0000) * 0x1_0000_0000 + process',
+        replace: 'process',
+      },
+    ],
+  },
+  {
+    name: 'a floor that does not rise with what leaves the window',
+    rule: 5,
+    how: { directed: 'leftWindow' },
+    edits: [
+      {
+        file: register,
+        find: 'gone.reduce((highest, each) => highestOf(highest, each.id), floor)',
+        replace: 'floor',
+      },
+    ],
+  },
+  {
+    name: 'cached ballot without a quorum of grants',
+    rule: 6,
+    how: { directed: 'ungrantedNext' },
+    edits: [{ file: round, find: ' || !isQuorum(round.quorum, round.nextGranted)', replace: '' }],
+  },
+  {
+    name: 'a failed precondition answered from the cache',
+    rule: 6,
+    how: 'seeds',
+    edits: [
+      {
+        file: round,
+        find: "if (applied.kind === 'refuse' && applied.answer === 'moved')\n      return answered(round, 'moved', cached.value, cached)",
+        replace:
+          "if (applied.kind === 'refuse') return answered(round, applied.answer, cached.value, cached)",
+      },
+    ],
+  },
   {
     name: 'no read repair',
     rule: 7,

@@ -1,12 +1,12 @@
 import { assert } from '../../base/assert.ts'
 import { newClock } from '../../base/hlc.ts'
-import type { Ballot, ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
+import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import { seeded } from '../../base/random.ts'
 import type { View } from '../../dht/view.ts'
 import { newPeer, type Peer } from '../../node/peer/peer.ts'
 import type { Input } from '../../node/peer/step.ts'
 import { defaultLimits } from '../../replication/limits.ts'
-import type { Message, Outcome, Value, VersionRecord, WriteOperation } from '../../replication/messages.ts'
+import type { Message, Outcome, VersionRecord, WriteOperation } from '../../replication/messages.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
 import { KeyLedger } from '../checker/ledger.ts'
 
@@ -48,35 +48,33 @@ export class Stage {
   readonly ledger: KeyLedger
   readonly answers: Outcome[] = []
   readonly complaints: string[] = []
-  private readonly peers = new Map<PeerId, { peer: Peer; records: MemoryRecords }>()
+  private readonly names: readonly PeerId[]
+  private readonly peers = new Map<PeerId, { peer: Peer; records: MemoryRecords; boots: number }>()
   private letters: Letter[] = []
-  private accept: { ballot: Ballot; value: Value } | null = null
+  private readonly view: View
+  private readonly sent = new Map<Message['kind'], Message>()
   private nowMs = 0
   private nextId = 0x4000_0000
 
   /** Clock tags grow in the order of `names`. */
   constructor(names: readonly PeerId[], view: View) {
+    this.view = view
+    this.names = names
     this.ledger = new KeyLedger(Math.floor(view.partitions[0]!.owners.length / 2) + 1)
-    for (const [at, self] of names.entries()) {
-      const records = new MemoryRecords()
-      const peer = newPeer({
-        self,
-        view,
-        clock: newClock(`0000000${at + 1}`),
-        incarnation: 1,
-        records,
-        limits: defaultLimits,
-        random: seeded(at),
-      })
-      this.peers.set(self, { peer, records })
-      for (const other of names) if (other !== self) this.step(self, { kind: 'peerConnected', peer: other })
-    }
+    for (const self of names) this.boot(self, new MemoryRecords(), 1)
   }
 
-  /** Ballot and value of the accept that was sent last. */
-  lastAccept(): { ballot: Ballot; value: Value } {
-    assert(this.accept !== null, 'something was accepted')
-    return this.accept
+  /** The process dies and comes back: it knows what it saved, and nothing else. */
+  restart(self: PeerId): void {
+    const { records, boots } = this.peers.get(self)!
+    this.boot(self, records, boots + 1)
+  }
+
+  /** The message of this kind that was sent last. */
+  last<Kind extends Message['kind']>(kind: Kind): Extract<Message, { kind: Kind }> {
+    const message = this.sent.get(kind)
+    assert(message !== undefined, `a message of kind ${kind} was sent`)
+    return message as Extract<Message, { kind: Kind }>
   }
 
   adopt(peer: PeerId, view: View): void {
@@ -113,24 +111,54 @@ export class Stage {
     for (const peer of this.peers.keys()) this.step(peer, { kind: 'timePassed' })
   }
 
+  private boot(self: PeerId, records: MemoryRecords, boots: number): void {
+    const peer = newPeer({
+      self,
+      view: this.view,
+      clock: newClock(`0000000${this.names.indexOf(self) + 1}`),
+      incarnation: boots,
+      records,
+      limits: defaultLimits,
+      random: seeded(boots),
+    })
+    this.peers.set(self, { peer, records, boots })
+    for (const other of this.names)
+      if (other !== self) this.step(self, { kind: 'peerConnected', peer: other })
+  }
+
   private step(self: PeerId, input: Input): void {
     const inputs = [input]
     for (let at = 0; at < inputs.length; at++) {
+      const taken = inputs[at]!
+      if (taken.kind === 'messageArrived') this.learn(taken.from, taken.message)
       const now = { wallMs: stageStartMs + this.nowMs, monotonicMs: this.nowMs }
-      for (const effect of this.peers.get(self)!.peer.step(inputs[at]!, now)) {
+      for (const effect of this.peers.get(self)!.peer.step(taken, now)) {
         if (effect.kind !== 'send' && effect.kind !== 'sendAfterSave') {
           if (effect.kind === 'save') this.save(self, effect.changes)
           continue
         }
         const { to, message } = effect
-        if (message.kind === 'accept') {
-          this.accept = { ballot: message.ballot, value: message.value }
-          this.complain(this.ledger.propose(message.ballot, message.value))
-        }
+        this.watch(self, message)
         if (to === self) inputs.push({ kind: 'messageArrived', from: self, message })
         else this.letters.push({ from: self, to, message })
       }
     }
+  }
+
+  private watch(from: PeerId, message: Message): void {
+    this.sent.set(message.kind, message)
+    if (message.kind !== 'accept') return
+    const { ballot, value } = message
+    if (!this.ledger.isProposed(ballot) && !this.ledger.hasGrants(ballot, from))
+      this.complaints.push(`${from} proposes under ${ballot}, and no majority told it that it may`)
+    this.complain(this.ledger.propose(ballot, value))
+  }
+
+  /** A proposer may count only what it was told. */
+  private learn(from: PeerId, message: Message): void {
+    const isGrant =
+      message.kind === 'promise' ? message.granted : message.kind === 'accepted' && message.nextGranted
+    if (isGrant && 'promised' in message) this.ledger.grant(message.promised, from)
   }
 
   private save(self: PeerId, changes: readonly Change[]): void {
