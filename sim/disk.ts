@@ -50,6 +50,8 @@ export type SimDiskOpenOptions = {
  */
 export class SimDisk {
   faults: DiskFaults
+  /** How often each fault struck. */
+  readonly struck = { readErrors: 0, writeFailures: 0, bitFlips: 0 }
   private readonly options: SimDiskOptions
   private readonly journal = new DiskJournal()
   private open: OpenDisk | null = null
@@ -102,7 +104,9 @@ export class SimDisk {
 
   /** A bit of a stored value flips, unnoticed by the disk. @returns the key of the record, null when there is none. */
   flipBit(random: Random): Uint8Array | null {
-    return this.journal.flipBit(random)
+    const key = this.journal.flipBit(random)
+    if (key !== null) this.struck.bitFlips++
+    return key
   }
 
   /** Only while no process has it open: everything is gone, the watermark too. */
@@ -125,7 +129,23 @@ export class SimDisk {
   /** Why a batch would fail now, null when it would not. */
   writeProblem(): string | null {
     if (this.isFull) return 'the disk is full'
-    return this.options.random.chance(this.faults.failWriteChance) ? 'the device failed' : null
+    if (!this.options.random.chance(this.faults.failWriteChance)) return null
+    this.struck.writeFailures++
+    return 'the device failed'
+  }
+
+  /** Whether a read fails now. */
+  failsToRead(): boolean {
+    if (!this.options.random.chance(this.faults.readErrorChance)) return false
+    this.struck.readErrors++
+    return true
+  }
+
+  /** Whether a bit of what is written now flips. */
+  spoilsWrite(): boolean {
+    if (!this.options.random.chance(this.faults.bitFlipChance)) return false
+    this.struck.bitFlips++
+    return true
   }
 
   delayMs([min, max]: readonly [number, number]): number {
@@ -197,8 +217,7 @@ class OpenDisk implements Disk {
 
   read(key: Uint8Array): Uint8Array | null {
     if (this.state !== 'open') throw new DiskFailure('the disk is closed')
-    if (this.random.chance(this.machine.faults.readErrorChance))
-      throw new DiskFailure('a sector cannot be read')
+    if (this.machine.failsToRead()) throw new DiskFailure('a sector cannot be read')
     return this.journal.get(key)
   }
 
@@ -212,7 +231,7 @@ class OpenDisk implements Disk {
     assert(Number.isInteger(limit) && limit >= 0, 'a scan has a limit')
     // As of now, like an iterator of the real one: what is written while it runs is not in it.
     const entries = this.state === 'open' ? this.journal.range(from, to, limit) : []
-    const failed = this.state !== 'open' || this.random.chance(this.machine.faults.readErrorChance)
+    const failed = this.state !== 'open' || this.machine.failsToRead()
     this.later(this.machine.delayMs(this.machine.faults.scanDelayMs), () =>
       failed ? done(new DiskFailure('records cannot be scanned'), []) : done(null, entries),
     )
@@ -254,7 +273,7 @@ class OpenDisk implements Disk {
       if (problem !== null) this.failure = new DiskFailure(`a write failed: ${problem}`)
     }
     if (this.failure !== null) return
-    if (this.random.chance(this.machine.faults.bitFlipChance)) this.spoil(next.batch)
+    if (this.machine.spoilsWrite()) this.spoil(next.batch)
     this.journal.append(next.batch)
     next.durable = true
     this.counts.batches += 1

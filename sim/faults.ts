@@ -73,6 +73,7 @@ export class FaultDriver {
   }
 
   start(): void {
+    if (this.plan.has('skew')) this.counts.skew = this.fleet.members.length
     this.setWeather()
     this.setDisks()
     this.every('clogs', 900, hard => this.clog(hard))
@@ -279,7 +280,6 @@ export class FaultDriver {
   }
 
   private flipBits(): void {
-    this.count('bitFlips')
     this.told(`a bit flips on the disk of ${this.victim.machine.name}`)
     this.victim.machine.disk.flipBit(this.random)
   }

@@ -43,7 +43,8 @@ export class SimNetwork {
   onSent: (from: PeerId, to: PeerId, frame: Uint8Array) => void = () => undefined
   /** Frames that arrive once although the weather duplicates. */
   mayDuplicate: (frame: Uint8Array) => boolean = () => true
-  readonly counts = { sent: 0, lost: 0, duplicated: 0, delayed: 0, cut: 0 }
+  /** Frames: sent, stopped by a block, and what the weather did to them. */
+  readonly counts = { sent: 0, cut: 0, loss: 0, duplicates: 0, tails: 0, reorder: 0 }
   private readonly world: World
   private readonly random: Random
   private readonly endpoints = new Map<PeerId, Endpoint>()
@@ -51,6 +52,7 @@ export class SimNetwork {
   private readonly blocked = new Map<string, number>()
   private readonly cloggedUntilMs = new Map<string, number>()
   private readonly lastArrivalMs = new Map<string, number>()
+  private readonly latestUnorderedMs = new Map<string, number>()
 
   constructor(world: World) {
     this.world = world
@@ -133,14 +135,14 @@ export class SimNetwork {
       return
     }
     if (random.chance(weather.lossRate)) {
-      this.counts.lost++
+      this.counts.loss++
       return
     }
     const receiver = this.endpoints.get(to)
     if (receiver === undefined) return
     this.deliver(from, receiver, frame, this.delayMs())
     if (random.chance(weather.duplicateRate) && this.mayDuplicate(frame)) {
-      this.counts.duplicated++
+      this.counts.duplicates++
       const lateMs = random.chance(0.3) ? random.next() * 6_000 : random.next() * 50
       this.deliver(from, receiver, frame, this.delayMs() + lateMs)
     }
@@ -150,7 +152,7 @@ export class SimNetwork {
     const { weather, random } = this
     const delayMs = 0.1 + random.next() * 1.4
     if (!random.chance(weather.tailRate)) return delayMs
-    this.counts.delayed++
+    this.counts.tails++
     return delayMs - Math.log(1 - random.next()) * weather.tailMeanMs
   }
 
@@ -160,6 +162,10 @@ export class SimNetwork {
     if (this.weather.ordered) {
       atMs = Math.max(atMs, this.lastArrivalMs.get(pair) ?? 0)
       this.lastArrivalMs.set(pair, atMs)
+    } else {
+      const latestMs = this.latestUnorderedMs.get(pair) ?? 0
+      if (atMs < latestMs) this.counts.reorder++
+      else this.latestUnorderedMs.set(pair, atMs)
     }
     this.world.after(atMs - this.world.nowMs, () => {
       if (this.endpoints.get(receiver.peer) !== receiver) return

@@ -36,6 +36,9 @@ export type SimResult = {
   readonly operations: number
   /** Writes whose outcome was never told. */
   readonly unknown: number
+  /** Kinds of faults that were switched on. */
+  readonly drawn: readonly FaultKind[]
+  /** How often each fault struck, and what else was counted. */
   readonly faults: Readonly<Record<string, number>>
   readonly steps: number
   /** Empty when every invariant held. */
@@ -69,6 +72,7 @@ class Run {
   private readonly clients: readonly Client[]
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
+  private readonly drawn: readonly FaultKind[]
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
   private breach: Breach | null = null
@@ -82,6 +86,7 @@ class Run {
       options.faults === undefined
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
+    this.drawn = [...plan.keys()]
     const fleetPlan = drawFleet(random, plan, options)
     this.left = options.operations ?? 150
     this.fleet = new Fleet(this.world, fleetPlan, {
@@ -125,7 +130,13 @@ class Run {
       peers: this.fleet.members.length,
       operations: this.history.operations,
       unknown: this.history.unknown,
-      faults: { ...this.faults.counts, ...nonZero(network.counts), ...Object.fromEntries(this.counts) },
+      drawn: this.drawn,
+      faults: nonZero({
+        ...this.faults.counts,
+        ...network.counts,
+        ...struckDisks(this.fleet),
+        ...Object.fromEntries(this.counts),
+      }),
       steps: this.world.steps,
       violations: this.violations,
       story: this.story?.end() ?? [],
@@ -300,6 +311,17 @@ const carriesRequest = (frame: Uint8Array): boolean =>
 
 const keyOf = (seed: number, at: number): ContextKey =>
   createHash('sha256').update(`key ${seed} ${at}`).digest('hex') as ContextKey
+
+function struckDisks(fleet: Fleet): Record<string, number> {
+  const sum = { readErrors: 0, writeFailures: 0, bitFlips: 0 }
+  for (const { machine } of fleet.members) {
+    const { struck } = machine.disk
+    sum.readErrors += struck.readErrors
+    sum.writeFailures += struck.writeFailures
+    sum.bitFlips += struck.bitFlips
+  }
+  return sum
+}
 
 const nonZero = (counts: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))

@@ -1,0 +1,65 @@
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { parseRange, runSeeds } from './pool.ts'
+import { brokenWords, Totals } from './totals.ts'
+
+const usage = `Runs many seeds of the simulator, as many at once as there are cores.
+  --seeds FIRST-LAST   which seeds; 1-1000 when absent
+  --processes N        how many at once
+  --go-on              do not stop at the first seed that breaks an invariant
+Exit code 1 when a seed broke.`
+
+const progressEveryMs = 1_000
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '1-1000' },
+      processes: { type: 'string', default: String(availableParallelism()) },
+      'go-on': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const range = parseRange(values.seeds)
+  const processes = Number(values.processes)
+  if (values.help || range === null || !Number.isInteger(processes) || processes < 1 || processes > 256) {
+    process.stderr.write(`${usage}\n`)
+    return values.help ? 0 : 2
+  }
+  const totals = new Totals()
+  const broken: number[] = []
+  const wanted = range.last - range.first + 1
+  const startMs = performance.now()
+  let toldMs = startMs
+  const isTerminal = process.stderr.isTTY === true
+  await runSeeds(range, processes, result => {
+    totals.add(result)
+    if (result.violations.length > 0) {
+      broken.push(result.seed)
+      process.stdout.write(`${isTerminal ? '\n' : ''}${brokenWords(result)}\n`)
+    }
+    const nowMs = performance.now()
+    if (nowMs - toldMs >= progressEveryMs * (isTerminal ? 1 : 30)) {
+      toldMs = nowMs
+      const line = progress(totals.seeds, wanted, broken.length, nowMs - startMs)
+      process.stderr.write(isTerminal ? `\r${line}\u001b[K` : `${line}\n`)
+    }
+    return broken.length === 0 || values['go-on']
+  })
+  if (isTerminal) process.stderr.write('\r\u001b[K')
+  const tookS = (performance.now() - startMs) / 1_000
+  process.stdout.write(`${totals.words().join('\n')}\n`)
+  process.stdout.write(
+    `${tookS.toFixed(0)} s, ${(totals.seeds / tookS).toFixed(1)} seeds/s; ${broken.length === 0 ? 'every invariant held' : `broken: ${broken.join(' ')}`}\n`,
+  )
+  return broken.length === 0 ? 0 : 1
+}
+
+function progress(done: number, wanted: number, broken: number, tookMs: number): string {
+  const rate = (done * 1_000) / tookMs
+  const leftS = Math.round((wanted - done) / rate)
+  const left = leftS >= 120 ? `${Math.round(leftS / 60)} min` : `${leftS} s`
+  return `${done} of ${wanted} seeds, ${rate.toFixed(1)}/s, ${left} left, ${broken} broken`
+}
+
+process.exitCode = await main()
