@@ -1,0 +1,38 @@
+// Goal: the checkers notice every broken rule; a checker that never failed proves nothing. Method: each mutant is an
+// edit of a copy of the sources, hunted by random seeds or by an exact schedule, which says nothing about the
+// sources as they are.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { directedSchedules } from '../../sim/mutants/directed.ts'
+import { hunt } from '../../sim/mutants/hunt.ts'
+import { mutants } from '../../sim/mutants/mutants.ts'
+
+const seedsMax = 150
+const rulesImplemented = [1, 2, 3, 4, 5, 6, 7, 8, 13]
+
+test('every rule that is implemented has a mutant', () => {
+  const rules = new Set(mutants.map(mutant => mutant.rule))
+  assert.deepEqual(
+    rulesImplemented.filter(rule => !rules.has(rule)),
+    [],
+  )
+})
+
+for (const [name, schedule] of Object.entries(directedSchedules)) {
+  test(`the schedule ${name} is content with the sources`, () => {
+    assert.equal(schedule(), null)
+    const used = mutants.some(({ how }) => how !== 'seeds' && how.directed === name)
+    assert.ok(used, 'a mutant needs it')
+  })
+}
+
+describe('the checkers notice', { concurrency: 2 }, () => {
+  for (const mutant of mutants) {
+    test(`${mutant.name} (rule ${mutant.rule})`, async t => {
+      const { caught, seeds } = await hunt(mutant, seedsMax)
+      assert.ok(caught !== null, `not noticed in ${seeds} seeds`)
+      const by = mutant.how === 'seeds' ? `after ${seeds} seeds` : `by ${mutant.how.directed}`
+      t.diagnostic(`${by}: ${caught}`)
+    })
+  }
+})
