@@ -3,6 +3,9 @@ import type { Random } from '../base/random.ts'
 import type { Network, NetworkListener } from '../node/ports/ports.ts'
 import type { World } from './world.ts'
 
+/** Bytes on their way from one peer to another, at most. */
+export const queuedBytesMax = 32 * 1024 * 1024
+
 /** How bad the network is, all the time. */
 export type NetworkWeather = {
   /** Part of the frames that vanish, 0 to 1. */
@@ -52,6 +55,7 @@ export class SimNetwork {
   private readonly blocked = new Map<string, number>()
   private readonly cloggedUntilMs = new Map<string, number>()
   private readonly lastArrivalMs = new Map<string, number>()
+  private readonly queuedBytes = new Map<string, number>()
   private readonly latestUnorderedMs = new Map<string, number>()
 
   constructor(world: World) {
@@ -71,6 +75,7 @@ export class SimNetwork {
       },
       send: (to, frame) => {
         if (own === null || !alive() || !own.sees.has(to)) return false
+        if ((this.queuedBytes.get(pairOf(peer, to)) ?? 0) + frame.length > queuedBytesMax) return false
         this.carry(peer, to, frame)
         return true
       },
@@ -167,7 +172,9 @@ export class SimNetwork {
       if (atMs < latestMs) this.counts.reorder++
       else this.latestUnorderedMs.set(pair, atMs)
     }
+    this.queuedBytes.set(pair, (this.queuedBytes.get(pair) ?? 0) + frame.length)
     this.world.after(atMs - this.world.nowMs, () => {
+      this.queuedBytes.set(pair, this.queuedBytes.get(pair)! - frame.length)
       if (this.endpoints.get(receiver.peer) !== receiver) return
       if (this.isBlocked(from, receiver.peer)) {
         this.counts.cut++

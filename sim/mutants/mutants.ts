@@ -133,6 +133,18 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'a read that believes the highest report',
+    rule: 7,
+    how: 'seeds',
+    edits: [
+      {
+        file: 'replication/reading.ts',
+        find: "  reading.phase = 'replaying'\n",
+        replace: '  return readAt(reading, highest.ballot)\n',
+      },
+    ],
+  },
+  {
     name: 'unconfirmed failed compare-and-set',
     rule: 4,
     how: 'seeds',
