@@ -1,6 +1,7 @@
 import { hlcMs } from '../base/hlc.ts'
 import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
+  byPromise,
   type Client,
   isReachable,
   type Moment,
@@ -13,7 +14,7 @@ import {
   wakeAt,
 } from './context.ts'
 import type { Outcome, ReplicaMessage, WriteOperation } from './messages.ts'
-import { votes } from './quorum.ts'
+import { isQuorum, type Quorum, votes } from './quorum.ts'
 import { outcomeOf } from './register.ts'
 import {
   type CachedBallot,
@@ -39,6 +40,8 @@ export type RoundJob = {
   /** A round of this job may have been accepted somewhere: its outcome cannot be called a failure. */
   mayBeWritten: boolean
   withData: boolean
+  /** Targets that were not asked to prepare: a quorum is enough as long as nobody is slow or refuses. */
+  spared: readonly PeerId[]
   /** Monotonic time of the next look at this job. */
   dueMs: number
 }
@@ -130,7 +133,7 @@ export function onRoundAnswer(
       coordinator.byQuestion.set(round.id, job)
       job.mayBeWritten ||= round.accepting
       ask(coordinator, job, now)
-    }
+    } else if (round.lost.has(from)) askSpared(coordinator, job, now)
     return true
   }
   const tail = coordinator.tails.get(message.id)
@@ -196,6 +199,7 @@ function newJob(
     tries: 0,
     mayBeWritten: false,
     withData: operation === null,
+    spared: [],
     dueMs: 0,
   }
 }
@@ -259,12 +263,37 @@ function takeCached(coordinator: Coordinator, key: ContextKey, epoch: number): C
 function ask(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const { process } = coordinator
   if (!job.round) return
-  for (const peer of job.round.quorum.targets) {
-    if (!isReachable(process, peer)) continue
-    const question = questionFor(job.round, peer)
+  const first = job.round.phase === 'prepare' && job.tries === 1
+  job.spared = first ? beyondQuorum(process, job.round.quorum, now) : []
+  askThese(coordinator, job, job.round.quorum.targets)
+  const { hedgeMs, resendMs } = process.limits
+  setDue(process, job, now.monotonicMs + (job.spared.length > 0 ? hedgeMs : resendMs))
+}
+
+/** Somebody is slow or refuses: now the others matter. */
+function askSpared(coordinator: Coordinator, job: RoundJob, now: Moment): void {
+  if (job.spared.length === 0) return
+  const spared = job.spared
+  job.spared = []
+  askThese(coordinator, job, spared)
+  setDue(coordinator.process, job, now.monotonicMs + coordinator.process.limits.resendMs)
+}
+
+function askThese(coordinator: Coordinator, job: RoundJob, peers: readonly PeerId[]): void {
+  const { process } = coordinator
+  for (const peer of peers) {
+    if (job.spared.includes(peer) || !isReachable(process, peer)) continue
+    const question = job.round && questionFor(job.round, peer)
     if (question) send(process, peer, question)
   }
-  setDue(process, job, now.monotonicMs + process.limits.resendMs)
+}
+
+/** Targets that a prepare can do without, the least promising ones. */
+function beyondQuorum(process: Process, quorum: Quorum, now: Moment): PeerId[] {
+  const enough = new Set<PeerId>()
+  const best = byPromise(process, quorum.targets, now.monotonicMs)
+  for (const peer of best) if (!isQuorum(quorum, enough)) enough.add(peer)
+  return best.filter(peer => !enough.has(peer))
 }
 
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
@@ -278,6 +307,7 @@ function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
     )
   }
   if (!job.round) return tryRound(coordinator, job, now)
+  if (job.spared.length > 0) return askSpared(coordinator, job, now)
   for (const peer of job.round.quorum.targets) {
     if (questionFor(job.round, peer)) suspect(process, peer, now.monotonicMs)
   }

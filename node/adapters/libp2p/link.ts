@@ -4,6 +4,7 @@ import type { PeerId } from '../../../base/ids.ts'
 import type { ByteQueue, Chunk } from './byte-queue.ts'
 import { heartbeat, nextArrival, OutgoingFrames } from './framing.ts'
 import type { NetworkLimits } from './limits.ts'
+import { spareWindowUpdates } from './window-updates.ts'
 
 export type LinkLoss = 'closed' | 'malformed' | 'silent' | 'replaced' | 'stopped' | 'expelled'
 
@@ -71,6 +72,7 @@ export class Link {
 
   /** Takes frames from now on; those that came with the handshake are reported before it returns. */
   start(): void {
+    spareWindowUpdates(this.stream)
     this.stream.addEventListener('close', () => this.close('closed'))
     this.stream.addEventListener('drain', () => this.drained())
     this.readFrames()
