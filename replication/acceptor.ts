@@ -85,6 +85,11 @@ function considerPrepare(
   head: Head | null,
   wallMs: number,
 ): Considered {
+  const value =
+    head === null ? null : ask.withData ? withData(acceptor.records, ask.key, head.value) : head.value
+  // Its bytes are gone: with this vote a quorum would for ever have to write back what nobody has.
+  if (ask.withData && value !== null && value.data === null)
+    return refused(ask.id, place.epoch, 'damaged', true)
   const promised = promisedOf(partition, ask.key, head)
   const granted = ask.ballot > promised
   const changes: Change[] = []
@@ -92,8 +97,6 @@ function considerPrepare(
     raiseCeiling(acceptor, partition, place, ask.ballot, wallMs, changes)
     promise(acceptor, partition, ask.key, ask.ballot)
   }
-  const value =
-    head === null ? null : ask.withData ? withData(acceptor.records, ask.key, head.value) : head.value
   const reply: ReplicaMessage = {
     kind: 'promise',
     id: ask.id,
@@ -104,7 +107,7 @@ function considerPrepare(
     value,
     gcFloor: partition.record.gcFloor,
   }
-  return { changes, reply, damaged: ask.withData && head !== null && value?.data === null, healed: false }
+  return { changes, reply, damaged: false, healed: false }
 }
 
 /** Rule 2; `next` is a prepare carried out right after. */

@@ -222,7 +222,7 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const { quorum } = process.placeOf(job.key)
   const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
   const goal: Goal = job.operation
-    ? { kind: 'write', operation: job.operation, retried: job.tries > 0 || job.operation.attempt > 1 }
+    ? { kind: 'write', operation: job.operation, retried: job.mayBeWritten || job.operation.attempt > 1 }
     : { kind: 'confirm', force: job.force }
   const ballot = cached ? cached.ballot : newBallot(process, now.wallMs)
   // A next ballot is asked for where one replica is likely to write again: here, at the head of the queue.
@@ -327,6 +327,10 @@ function endRound(coordinator: Coordinator, job: RoundJob, end: RoundEnd, now: M
       const acks = round && end.chosen ? votes(round.quorum, round.acks) : 0
       return endJob(coordinator, job, answerFor(job, end, acks, round?.quorum.targets.length ?? 0, now), now)
     }
+    case 'settled':
+      if (round) keepTail(coordinator, round, now)
+      if (end.cached) cache(coordinator, job.key, end.cached)
+      return tryRound(coordinator, job, now)
     case 'unknown':
       return endJob(coordinator, job, { kind: 'unknown' }, now)
     case 'lost': {

@@ -23,7 +23,7 @@ export type Hint = { readonly peer: string; readonly key: ContextKey; readonly v
 
 /** What a step wants durable. All changes of one step are applied together or not at all. */
 export type Change =
-  /** A damaged head of which a quorum of the others knows nothing: the key is absent. */
+  /** A head that is damaged, or whose bytes are, and of which a quorum of the others knows nothing: the key is absent. */
   | { readonly kind: 'headDropped'; readonly key: ContextKey }
   | { readonly kind: 'head'; readonly key: ContextKey; readonly head: Head }
   | { readonly kind: 'version'; readonly key: ContextKey; readonly record: VersionRecord }

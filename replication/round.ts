@@ -32,7 +32,10 @@ export type Round = {
   obstacle: Ballot
   value: Value | null
   answer: RecordedAnswer
+  /** Some replica may accept the operation under this ballot. */
   accepting: boolean
+  /** What stands is written back before the operation may follow it. */
+  settling: boolean
 }
 
 export type RoundEnd =
@@ -44,6 +47,8 @@ export type RoundEnd =
       readonly chosen: boolean
       readonly cached: CachedBallot | null
     }
+  /** What stands was chosen; the operation itself has not been proposed. */
+  | { readonly kind: 'settled'; readonly cached: CachedBallot | null }
   /** The operation's fate can never be told (rule 5). */
   | { readonly kind: 'unknown' }
   /** This ballot is burnt; `accepting`: some replica may have accepted under it. */
@@ -81,6 +86,7 @@ export function newRound(
     value: null,
     answer: 'written',
     accepting: false,
+    settling: false,
   }
 }
 
@@ -142,9 +148,9 @@ export function onAnswer(
       if (!message.granted) return refusedBy(round, from, message.promised)
       round.acks.add(from)
       if (message.nextGranted) round.nextGranted.add(from)
-      return isQuorum(round.quorum, round.acks)
-        ? answered(round, round.answer, round.value, nextOf(round))
-        : null
+      if (!isQuorum(round.quorum, round.acks)) return null
+      if (round.settling) return { kind: 'settled', cached: nextOf(round) }
+      return answered(round, round.answer, round.value, nextOf(round))
     case 'refused':
       return refusedBy(round, from, noBallot)
     default:
@@ -192,6 +198,9 @@ function afterPrepare(round: Round, ids: Ids, wallMs: number): RoundEnd | null {
   switch (applied.kind) {
     case 'write':
       if (applied.value.data === null) return lost(round, true)
+      // A parent is history for ever, so a majority must hold its bytes first: this replica may be the only one.
+      if (!unanimous && current !== null && applied.value.version !== current.version)
+        return settle(round, current, ids)
       accept(round, applied.value, applied.answer, ids)
       return null
     case 'known':
@@ -212,6 +221,14 @@ function writeBack(round: Round, current: Value | null, answer: RecordedAnswer, 
   if (current === null) return answered(round, answer, null, null)
   if (current.data === null) return lost(round, true)
   accept(round, current, answer, ids)
+  return null
+}
+
+function settle(round: Round, current: Value, ids: Ids): RoundEnd | null {
+  if (current.data === null) return lost(round, true)
+  accept(round, current, 'written', ids)
+  round.accepting = false
+  round.settling = true
   return null
 }
 

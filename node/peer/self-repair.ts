@@ -33,6 +33,14 @@ export type SelfRepairOptions = {
   readonly confirm: (key: ContextKey, now: Now) => void
 }
 
+/** Whether the head of this key is damaged, or the bytes of its version are. */
+function isLost(records: Records, key: ContextKey): boolean {
+  const head = records.head(key)
+  if (head === null || head === 'damaged') return head === 'damaged'
+  const version = records.version(key, head.value.version)
+  return version === null || version === 'damaged'
+}
+
 /** Finds out what this peer's disk lost and reads it back from the other owners before it votes with it again. */
 export class SelfRepair {
   readonly #options: SelfRepairOptions
@@ -85,7 +93,7 @@ export class SelfRepair {
   /** The end of a healing round. */
   healed(key: ContextKey, outcome: Outcome, now: Now): void {
     const { acceptor, emit, process, records } = this.#options
-    if (outcome.kind === 'absent' && records.head(key) === 'damaged') {
+    if (outcome.kind === 'absent' && isLost(records, key)) {
       emit({ kind: 'save', changes: [{ kind: 'headDropped', key }] })
       emit({ kind: 'report', event: { kind: 'damageRepaired', key } })
     }

@@ -7,6 +7,8 @@ export class KeyLedger {
   private readonly proposals = new Map<Ballot, { version: Version; print: string }>()
   private readonly acceptors = new Map<Ballot, Set<PeerId>>()
   private readonly grants = new Map<Ballot, Set<PeerId>>()
+  /** Versions that a majority held at some time, under one ballot. */
+  private readonly held = new Set<Version>()
   private readonly parents = new Map<Version, Version | null>()
   /** Ascending. */
   private readonly chosen: Ballot[] = []
@@ -42,6 +44,8 @@ export class KeyLedger {
     this.proposals.set(ballot, { version: value.version, print })
     const wrong = this.knowParent(value)
     if (wrong !== null) return wrong
+    if (value.parent !== null && !this.held.has(value.parent))
+      return `version ${value.version} follows ${value.parent}, which no majority ever held`
     const below = this.chosen.findLast(each => each < ballot)
     return below === undefined ? null : this.followsOn(below, ballot)
   }
@@ -53,6 +57,8 @@ export class KeyLedger {
     if (holders.has(by)) return null
     holders.add(by)
     if (holders.size !== this.majority) return null
+    const proposed = this.proposals.get(ballot)
+    if (proposed !== undefined) this.held.add(proposed.version)
     const at = this.chosen.findIndex(each => each > ballot)
     this.chosen.splice(at < 0 ? this.chosen.length : at, 0, ballot)
     for (const later of this.proposals.keys()) {

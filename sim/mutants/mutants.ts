@@ -107,6 +107,18 @@ export const mutants: readonly Mutant[] = [
     edits: [{ file: round, find: ' || !isQuorum(round.quorum, round.nextGranted)', replace: '' }],
   },
   {
+    name: 'a write over a version that no majority holds',
+    rule: 4,
+    how: 'seeds',
+    edits: [
+      {
+        file: round,
+        find: '!unanimous && current !== null && applied',
+        replace: '!unanimous && current === null && applied',
+      },
+    ],
+  },
+  {
     name: 'a failed precondition answered from the cache',
     rule: 6,
     how: 'seeds',

@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +25,7 @@ export function plantTree(mutant: Mutant): Tree {
   const path = mkdtempSync(join(tmpdir(), 'slurp-mutant-'))
   const remove = () => rmSync(path, { recursive: true, force: true })
   try {
-    for (const folder of folders) {
+    for (const folder of folders.filter(each => existsSync(join(project, each)))) {
       mkdirSync(join(path, folder), { recursive: true })
       cpSync(join(project, folder), join(path, folder), { recursive: true })
     }
