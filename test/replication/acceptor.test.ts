@@ -104,6 +104,11 @@ test('a version whose bytes are damaged is told without them and written anew by
   replica.records.versions.set(key + versionAt(5), 'damaged')
   const considered = replica.ask({ kind: 'query', id: 1, epoch: 1, key, withData: true })
   assert.ok(considered.damaged && considered.reply.kind === 'report' && considered.reply.value?.data === null)
+  const vote = replica.prepare(ballotAt(6))
+  assert.ok(
+    vote.kind === 'refused' && vote.reason === 'damaged',
+    'a vote for what nobody can write back would block the key for ever (seed 1183 of the simulator)',
+  )
   assert.ok(granted(replica.accept(ballotAt(5), valueAt(5))))
   assert.ok(isWhole(replica.acceptor, key, place, wallMs))
 })

@@ -88,6 +88,26 @@ test('a failed precondition is not answered from the cache (rule 6), nor from a 
   assert.equal(questionFor(round, a)?.kind, 'accept')
 })
 
+test('a write follows only what a majority holds: the bytes of its parent are history (seed 632 of the simulator)', () => {
+  const { round } = start(write(9, versionAt(5)), null)
+  promise(round, a, ballotAt(5), valueAt(5))
+  promise(round, b, noBallot, null)
+  const question = questionFor(round, b)
+  assert.ok(question?.kind === 'accept' && question.value.version === versionAt(5), 'the parent goes first')
+  const accepted = (from: PeerId) =>
+    onAnswer(
+      round,
+      from,
+      { kind: 'accepted', id: round.id, granted: true, nextGranted: true, promised: ballotAt(51) },
+      ids,
+      wallMs,
+    )
+  assert.equal(accepted(a), null)
+  const end = accepted(b)
+  assert.ok(end?.kind === 'settled' && end.cached?.ballot === ballotAt(51))
+  assert.ok(!round.accepting, 'the write itself was not proposed yet')
+})
+
 test('a whole quorum with one ballot answers a failed precondition at once', () => {
   const { round } = start(write(9, versionAt(5), 'none'), null)
   assert.equal(promise(round, a, ballotAt(5), valueAt(5)), null)
