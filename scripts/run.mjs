@@ -48,9 +48,6 @@ function run(command, args, cwd = home) {
   })
 }
 
-// What V8 compiled is kept: a peer starts in half the time, and without the memory that stripping types takes.
-process.env.NODE_COMPILE_CACHE ??= join(home, 'node_modules', '.cache', 'compiled')
-
 const bin = name => join(home, 'node_modules', '.bin', name)
 const [what, ...args] = process.argv.slice(2)
 

@@ -33,7 +33,9 @@ after(async () => {
 })
 
 test('every record is imported although a peer is killed in the middle', async () => {
-  const running = fleet.slurp('p1', ['batch', 'import', file, '--json'])
+  const running = fleet.slurp('p1', [
+    ...['batch', 'import', file, '--json', '--failures', join(work, 'failures.ndjson')],
+  ])
   await until('the import is well under way', async () => {
     const { body } = await fleet.call('p1', 'GET', '/v1/status')
     const counters = body.counters as Record<string, number>
