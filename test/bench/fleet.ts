@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { newSide, type Shot, type Side } from './http-load.ts'
 
+const project = fileURLToPath(new URL('../..', import.meta.url))
 const main = fileURLToPath(new URL('../../node/main.ts', import.meta.url))
 
 type PeerLine = { name: string; pid: number; url: string }
@@ -75,6 +76,31 @@ export async function startFleet(wish: FleetWish): Promise<BenchFleet> {
       await end(child)
     },
   }
+}
+
+/** The main job as a newcomer types it, from the command to its ready line: with the sample contexts stored. */
+export async function timeNpmStart(stateDir: string): Promise<{ readyMs: number; stored: number }> {
+  const startedMs = performance.now()
+  const child = spawn('npm', ['start', '--silent', '--', '--no-input', '--json'], {
+    cwd: project,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, XDG_STATE_HOME: stateDir },
+    detached: true,
+  })
+  let stored = 0
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', line => {
+      const said = JSON.parse(line)
+      if (said.step === 'sampleStored') stored = said.stored
+      if (said.type === 'ready') resolve()
+    })
+    child.once('exit', code => reject(new Error(`npm start ended with ${code}`)))
+  })
+  const readyMs = performance.now() - startedMs
+  const ended = once(child, 'exit')
+  process.kill(-child.pid!, 'SIGTERM')
+  await ended
+  return { readyMs, stored }
 }
 
 export type ImportResult = { readonly stored: number; readonly failed: number; readonly seconds: number }

@@ -8,11 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Etcd, etcdPut, etcdRead, etcdVersion, startEtcd } from './etcd.ts'
-import { type BenchFleet, importInto, startFleet } from './fleet.ts'
+import { type BenchFleet, importInto, startFleet, timeNpmStart } from './fleet.ts'
 import { type Load, type Measured, runLoad, type Side } from './http-load.ts'
 import { describeMachine, processorSeconds, residentMb } from './machine.ts'
 import { type Costs, profilable, sample } from './profile.ts'
-import { asMarkdown, asText, type Figures, type Report, type Row } from './report.ts'
+import { asMarkdown, asText, type Figures, newAddresses, type Report, type Row } from './report.ts'
 import { measureSealing, median } from './sealing.ts'
 
 const usage = `usage: npm run bench -- [--quick] [--dry-run] [--no-profile] [--dir DIR]
@@ -119,7 +119,7 @@ async function compare(): Promise<Row[]> {
       reads.etcd.push(await readEtcd(clients, roundMs))
       reads.slurp.push(await readSlurp(clients, roundMs))
     }
-    rows.push(rowOf('write, new addresses', clients, writes), rowOf('read, linearizable', clients, reads))
+    rows.push(rowOf(newAddresses, clients, writes), rowOf('read, linearizable', clients, reads))
     say(`${clients} clients: done`)
   }
   rows.push(...(await overwrites(fleet, slurpKeys, etcd, etcdKeys)))
@@ -193,10 +193,12 @@ async function measureFive(): Promise<Report['five']> {
   say('imported into five peers')
   const again = keep(await startFleet({ peers: 5, dir, stateDir }))
   await drop(again)
+  const demo = await timeNpmStart(stateDir)
   return {
     startMs: first.startMs.ready,
     madeMs: first.startMs.made,
     reopenMs: again.startMs.ready,
+    demo,
     idleMb,
     idleCpuPercent: (100 * median(used)) / (idleMs / 1000),
     afterImportMb,

@@ -2,6 +2,9 @@ import type { Machine } from './machine.ts'
 import type { Costs } from './profile.ts'
 import type { SealingResult } from './sealing.ts'
 
+/** The rows that compare with a put of etcd. */
+export const newAddresses = 'write, new addresses'
+
 /** One line of the comparison: medians over the rounds. */
 export type Row = {
   readonly what: string
@@ -32,6 +35,8 @@ export type Report = {
     readonly startMs: number
     readonly madeMs: number
     readonly reopenMs: number
+    /** `npm start` as it is typed, on a machine where it is installed. */
+    readonly demo: { readonly readyMs: number; readonly stored: number }
     readonly idleMb: readonly number[]
     readonly idleCpuPercent: number
     readonly afterImportMb: readonly number[]
@@ -53,6 +58,38 @@ export function asText(report: Report): string {
   return [...lines, '', ...facts(report).map(([name, value]) => `${name.padEnd(40)} ${value}`), ''].join('\n')
 }
 
+type Aim = { readonly what: string; readonly aim: string; readonly reached: string; readonly met: boolean }
+
+/** What this release set out to reach, beside what was measured. */
+function aims({ rows, five }: Report): Aim[] {
+  const list: Aim[] = []
+  const add = (what: string, aim: string, reached: string, met: boolean) =>
+    list.push({ what, aim, reached, met })
+  for (const [clients, least] of [
+    [64, 0.7],
+    [1, 0.5],
+  ] as const) {
+    const row = rows.find(each => each.what === newAddresses && each.clients === clients)
+    if (!row?.etcd) continue
+    const ratio = row.slurp.perSecond / row.etcd.perSecond
+    add(`writes beside etcd, ${clients} clients`, `at least ${least}`, ratio.toFixed(2), ratio >= least)
+  }
+  if (five.imported) {
+    const rate = five.imported.stored / five.imported.seconds
+    add('import into five peers', 'at least 700 a second', rate.toFixed(0), rate >= 700)
+  }
+  const idleMb = Math.max(...five.idleMb)
+  add('memory of an idle peer', 'under 130 MB', `${idleMb.toFixed(0)} MB`, idleMb < 130)
+  const { readyMs } = five.demo
+  add(
+    '`npm start` to ready, sample stored',
+    'within 6 s',
+    `${(readyMs / 1000).toFixed(1)} s`,
+    readyMs <= 6000,
+  )
+  return list
+}
+
 /** docs/BENCHMARKS.md. */
 export function asMarkdown(report: Report): string {
   const { machine, etcdVersion, rounds, roundMs } = report
@@ -68,6 +105,13 @@ Written by \`npm run bench\`; do not edit, run it again. Ratios are worth more t
 | machine | ${machine.cpu}, ${machine.cores} cores, ${machine.memory} |
 | system | ${machine.kernel}, Node ${machine.node}, etcd ${etcdVersion ?? 'not installed'} |
 | busy with other work just before | ${Math.round(machine.otherLoad * 100)} % of all cores |
+
+## Aims
+
+${markdownTable(
+  ['', 'aim', 'reached', ''],
+  aims(report).map(({ what, aim, reached, met }) => [what, aim, reached, met ? 'met' : 'missed']),
+)}
 
 ## Beside etcd
 
@@ -117,6 +161,10 @@ function facts({ five, sealing }: Report): [string, string][] {
       `${seconds(five.startMs)}, of it ${seconds(five.madeMs)} to make keys and directories`,
     ],
     ['the same fleet opened again', seconds(five.reopenMs)],
+    [
+      `\`npm start\` to ready, with ${five.demo.stored} contexts of the sample stored`,
+      seconds(five.demo.readyMs),
+    ],
     ['memory of an idle peer (RSS)', mb(five.idleMb)],
     ['processor time of an idle peer', `${five.idleCpuPercent.toFixed(1)} % of a core`],
     [
