@@ -4,11 +4,11 @@ import { type Disk, type DiskChange, DiskFailure } from '../ports/ports.ts'
 
 /** What a process must remember of its earlier boots. */
 export type Boot = {
-  /** From 1; grows with every start, so that no ballot is made twice (rule 5). */
+  /** From 1; another one with every start, so that no ballot is made twice (rule 5). */
   readonly incarnation: number
 }
 
-/** `b`: the one boot record. Format version (1 byte), CRC-32 of the incarnation, started with the version (4 bytes), incarnation (4 bytes). */
+/** `b`: the one boot record. Format version (1 byte), CRC-32 of version and incarnation (4 bytes), incarnation (4 bytes). */
 const bootKey = Uint8Array.of(0x62)
 const bootFormat = 1
 
@@ -27,7 +27,7 @@ export function readBoot(disk: Disk): Boot | 'damaged' | null {
   }
   if (stored === null) return null
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength)
-  if (stored.length < 5 || crc32(stored.subarray(5), stored[0]) !== view.getUint32(1)) return 'damaged'
+  if (stored.length < 5 || checksum(stored) !== view.getUint32(1)) return 'damaged'
   if (stored[0] !== bootFormat) {
     throw new SlurpError(
       'FORMAT_UNKNOWN',
@@ -39,12 +39,14 @@ export function readBoot(disk: Disk): Boot | 'damaged' | null {
 
 /**
  * The number of the boot that begins now. After damage, or when the disk lost records and with them perhaps the
- * last boot's, the seconds of the wall clock stand in: no peer was ever started as often as that.
+ * last boot's, the low 32 bits of the wall clock's milliseconds stand in. It need only be a number that no other boot
+ * had: seconds were not, as a peer that loses records twice within one had two boots of one number (seed 888 of the
+ * simulator).
  */
 export function nextIncarnation(disk: Disk, wallMs: number, recordsLost: boolean): number {
   const last = readBoot(disk)
-  if (last === 'damaged' || recordsLost) return Math.floor(wallMs / 1000) >>> 0
-  return (last?.incarnation ?? 0) + 1
+  if (last === 'damaged' || recordsLost) return Math.floor(wallMs) >>> 0
+  return ((last?.incarnation ?? 0) + 1) >>> 0
 }
 
 export function bootChange(boot: Boot): DiskChange {
@@ -52,6 +54,9 @@ export function bootChange(boot: Boot): DiskChange {
   const view = new DataView(value.buffer)
   value[0] = bootFormat
   view.setUint32(5, boot.incarnation)
-  view.setUint32(1, crc32(value.subarray(5), bootFormat))
+  view.setUint32(1, checksum(value))
   return { kind: 'put', key: bootKey, value }
 }
+
+/** The version is summed like the rest: as the sum's start, one flipped bit of it and one behind it would cancel out (seed 1618). */
+const checksum = (stored: Uint8Array): number => crc32(stored.subarray(5), crc32(stored.subarray(0, 1)))
