@@ -226,10 +226,7 @@ function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment):
   const leftMs = Math.max(1, job.deadlineMs - now.monotonicMs)
   if (end.kind === 'roundNeeded') {
     process.wishes.push({ kind: 'count', name: 'readRepair' })
-    // A history begins again after the round has settled what is current.
-    if (job.historyLimit !== null)
-      return startRead(reader, job.client, job.key, job.historyLimit, leftMs, now)
-    return reader.confirm(job.client, job.key, leftMs, now)
+    return reader.confirm(clientOfRound(job), job.key, leftMs, now)
   }
   if (end.value !== null) repairBehind(reader, job, end)
   if (job.historyLimit === null) {
@@ -238,6 +235,11 @@ function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment):
     return
   }
   startChain(reader, job.client, job.key, end.value?.version ?? null, job.historyLimit, job.deadlineMs, now)
+}
+
+/** A history goes on from what the round settles: reading again would meet the same promise, at once and without end. */
+function clientOfRound({ client, historyLimit, deadlineMs }: ReadJob): Client {
+  return historyLimit === null ? client : { kind: 'history', asker: client, limit: historyLimit, deadlineMs }
 }
 
 /** Rule 8: replays what was read to a replica that is behind; it counts for nothing. */

@@ -1,0 +1,67 @@
+// Goal: a read that no quorum agrees on ends in one full round, a history's too. Method: one reader with scripted
+// answers of three replicas.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { newClock } from '../../base/hlc.ts'
+import { noBallot, type PeerId } from '../../base/ids.ts'
+import { seeded } from '../../base/random.ts'
+import type { Client, Process } from '../../replication/context.ts'
+import { defaultLimits } from '../../replication/limits.ts'
+import { newReader, onReaderAnswer, startRead } from '../../replication/reader.ts'
+import { ballotAt, key, peer, place, valueAt, wallMs } from './memory-records.ts'
+
+const owners = [peer('a'), peer('b'), peer('c')] as const
+const now = { wallMs, monotonicMs: 1_000 }
+const local: Client = { kind: 'local', request: 1 }
+
+function newProcess(): Process {
+  return {
+    self: peer('x'),
+    clock: newClock('00000001'),
+    incarnation: 1,
+    limits: defaultLimits,
+    random: seeded(1),
+    placeOf: () => ({
+      partition: place.partition,
+      accepts: false,
+      quorum: { epoch: 1, groups: [owners], targets: owners },
+    }),
+    connected: new Set<PeerId>(owners),
+    suspects: new Map(),
+    wishes: [],
+    nextId: 0,
+    wakeMs: 0,
+  }
+}
+
+for (const historyLimit of [null, 10]) {
+  test(`a ${historyLimit === null ? 'read' : 'history'} whose replay is refused asks for one round`, () => {
+    const process = newProcess()
+    const rounds: Client[] = []
+    const reader = newReader(
+      process,
+      () => [],
+      client => rounds.push(client),
+    )
+    startRead(reader, local, key, historyLimit, 2_000, now)
+    const idNow = () => [...reader.reads.keys()][0]!
+    const report = { kind: 'report', key, gcFloor: noBallot } as const
+    const [a, b, c] = owners
+    onReaderAnswer(reader, a, { ...report, id: idNow(), accepted: ballotAt(5), value: valueAt(5) }, now)
+    onReaderAnswer(reader, b, { ...report, id: idNow(), accepted: noBallot, value: null }, now)
+    onReaderAnswer(reader, c, { kind: 'refused', id: idNow(), epoch: 1, reason: 'damaged' }, now)
+    const refusal = {
+      kind: 'accepted',
+      id: idNow(),
+      granted: false,
+      nextGranted: false,
+      promised: ballotAt(9),
+    } as const
+    onReaderAnswer(reader, b, refusal, now)
+    assert.equal(reader.reads.size, 0, 'reading again would meet the same promise for ever (seed 2136)')
+    const deadlineMs = now.monotonicMs + 2_000
+    assert.deepEqual(rounds, [
+      historyLimit === null ? local : { kind: 'history', asker: local, limit: historyLimit, deadlineMs },
+    ])
+  })
+}
