@@ -5,6 +5,7 @@ import { existsSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundledMain } from './bundle.mjs'
 
 const home = fileURLToPath(new URL('..', import.meta.url))
 const node = join(home, 'node_modules', '.bin', 'node')
@@ -92,12 +93,11 @@ async function test(only) {
 
 if (!isInstalled()) install()
 process.chdir(home)
-const main = join(home, 'node', 'main.ts')
 // File names on the command line are meant from where it was typed.
 const here = process.env.INIT_CWD ?? home
 const scripts = {
-  demo: () => run(node, [main, 'demo', ...args], here),
-  slurp: () => run(node, [main, ...args], here),
+  demo: async () => run(node, [await bundledMain(home), 'demo', ...args], here),
+  slurp: async () => run(node, [await bundledMain(home), ...args], here),
   bench: () => run(node, [join(home, 'test', 'bench', 'main.ts'), ...args]),
   sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
   test: () => test(args[0]),

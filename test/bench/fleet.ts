@@ -1,13 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { bundledMain } from '../../scripts/bundle.mjs'
 import { newSide, type Shot, type Side } from './http-load.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
-const main = fileURLToPath(new URL('../../node/main.ts', import.meta.url))
+/** What `npm start` and `npm run slurp` run. */
+const main = await bundledMain(project)
+/** The same as separate files, so that a profile can name them. */
+const sources = join(project, 'node', 'main.ts')
 
 type PeerLine = { name: string; pid: number; url: string }
 
@@ -28,8 +33,8 @@ export type FleetWish = {
   readonly dir: string
   /** Where the command notes the last fleet; never the user's own place. */
   readonly stateDir: string
-  /** More of the environment, for profiles. */
-  readonly environment?: NodeJS.ProcessEnv
+  /** Environment of a fleet that can be profiled; it runs from its separate source files. */
+  readonly profiled?: NodeJS.ProcessEnv
 }
 
 /** Real peers as processes, started as a user would: `slurp demo --no-input --json --empty`. */
@@ -37,10 +42,20 @@ export async function startFleet(wish: FleetWish): Promise<BenchFleet> {
   const startedMs = performance.now()
   const child = spawn(
     process.execPath,
-    [main, 'demo', '--no-input', '--json', '--empty', '--peers', String(wish.peers), '--dir', wish.dir],
+    [
+      wish.profiled ? sources : main,
+      'demo',
+      '--no-input',
+      '--json',
+      '--empty',
+      '--peers',
+      String(wish.peers),
+      '--dir',
+      wish.dir,
+    ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.environment },
+      env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.profiled },
     },
   )
   let madeMs = 0

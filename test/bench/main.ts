@@ -168,8 +168,8 @@ async function overwrites(fleet: BenchFleet, keys: Keys, etcd: Etcd | null, etcd
 
 async function profile(): Promise<Costs> {
   const profiles = join(scratch, 'profiles')
-  const environment = profilable(profiles)
-  const fleet = keep(await startFleet({ peers: 3, dir: join(scratch, 'profiled'), stateDir, environment }))
+  const profiled = profilable(profiles)
+  const fleet = keep(await startFleet({ peers: 3, dir: join(scratch, 'profiled'), stateDir, profiled }))
   const keys = newKeys()
   await slurpWrites(fleet, keys, 64, warmUpMs)
   const pids = fleet.peers.map(peer => peer.pid)

@@ -8,12 +8,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { bundledMain } from '../../scripts/bundle.mjs'
 import { isAlive, type PeerLine, until } from './fleet.ts'
 
 type Ready = { type: string; url: string; tokenFile: string; peers: PeerLine[] }
 type Line = { type: string; name?: string; stored?: number; step?: string }
 
-const main = fileURLToPath(new URL('../../node/main.ts', import.meta.url))
+/** What `npm start` and `npm run slurp` run. */
+const main = await bundledMain(fileURLToPath(new URL('../..', import.meta.url)))
 const address = 'ucxl://any:any@notes:any/*^/first'
 
 /** A user of their own: home, state and temporary directory below one that the test removes. */

@@ -5,11 +5,13 @@ import { Agent, request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { bundledMain } from '../../scripts/bundle.mjs'
 
 export type PeerLine = { name: string; id: string; pid: number; url: string; dir: string }
 export type Answer = { status: number; body: Record<string, unknown> }
 
-const main = fileURLToPath(new URL('../../node/main.ts', import.meta.url))
+/** What `npm start` and `npm run slurp` run. */
+const main = await bundledMain(fileURLToPath(new URL('../..', import.meta.url)))
 
 /** Waits for a state, never for a time; fails loudly at the deadline. */
 export async function until(
