@@ -1,8 +1,9 @@
 import { ballotCeiling, hlcMs } from '../base/hlc.ts'
 import { type Ballot, type ContextKey, noBallot, noHlc, type PartitionId } from '../base/ids.ts'
 import type { Limits } from './limits.ts'
-import type { RefusalReason, ReplicaMessage, Value, VersionRecord } from './messages.ts'
+import type { RefusalReason, ReplicaMessage, Value } from './messages.ts'
 import type { Change, Head, PartitionRecord, Records } from './records.ts'
+import { saveVersion, withData } from './versions.ts'
 
 /** What a replica keeps in memory: promises, and what stands in for those it forgot (rule 3). */
 export type Acceptor = {
@@ -185,44 +186,6 @@ function considerQuery(
   return { changes: [], reply, damaged: ask.withData && head !== null && value?.data === null, healed: false }
 }
 
-/** A version of the history that this replica missed. The current value stays as it is. */
-export function considerBackfill(
-  acceptor: Acceptor,
-  ask: Extract<ReplicaMessage, { kind: 'backfill' }>,
-): { changes: readonly Change[]; reply: ReplicaMessage } {
-  const changes: Change[] = []
-  saveVersion(acceptor.records, ask.key, ask.record, changes)
-  const reply: ReplicaMessage = {
-    kind: 'accepted',
-    id: ask.id,
-    granted: true,
-    nextGranted: false,
-    promised: noBallot,
-  }
-  return { changes, reply }
-}
-
-/** The versions from `from` along the parents that are here, newest first, cut at the limits. */
-export function chainFrom(
-  acceptor: Acceptor,
-  key: ContextKey,
-  from: VersionRecord['version'],
-  limit: number,
-): VersionRecord[] {
-  const chain: VersionRecord[] = []
-  let bytes = 0
-  let at: VersionRecord['parent'] = from
-  while (at !== null && chain.length < Math.min(limit, acceptor.limits.chainMax)) {
-    const found = acceptor.records.version(key, at)
-    if (found === null || found === 'damaged') break
-    bytes += found.data?.length ?? 0
-    if (chain.length > 0 && bytes > acceptor.limits.chainBytesMax) break
-    chain.push(found)
-    at = found.parent
-  }
-  return chain
-}
-
 /** Marks a partition as one that may have lost records, up to the highest ballot it can ever have met. */
 export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): Change {
   const partition = partitionState(acceptor, place, wallMs)
@@ -371,20 +334,6 @@ function record(
   saveVersion(acceptor.records, key, value, changes)
   changes.push({ kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } })
   return true
-}
-
-/** Keeps the bytes of a version once: a repeated accept writes them only where they are missing or damaged. */
-function saveVersion(records: Records, key: ContextKey, value: VersionRecord, changes: Change[]): void {
-  if (value.data === null) return
-  const stored = records.version(key, value.version)
-  if (stored !== null && stored !== 'damaged') return
-  const { version, parent, kind, hash, expiresAtMs, data } = value
-  changes.push({ kind: 'version', key, record: { version, parent, kind, hash, expiresAtMs, data } })
-}
-
-function withData(records: Records, key: ContextKey, value: Value): Value {
-  const stored = records.version(key, value.version)
-  return stored === null || stored === 'damaged' ? value : { ...value, data: stored.data }
 }
 
 function refused(id: number, epoch: number, reason: RefusalReason, damaged = false): Considered {

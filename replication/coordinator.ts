@@ -26,6 +26,7 @@ import {
   type RoundEnd,
   startRound,
 } from './round.ts'
+import { keepTail, onLateAnswer, sweepTails, type Tails } from './tails.ts'
 
 /** One operation that needs rounds: a write, or the writing back of whatever stands. */
 export type RoundJob = {
@@ -46,8 +47,6 @@ export type RoundJob = {
   dueMs: number
 }
 
-type Tail = { readonly round: Round; readonly untilMs: number }
-
 /**
  * Carries out writes at the first live replica of their key: one at a time a key, the others queue here
  * (rule 6; a hint for speed, safety never rests on it).
@@ -59,8 +58,7 @@ export type Coordinator = {
   readonly active: Map<ContextKey, RoundJob>
   readonly waiting: Map<ContextKey, RoundJob[]>
   readonly byQuestion: Map<number, RoundJob>
-  /** Chosen rounds that some replica has not acknowledged yet. */
-  readonly tails: Map<number, Tail>
+  readonly tails: Tails
   jobs: number
 }
 
@@ -136,14 +134,7 @@ export function onRoundAnswer(
     } else if (round.lost.has(from)) askSpared(coordinator, job, now)
     return true
   }
-  const tail = coordinator.tails.get(message.id)
-  if (!tail) return false
-  if (message.kind === 'accepted' && message.granted) {
-    tail.round.acks.add(from)
-    if (tail.round.quorum.targets.every(peer => tail.round.acks.has(peer)))
-      coordinator.tails.delete(message.id)
-  }
-  return true
+  return onLateAnswer(coordinator.tails, from, message)
 }
 
 /** Deadlines, repeated questions and hints that are due. Returns when to look again, Infinity for never. */
@@ -162,18 +153,7 @@ export function sweepRounds(coordinator: Coordinator, now: Moment): number {
       } else wakeMs = Math.min(wakeMs, job.deadlineMs)
     }
   }
-  for (const [id, tail] of coordinator.tails) {
-    if (tail.untilMs <= now.monotonicMs) dropTail(coordinator, id, tail, now)
-    else wakeMs = Math.min(wakeMs, tail.untilMs)
-  }
-  return wakeMs
-}
-
-/** A lost connection: what it has not acknowledged becomes a hint now, not after the grace. */
-export function onPeerLost(coordinator: Coordinator, peer: PeerId, now: Moment): void {
-  for (const [id, tail] of coordinator.tails) {
-    if (!tail.round.acks.has(peer)) dropTail(coordinator, id, tail, now)
-  }
+  return Math.min(wakeMs, sweepTails(coordinator.process, coordinator.tails, now))
 }
 
 /** Caches die with the view's epoch, and with any doubt about it (rule 6). */
@@ -321,14 +301,14 @@ function endRound(coordinator: Coordinator, job: RoundJob, end: RoundEnd, now: M
   switch (end.kind) {
     case 'answered': {
       if (round && end.chosen) {
-        keepTail(coordinator, round, now)
+        keepTail(process, coordinator.tails, round, now)
         if (end.cached && job.operation) cache(coordinator, job.key, end.cached)
       }
       const acks = round && end.chosen ? votes(round.quorum, round.acks) : 0
       return endJob(coordinator, job, answerFor(job, end, acks, round?.quorum.targets.length ?? 0, now), now)
     }
     case 'settled':
-      if (round) keepTail(coordinator, round, now)
+      if (round) keepTail(process, coordinator.tails, round, now)
       if (end.cached) cache(coordinator, job.key, end.cached)
       return tryRound(coordinator, job, now)
     case 'unknown':
@@ -379,31 +359,6 @@ function cache(coordinator: Coordinator, key: ContextKey, entry: CachedBallot): 
   if (coordinator.cached.size <= coordinator.process.limits.cachedBallotsMax) return
   const oldest = coordinator.cached.keys().next()
   if (!oldest.done) coordinator.cached.delete(oldest.value)
-}
-
-function keepTail(coordinator: Coordinator, round: Round, now: Moment): void {
-  if (round.quorum.targets.every(peer => round.acks.has(peer))) return
-  const tail = { round, untilMs: now.monotonicMs + coordinator.process.limits.hintAfterMs }
-  const reachable = round.quorum.targets.every(
-    peer => round.acks.has(peer) || isReachable(coordinator.process, peer),
-  )
-  if (reachable) {
-    coordinator.tails.set(round.id, tail)
-    wakeAt(coordinator.process, tail.untilMs)
-  } else dropTail(coordinator, round.id, tail, now)
-}
-
-/** Rule 8: who has not acknowledged a chosen value gets it later. */
-function dropTail(coordinator: Coordinator, id: number, tail: Tail, now: Moment): void {
-  const { process } = coordinator
-  coordinator.tails.delete(id)
-  const { round } = tail
-  if (!round.value) return
-  for (const peer of round.quorum.targets) {
-    if (round.acks.has(peer) || peer === process.self) continue
-    suspect(process, peer, now.monotonicMs)
-    process.wishes.push({ kind: 'missed', peer, key: round.key, version: round.value.version })
-  }
 }
 
 function setDue(process: Process, job: RoundJob, dueMs: number): void {

@@ -3,14 +3,7 @@ import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { View } from '../../dht/view.ts'
-import {
-  type Acceptor,
-  chainFrom,
-  consider,
-  considerBackfill,
-  newAcceptor,
-  type Place,
-} from '../../replication/acceptor.ts'
+import { type Acceptor, consider, newAcceptor, type Place } from '../../replication/acceptor.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
   bringUp,
@@ -19,7 +12,6 @@ import {
   coordinateWrite,
   forgetCachedBallots,
   newCoordinator,
-  onPeerLost,
   onRoundAnswer,
   sweepRounds,
 } from '../../replication/coordinator.ts'
@@ -51,6 +43,8 @@ import {
   requestWrite,
   sweepRequests,
 } from '../../replication/requester.ts'
+import { onPeerLost } from '../../replication/tails.ts'
+import { chainFrom, considerBackfill } from '../../replication/versions.ts'
 import { placeIn, toPlace } from './place.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
@@ -109,7 +103,7 @@ class RingMember implements Peer {
     this.#coordinator = newCoordinator(this.#process)
     this.#reader = newReader(
       this.#process,
-      (key, from, limit) => chainFrom(this.#acceptor, key, from, limit),
+      (key, from, limit) => chainFrom(this.#acceptor.records, this.#acceptor.limits, key, from, limit),
       (client, key, timeoutMs, now) =>
         coordinateConfirm(this.#coordinator, client, key, false, timeoutMs, now),
     )
@@ -158,7 +152,7 @@ class RingMember implements Peer {
       case 'peerLost':
         this.#process.connected.delete(input.peer)
         onTargetLost(this.#requester, input.peer, now)
-        onPeerLost(this.#coordinator, input.peer, now)
+        onPeerLost(this.#process, this.#coordinator.tails, input.peer, now)
         return forgetDeliveries(this.#deliverer, input.peer)
       case 'viewAdopted':
         this.#view = input.view
@@ -184,14 +178,20 @@ class RingMember implements Peer {
         return this.#considerAsk(from, message, now)
       case 'backfill': {
         if (!this.#process.placeOf(message.key).accepts) return
-        const { changes, reply } = considerBackfill(this.#acceptor, message)
+        const { changes, reply } = considerBackfill(this.#acceptor.records, message)
         if (changes.length > 0) this.#report({ kind: 'counted', name: 'backfilled' })
         this.#save(changes)
         this.#effects.push({ kind: 'sendAfterSave', to: from, key: message.key, message: reply })
         return
       }
       case 'chainAsked': {
-        const records = chainFrom(this.#acceptor, message.key, message.from, message.limit)
+        const records = chainFrom(
+          this.#acceptor.records,
+          this.#acceptor.limits,
+          message.key,
+          message.from,
+          message.limit,
+        )
         this.#effects.push({
           kind: 'send',
           to: from,
@@ -284,8 +284,12 @@ class RingMember implements Peer {
         case 'keep': {
           if (!this.#process.placeOf(wish.key).accepts) break
           this.#save(
-            considerBackfill(this.#acceptor, { kind: 'backfill', id: 0, key: wish.key, record: wish.record })
-              .changes,
+            considerBackfill(this.#acceptor.records, {
+              kind: 'backfill',
+              id: 0,
+              key: wish.key,
+              record: wish.record,
+            }).changes,
           )
           break
         }

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hlcMs } from '../../base/hlc.ts'
 import { noBallot } from '../../base/ids.ts'
-import { considerBackfill, isWhole, markDamaged, markWhole } from '../../replication/acceptor.ts'
+import { isWhole, markDamaged, markWhole } from '../../replication/acceptor.ts'
 import { defaultLimits } from '../../replication/limits.ts'
+import { considerBackfill } from '../../replication/versions.ts'
 import { ballotAt, key, place, Replica, valueAt, versionAt, wallMs } from './memory-records.ts'
 
 const granted = (reply: object): boolean => 'granted' in reply && reply.granted === true
@@ -139,7 +140,12 @@ test('rule 8: a replay that comes too late changes no value but leaves its versi
   assert.ok(replica.records.version(key, versionAt(5)) !== null)
   const report = replica.query()
   assert.ok(report.kind === 'report' && report.accepted === ballotAt(9))
-  const missing = considerBackfill(replica.acceptor, { kind: 'backfill', id: 2, key, record: valueAt(5) })
+  const missing = considerBackfill(replica.acceptor.records, {
+    kind: 'backfill',
+    id: 2,
+    key,
+    record: valueAt(5),
+  })
   assert.equal(missing.changes.length, 0, 'what is here is not written twice')
 })
 
