@@ -19,6 +19,8 @@ type PartitionState = {
   /** Wall-clock time of the last promise or accept. */
   usedMs: number
   readonly promises: Map<ContextKey, Ballot>
+  /** While the partition is damaged: keys that were accepted anew in this boot. At most `operationsMax`. */
+  readonly renewed: Set<ContextKey>
 }
 
 /** Where a key stands in the current view: its partition, that partition's epoch, and whether this replica accepts for it. */
@@ -91,7 +93,7 @@ function considerPrepare(
   // Its bytes are gone: with this vote a quorum would for ever have to write back what nobody has.
   if (ask.withData && value !== null && value.data === null)
     return refused(ask.id, place.epoch, 'damaged', true)
-  const promised = promisedOf(partition, ask.key, head)
+  const promised = promisedOf(acceptor, partition, ask.key, head)
   const granted = ask.ballot > promised
   const changes: Change[] = []
   if (granted) {
@@ -126,15 +128,16 @@ function considerAccept(
     if (head.value.version !== ask.value.version) return refused(ask.id, place.epoch, 'invalid')
     saveVersion(acceptor.records, ask.key, ask.value, changes)
   } else {
-    if (!mayAccept(partition, ask.key, ask.ballot, head)) {
-      return notAccepted(ask.id, promisedOf(partition, ask.key, head))
+    if (!mayAccept(acceptor, partition, ask.key, ask.ballot, head)) {
+      return notAccepted(ask.id, promisedOf(acceptor, partition, ask.key, head))
     }
     if (!record(acceptor, ask.key, ask.ballot, ask.value, head, changes)) {
       return refused(ask.id, place.epoch, 'invalid')
     }
+    noteRenewed(acceptor, partition, ask.key)
   }
   raiseCeiling(acceptor, partition, place, ask.ballot, wallMs, changes)
-  let promised = again ? promisedOf(partition, ask.key, head) : ask.ballot
+  let promised = again ? promisedOf(acceptor, partition, ask.key, head) : ask.ballot
   const nextGranted = ask.next !== noBallot && ask.next >= promised
   if (nextGranted) {
     raiseCeiling(acceptor, partition, place, ask.next, wallMs, changes)
@@ -193,6 +196,7 @@ export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): C
   const ceiling = highest(partition.record.ceiling, bound)
   partition.record = { ...partition.record, ceiling, damagedBelow: ceiling }
   partition.promises.clear()
+  partition.renewed.clear()
   partition.floor = ceiling
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
@@ -201,6 +205,7 @@ export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): C
 export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Change {
   const partition = partitionState(acceptor, place, wallMs)
   partition.record = { ...partition.record, damagedBelow: noBallot }
+  partition.renewed.clear()
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
 
@@ -219,7 +224,7 @@ export function isWhole(acceptor: Acceptor, key: ContextKey, place: Place, wallM
 /** A ballot that this replica answers above: what a healing round must exceed here. */
 export function floorOf(acceptor: Acceptor, key: ContextKey, place: Place, wallMs: number): Ballot {
   const partition = partitionState(acceptor, place, wallMs)
-  return promisedOf(partition, key, headOf(acceptor, partition, key))
+  return promisedOf(acceptor, partition, key, headOf(acceptor, partition, key))
 }
 
 function partitionState(acceptor: Acceptor, place: Place, wallMs: number): PartitionState {
@@ -242,7 +247,13 @@ function partitionState(acceptor: Acceptor, place: Place, wallMs: number): Parti
         ? { ...fresh, ceiling: bound, damagedBelow: bound }
         : stored
   // Rule 3: after a restart every key counts as promised at the ceiling.
-  const state: PartitionState = { record, floor: record.ceiling, usedMs: 0, promises: new Map() }
+  const state: PartitionState = {
+    record,
+    floor: record.ceiling,
+    usedMs: 0,
+    promises: new Map(),
+    renewed: new Set(),
+  }
   acceptor.partitions.set(place.partition, state)
   return state
 }
@@ -254,14 +265,33 @@ const highestMet = (acceptor: Acceptor, wallMs: number): Ballot =>
 function headOf(acceptor: Acceptor, partition: PartitionState, key: ContextKey): Head | 'damaged' | null {
   const head = acceptor.records.head(key)
   if (head === 'damaged') return head
-  const suspect = partition.record.damagedBelow
-  return suspect !== noBallot && (head === null || head.accepted <= suspect) ? 'damaged' : head
+  const isSuspect = partition.record.damagedBelow !== noBallot && !partition.renewed.has(key)
+  return isSuspect ? 'damaged' : head
 }
 
-function promisedOf(partition: PartitionState, key: ContextKey, head: Head | 'damaged' | null): Ballot {
-  // What a damaged key accepted is unknown, but never above the ceiling.
-  if (head === 'damaged')
-    return highest(partition.promises.get(key) ?? partition.floor, partition.record.ceiling)
+/**
+ * Only what this boot itself accepted counts in a damaged partition. A ballot cannot tell, as the bound above it comes from
+ * a wall clock that may have run backwards. Forgetting costs another round of healing, no more.
+ */
+function noteRenewed(acceptor: Acceptor, partition: PartitionState, key: ContextKey): void {
+  if (partition.record.damagedBelow === noBallot) return
+  if (partition.renewed.size >= acceptor.limits.operationsMax) partition.renewed.clear()
+  partition.renewed.add(key)
+}
+
+function promisedOf(
+  acceptor: Acceptor,
+  partition: PartitionState,
+  key: ContextKey,
+  head: Head | 'damaged' | null,
+): Ballot {
+  if (head === 'damaged') {
+    // What a damaged key accepted is unknown, but never above the ceiling; what can still be read is a bound as well.
+    const stored = acceptor.records.head(key)
+    const accepted = stored === null || stored === 'damaged' ? noBallot : stored.accepted
+    const promised = highest(partition.promises.get(key) ?? partition.floor, accepted)
+    return highest(promised, partition.record.ceiling)
+  }
   const promised = partition.promises.get(key) ?? partition.floor
   return highest(promised, head === null ? partition.record.gcFloor : head.accepted)
 }
@@ -269,12 +299,13 @@ function promisedOf(partition: PartitionState, key: ContextKey, head: Head | 'da
 const highest = (a: Ballot, b: Ballot): Ballot => (a > b ? a : b)
 
 function mayAccept(
+  acceptor: Acceptor,
   partition: PartitionState,
   key: ContextKey,
   ballot: Ballot,
   head: Head | 'damaged' | null,
 ): boolean {
-  const promised = promisedOf(partition, key, head)
+  const promised = promisedOf(acceptor, partition, key, head)
   if (head === 'damaged') return ballot > promised
   if (head === null) return ballot >= promised && ballot > partition.record.gcFloor
   return ballot >= promised && ballot > head.accepted

@@ -12,8 +12,8 @@ export type PartitionRecord = {
   readonly gcFloor: Ballot
   readonly tsFloor: Version
   /**
-   * A key that is absent, or was accepted at or below this ballot, may have lost what it held: it is answered
-   * `damaged` until it was written back from the others. `noBallot` while the partition is whole.
+   * Above `noBallot` while the partition may have lost records, up to this ballot as far as the clock can tell: every
+   * key of it is answered `damaged` until this boot accepted it anew.
    */
   readonly damagedBelow: Ballot
 }

@@ -125,6 +125,26 @@ test('a damaged partition answers `damaged` for every key until it is whole, abs
   assert.ok(replica.query().kind === 'report')
 })
 
+test('in a damaged partition an old record counts for nothing, even when the clock ran backwards since', () => {
+  const replica = new Replica()
+  replica.accept(ballotAt(5), valueAt(5))
+  replica.restart()
+  const hourAgo = wallMs - 3_600_000
+  // The tail that is gone held the ceiling and a newer accept.
+  replica.records.partitions.clear()
+  replica.records.save([markDamaged(replica.acceptor, place, hourAgo)])
+  assert.equal(
+    replica.query().kind,
+    'refused',
+    'what it still has may be older than what it lost (seed 4028)',
+  )
+  assert.ok(!granted(replica.accept(ballotAt(4), valueAt(4))), 'below what it can still read')
+  assert.ok(granted(replica.accept(ballotAt(9), valueAt(9))))
+  assert.equal(replica.query().kind, 'report', 'accepted anew, it counts')
+  replica.restart()
+  assert.equal(replica.query().kind, 'refused', 'and after a restart it is read back once more')
+})
+
 test('rule 8: a replay that comes too late changes no value but leaves its version to the history', () => {
   const replica = new Replica()
   replica.accept(ballotAt(9), valueAt(9, { parent: versionAt(5) }))
