@@ -1,10 +1,13 @@
 import { assert } from '../base/assert.ts'
 import { isToken } from './record.ts'
 
-/** What the guard of one duty has to remember over a restart: the highest token that it ever let through. */
-export type FenceRecord = { readonly format: 1; readonly duty: string; readonly token: number }
+/**
+ * What a guard has to remember over a restart: the highest token that it ever let through for a duty, or, without a
+ * duty, a token below which it takes none for any. One record for each duty, and one without.
+ */
+export type FenceRecord = { readonly format: 1; readonly duty: string | null; readonly token: number }
 
-/** Durable before the effect that was let through is carried out, or a restart lets an older token follow it. */
+/** Replaces the record of its duty. Durable before an effect is carried out, or a restart lets an older token follow. */
 export type FenceChange = { readonly kind: 'fence'; readonly record: FenceRecord }
 
 /**
@@ -40,26 +43,33 @@ export const isDuty = (name: string): boolean => /^[a-z][a-z0-9-]{0,63}$/.test(n
  * A guard as it was before a restart.
  *
  * @param records - all that were saved, in any order.
- * @param lost - whether some may be missing or damaged.
+ * @param lost - whether some may be missing or damaged. To be said at every start until the change of a `raise` that
+ * followed the loss is durable.
  */
 export function restoreFence(records: Iterable<FenceRecord>, lost = false): Fence {
   const highest = new Map<string, number>()
+  let floor = 0
   for (const { duty, token } of records) {
-    assert(isDuty(duty) && isToken(token), 'a saved fence was valid when it was saved')
-    highest.set(duty, Math.max(token, highest.get(duty) ?? 0))
+    assert((duty === null || isDuty(duty)) && isToken(token), 'a saved fence was valid when it was saved')
+    if (duty === null) floor = Math.max(token, floor)
+    else highest.set(duty, Math.max(token, highest.get(duty) ?? 0))
   }
-  return { highest, floor: lost ? null : 0 }
+  return { highest, floor: lost ? null : floor }
 }
 
 /**
- * Refuses every lower token from now on, for all duties.
+ * Refuses every lower token from now on, for all duties. A guard that lost its records may go on from there.
  *
- * @param token - of the lease register, by a linearizable read that began after the restart: no token that was ever
- * let through is above it, so a guard that lost its records may go on from there. It is kept in memory only.
+ * @param token - of the lease register, by a linearizable read that began after the loss was found: no token that
+ * was ever let through is above it.
  */
-export function raise(fence: Fence, token: number): Fence {
+export function raise(fence: Fence, token: number): { fence: Fence; changes: readonly FenceChange[] } {
   assert(isToken(token), 'a lease gave this token')
-  return { ...fence, floor: Math.max(token, fence.floor ?? 0) }
+  const floor = Math.max(token, fence.floor ?? 0)
+  return {
+    fence: { ...fence, floor },
+    changes: [{ kind: 'fence', record: { format: 1, duty: null, token: floor } }],
+  }
 }
 
 /**
