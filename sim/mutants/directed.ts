@@ -3,7 +3,7 @@ import type { ContextKey, FleetId, PeerId, Version } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
 import { recentOpsMax, type WriteOperation } from '../../replication/messages.ts'
 import { cheapHash, sealedData } from '../envelope.ts'
-import { Stage, stageStartMs } from './stage.ts'
+import { askedForMs, Stage, stageStartMs } from './stage.ts'
 
 const names = ['a', 'b', 'c', 'd'] as PeerId[]
 const [a, b, c, d] = names as [PeerId, PeerId, PeerId, PeerId]
@@ -14,11 +14,56 @@ const key = 'ab'.repeat(32) as ContextKey
  * that breaks the rule must make it speak.
  */
 export const directedSchedules: Readonly<Record<string, () => string | null>> = {
+  unconfirmedRefusal,
+  unconfirmedRead,
   newEpoch,
   ungrantedNext,
   formerBoot,
   lostAccept,
   leftWindow,
+}
+
+/**
+ * Rule 4. The second version is held by `c` alone. `b` meets it and has to refuse a write that expects the first: it
+ * must not say so before a majority holds what it says stands.
+ */
+function unconfirmedRefusal(): string | null {
+  const { stage, first } = heldByOne()
+  stage.request(d, b, { ...writeOf(3, first.id), expect: first.id })
+  stage.hedge()
+  stage.deliver(({ from, to }) => from !== a && to !== a)
+  return judged(stage, 'written unknown conflict')
+}
+
+/** Rule 7. The second version is held by `c` alone, and `a` cannot tell. Whoever reads it at `b` must find it from then on. */
+function unconfirmedRead(): string | null {
+  const { stage } = heldByOne()
+  stage.request(d, b, { kind: 'read', key })
+  stage.hedge()
+  stage.deliver(({ from, to }) => from !== a && to !== a)
+  stage.hand(a, b, { kind: 'refused', id: stage.last('query').id, epoch: 1, reason: 'damaged' })
+  stage.deliver(({ from, to }) => from !== a && to !== a)
+  return judged(stage, 'written unknown found')
+}
+
+/** A first version that all hold, and a second one that only `c`, its proposer, accepted. */
+function heldByOne(): { stage: Stage; first: WriteOperation } {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  const first = writeOf(1, null)
+  stage.request(d, a, first)
+  stage.deliver()
+  stage.pass(50)
+  stage.request(d, c, writeOf(2, first.id))
+  stage.deliver(({ message }) => message.kind !== 'accept')
+  stage.pass(askedForMs)
+  stage.deliver(({ message }) => message.kind === 'reply')
+  return { stage, first }
+}
+
+/** The first thing that went wrong, and if nothing did, whether the callers were told what they should be. */
+function judged(stage: Stage, expected: string): string | null {
+  const kinds = stage.answers.map(answer => answer.kind).join(' ')
+  return stage.complaints[0] ?? (kinds === expected ? null : `answers: ${kinds}`)
 }
 
 /**
@@ -36,11 +81,11 @@ function newEpoch(): string | null {
   for (const to of [c, d]) stage.hand(a, to, { kind: 'replay', id: 1, epoch: 2, key, ballot, value })
   const second = writeOf(2, first.id)
   stage.request(b, d, second)
+  stage.hedge()
   stage.deliver(({ from, to }) => [c, d].includes(from) && [b, c, d].includes(to))
   stage.request(b, a, writeOf(3, first.id))
-  stage.deliver()
-  const kinds = stage.answers.map(answer => answer.kind).join(' ')
-  return stage.complaints[0] ?? (kinds === 'written written moved' ? null : `answers: ${kinds}`)
+  stage.settle()
+  return judged(stage, 'written written moved')
 }
 
 /**
@@ -62,6 +107,7 @@ function ungrantedNext(): string | null {
   )
   stage.pass(50)
   stage.request(d, c, writeOf(2, null))
+  stage.hedge()
   stage.deliver(({ to, message }) => to === b && message.kind === 'prepare')
   stage.pass(400)
   stage.deliver(
@@ -69,9 +115,8 @@ function ungrantedNext(): string | null {
       message.kind === 'reply' || (from === a && to === b) || (from === b && to === a),
   )
   stage.request(d, a, writeOf(3, first.id))
-  stage.deliver()
-  const kinds = stage.answers.map(answer => answer.kind).join(' ')
-  return stage.complaints[0] ?? (kinds === 'written written' ? null : `answers: ${kinds}`)
+  stage.settle()
+  return judged(stage, 'written written unreached')
 }
 
 /**
@@ -89,10 +134,8 @@ function formerBoot(): string | null {
   stage.deliver(() => false)
   for (const to of [b, c]) stage.hand(a, to, prepare)
   stage.deliver(({ to }) => to === a)
-  stage.pass(500)
-  stage.deliver()
-  const kinds = stage.answers.map(answer => answer.kind).join(' ')
-  return stage.complaints[0] ?? (kinds === 'written' ? null : `answers: ${kinds}`)
+  stage.settle()
+  return judged(stage, 'written')
 }
 
 /**
@@ -112,8 +155,7 @@ function lostAccept(): string | null {
   stage.deliver()
   stage.pass(500)
   stage.deliver()
-  const kinds = stage.answers.map(answer => answer.kind).join(' ')
-  return stage.complaints[0] ?? (kinds === 'written unknown moved' ? null : `answers: ${kinds}`)
+  return judged(stage, 'written unknown moved')
 }
 
 /** Rule 5. A write whose id has left the window of recent operations was carried out: nobody may be told otherwise. */

@@ -147,7 +147,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a read that believes the highest report',
     rule: 7,
-    how: 'seeds',
+    how: { directed: 'unconfirmedRead' },
     edits: [
       {
         file: 'replication/reading.ts',
@@ -159,7 +159,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'unconfirmed failed compare-and-set',
     rule: 4,
-    how: 'seeds',
+    how: { directed: 'unconfirmedRefusal' },
     edits: [{ file: round, find: "if (unanimous || applied.answer === 'moved')", replace: 'if (1 > 0)' }],
   },
   {

@@ -6,7 +6,7 @@ import type { View } from '../../dht/view.ts'
 import { newPeer, type Peer } from '../../node/peer/peer.ts'
 import type { Input } from '../../node/peer/step.ts'
 import { defaultLimits } from '../../replication/limits.ts'
-import type { Message, Outcome, VersionRecord, WriteOperation } from '../../replication/messages.ts'
+import type { Message, Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
 import { KeyLedger } from '../checker/ledger.ts'
 
@@ -14,6 +14,9 @@ type Letter = { readonly from: PeerId; readonly to: PeerId; readonly message: Me
 
 /** Wall-clock milliseconds at the beginning of every schedule. */
 export const stageStartMs = 1_750_000_000_000
+
+/** How long an asker waits, in milliseconds. */
+export const askedForMs = 1_000
 
 /** What is saved is there, durable at once. */
 class MemoryRecords implements Records {
@@ -81,11 +84,16 @@ export class Stage {
     this.step(peer, { kind: 'viewAdopted', view })
   }
 
-  /** A write that `asker` asks `coordinator` to carry out; the answers arrive in `answers` when delivered. */
-  request(asker: PeerId, coordinator: PeerId, operation: WriteOperation): void {
+  /** What `asker` asks `coordinator` to carry out; the answers arrive in `answers` when delivered. */
+  request(asker: PeerId, coordinator: PeerId, operation: Operation): void {
     this.nextId += 1
-    const message: Message = { kind: 'request', id: this.nextId, timeoutMs: 1_000, operation }
+    const message: Message = { kind: 'request', id: this.nextId, timeoutMs: askedForMs, operation }
     this.step(coordinator, { kind: 'messageArrived', from: asker, message })
+  }
+
+  /** Whom a coordinator asks first is its own affair: after this everybody was asked. */
+  hedge(): void {
+    this.pass(defaultLimits.hedgeMs + 1)
   }
 
   /** Hands a message over that nobody sent in this schedule. */
@@ -109,6 +117,14 @@ export class Stage {
   pass(ms: number): void {
     this.nowMs += ms
     for (const peer of this.peers.keys()) this.step(peer, { kind: 'timePassed' })
+  }
+
+  /** Delivers everything until whoever asked was answered, or until its time is up. */
+  settle(): void {
+    for (let ms = 0; ms < askedForMs; ms += 100) {
+      this.deliver()
+      this.pass(100)
+    }
   }
 
   private boot(self: PeerId, records: MemoryRecords, boots: number): void {
@@ -147,11 +163,19 @@ export class Stage {
 
   private watch(from: PeerId, message: Message): void {
     this.sent.set(message.kind, message)
+    if (message.kind === 'reply') this.judge(message.outcome)
     if (message.kind !== 'accept') return
     const { ballot, value } = message
     if (!this.ledger.isProposed(ballot) && !this.ledger.hasGrants(ballot, from))
       this.complaints.push(`${from} proposes under ${ballot}, and no majority told it that it may`)
     this.complain(this.ledger.propose(ballot, value))
+  }
+
+  /** Whoever is told that a version stands may rely on it from then on. */
+  private judge(outcome: Outcome): void {
+    const told = standing(outcome)
+    if (told !== null && !this.ledger.isChosen(told))
+      this.complaints.push(`the answer ${outcome.kind} rests on ${told}, which no majority holds`)
   }
 
   /** A proposer may count only what it was told. */
@@ -170,5 +194,18 @@ export class Stage {
 
   private complain(wrong: string | null): void {
     if (wrong !== null) this.complaints.push(wrong)
+  }
+}
+
+function standing(outcome: Outcome): Version | null {
+  switch (outcome.kind) {
+    case 'found':
+      return outcome.value.version
+    case 'conflict':
+      return outcome.current
+    case 'written':
+      return outcome.version
+    default:
+      return null
   }
 }

@@ -2,7 +2,9 @@
 // edit of a copy of the sources, hunted by random seeds or by an exact schedule, which says nothing about the
 // sources as they are.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { faultKinds } from '../../sim/faults.ts'
 import { directedSchedules } from '../../sim/mutants/directed.ts'
 import { hunt } from '../../sim/mutants/hunt.ts'
 import { mutants } from '../../sim/mutants/mutants.ts'
@@ -16,6 +18,20 @@ test('every rule that is implemented has a mutant', () => {
     rulesImplemented.filter(rule => !rules.has(rule)),
     [],
   )
+})
+
+test('the page about the simulator tells every mutant, every fault, and nothing else', () => {
+  const page = readFileSync(new URL('../../docs/SIMULATION.md', import.meta.url), 'utf8')
+  const rows = [...page.matchAll(/^\| (\d+) \| (.+) \| (?:(seeds)|`(\w+)`) \|$/gm)]
+  const told = rows.map(([, rule, name, , directed]) => `${rule} ${name} ${directed ?? 'seeds'}`)
+  const planted = mutants.map(
+    ({ rule, name, how }) => `${rule} ${name} ${how === 'seeds' ? how : how.directed}`,
+  )
+  assert.deepEqual(told.toSorted(), planted.toSorted())
+  const faults = [...page.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(([, names]) =>
+    [...names!.matchAll(/\w+/g)].map(([name]) => name),
+  )
+  assert.deepEqual(faults.toSorted(), [...faultKinds].toSorted())
 })
 
 for (const [name, schedule] of Object.entries(directedSchedules)) {
