@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import type { Limits } from '../../replication/limits.ts'
 import type { Mutant } from './mutants.ts'
 import { plantTree } from './tree.ts'
 
@@ -11,7 +10,7 @@ export type Prey = { readonly caught: string | null; readonly seeds: number }
 export type Orders = {
   readonly directed: string | null
   readonly seedsMax: number
-  readonly limits: Partial<Limits>
+  readonly world: NonNullable<Mutant['world']>
 }
 
 /**
@@ -22,7 +21,7 @@ export type Orders = {
 export async function hunt(mutant: Mutant, seedsMax: number): Promise<Prey> {
   const tree = plantTree(mutant)
   const directed = mutant.how === 'seeds' ? null : mutant.how.directed
-  const orders: Orders = { directed, seedsMax, limits: mutant.limits ?? {} }
+  const orders: Orders = { directed, seedsMax, world: mutant.world ?? {} }
   try {
     const out = await run(join(tree.path, 'sim/mutants/hunter.ts'), JSON.stringify(orders))
     return JSON.parse(out) as Prey

@@ -3,10 +3,10 @@ import { directedSchedules } from './directed.ts'
 import type { Orders, Prey } from './hunt.ts'
 
 /** Main of the process that a hunt starts inside a copy of the sources. */
-function search({ directed, seedsMax, limits }: Orders): Prey {
+function search({ directed, seedsMax, world }: Orders): Prey {
   if (directed !== null) return { caught: directedSchedules[directed]!(), seeds: 0 }
   for (let seed = 1; seed <= seedsMax; seed++) {
-    const [violation] = runSeed(seed, { tellsStory: false, limits }).violations
+    const [violation] = runSeed(seed, { ...world, tellsStory: false }).violations
     if (violation !== undefined) return { caught: `${violation.invariant}: ${violation.what}`, seeds: seed }
   }
   return { caught: null, seeds: seedsMax }

@@ -1,4 +1,4 @@
-import type { Limits } from '../../replication/limits.ts'
+import type { SimOptions } from '../scenario.ts'
 
 /** One place of the source that a mutant changes; `find` must be there exactly once. */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string }
@@ -11,8 +11,8 @@ export type Mutant = {
   readonly edits: readonly Edit[]
   /** Found by random seeds, or by a schedule of its own (directed.ts) where chance practically never meets it. */
   readonly how: 'seeds' | { readonly directed: string }
-  /** Limits under which the rule matters more often. */
-  readonly limits?: Partial<Limits>
+  /** The kind of world in which the rule matters often. */
+  readonly world?: Pick<SimOptions, 'peers' | 'faults' | 'limits'>
 }
 
 const acceptor = 'replication/acceptor.ts'
@@ -110,6 +110,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a write over a version that no majority holds',
     rule: 4,
     how: 'seeds',
+    world: { peers: 3, faults: { loss: 0.8, crashes: 1 } },
     edits: [
       {
         file: round,
@@ -134,7 +135,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no read repair',
     rule: 7,
-    how: 'seeds',
+    how: { directed: 'unconfirmedRead' },
     edits: [
       {
         file: 'replication/reading.ts',
@@ -166,15 +167,13 @@ export const mutants: readonly Mutant[] = [
     name: 'no ceiling after a crash',
     rule: 3,
     how: 'seeds',
-    edits: [
-      { file: acceptor, find: 'floor: record.ceiling, promises', replace: 'floor: noBallot, promises' },
-    ],
+    edits: [{ file: acceptor, find: '    floor: record.ceiling,\n', replace: '    floor: noBallot,\n' }],
   },
   {
     name: 'promises forgotten without a ceiling',
     rule: 3,
     how: 'seeds',
-    limits: { promisesMax: 1 },
+    world: { limits: { promisesMax: 1 } },
     edits: [{ file: acceptor, find: '    partition.floor = partition.record.ceiling\n', replace: '' }],
   },
   {
@@ -240,12 +239,14 @@ export const mutants: readonly Mutant[] = [
     name: 'a retry that is refused without a record of its id',
     rule: 5,
     how: 'seeds',
+    world: { peers: 3, faults: { loss: 0.8, partitions: 0.5 } },
     edits: [{ file: register, find: 'if (!retried) return', replace: 'if (1 > 0) return' }],
   },
   {
     name: 'next reported on a repeated accept without a grant',
     rule: 2,
     how: 'seeds',
+    world: { faults: { duplicates: 1, reorder: 1 } },
     edits: [
       {
         file: acceptor,
@@ -270,6 +271,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a damaged record taken for an absent one',
     rule: 8,
     how: 'seeds',
+    world: { peers: 3, faults: { bitFlips: 1, crashes: 1, loss: 0.5 } },
     edits: [
       {
         file: acceptor,
@@ -282,6 +284,7 @@ export const mutants: readonly Mutant[] = [
     name: 'lost records not noticed at start',
     rule: 3,
     how: 'seeds',
+    world: { peers: 3, faults: { lostTails: 1, partitions: 0.5 } },
     edits: [
       {
         file: 'node/driver/driver.ts',
@@ -294,6 +297,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a version that is not above its parent',
     rule: 13,
     how: 'seeds',
+    world: { peers: 3, faults: { clockJumps: 1, skew: 1, loss: 0.4 } },
     edits: [
       {
         file: register,
