@@ -50,6 +50,7 @@ async function carryOut(
       ...(query.concurrency === undefined ? {} : { concurrency: query.concurrency }),
       ...(query.roles === undefined ? {} : { roles: query.roles }),
       ...(query.timeoutMs === undefined ? {} : { timeoutMs: query.timeoutMs }),
+      resent: query.resent === 'true',
       signal: door.closing,
       onItem: item => {
         door.metrics.batchItem('error' in item ? 'failed' : 'stored')

@@ -146,6 +146,13 @@ export const operations = {
         .optional()
         .describe('Lines carried out at once; default 64'),
       roles: roles.describe('Readers of every line, whatever it says itself, separated by commas'),
+      resent: z
+        .enum(['true', 'false'])
+        .optional()
+        .describe(
+          'Lines that may have been stored before, each as {"after":VERSION,"record":{…}}: a version of the address ' +
+            'above `after` that says the same to the same roles is taken for the line',
+        ),
       timeoutMs,
     }),
     body: { type: ndjson, description: 'One context a line', schema: anyContext },

@@ -50,6 +50,11 @@ export type StoreOptions = {
   ifVersion?: string
   ttlSeconds?: number
   timeoutMs?: number
+  /**
+   * For a second try whose first one may have succeeded: nothing is written when a version above this one says
+   * the same to the same roles already; it is the answer then. Any 24 hex digits, a version or not.
+   */
+  unlessStoredAfter?: string
 }
 
 export type StoredContext = {

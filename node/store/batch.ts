@@ -3,6 +3,7 @@ import { canonicalOf, formatAddress } from './address.ts'
 import { defaultAddressTemplate, newAddressTemplate } from './address-template.ts'
 import type { ContextStore, StoreOptions } from './api.ts'
 import { recordToContext } from './import-record.ts'
+import { isPlainObject } from './json-values.ts'
 import { Lanes } from './lanes.ts'
 import type { NumberedLine } from './ndjson.ts'
 
@@ -33,6 +34,11 @@ export type BatchOptions = {
   readonly ifVersion?: string
   /** For one record. */
   readonly timeoutMs?: number
+  /**
+   * The lines are second tries, each as {@link resentLine} writes it: what was stored after the version that it names
+   * and says the same is the line itself, and is not stored again.
+   */
+  readonly resent?: boolean
   /** No further line is begun once it is aborted; what was begun is finished and told. */
   readonly signal?: AbortSignal
   /**
@@ -76,20 +82,30 @@ export async function batchStore(
     else tally.stored += 1
     await options.onItem?.(item, text)
   }
+  /** Where the lines of one address have come to, so that two that say the same are not taken for one. */
+  const settledTo = new Map<string, string>()
   const begin = (line: number, text: string): { lane: string; run: () => Promise<void> } => {
     try {
-      const record = parseLine(text)
+      const parsed = parseLine(text)
+      const { after, record } = options.resent ? takeResent(parsed) : { after: '', record: parsed }
       const { context, roles } = recordToContext(record)
       const address = template.expand(context)
       const full = formatAddress(address)
       const wanted = options.roles ?? roles
+      const lane = canonicalOf(address)
+      const unlessStoredAfter = () => {
+        const settled = settledTo.get(lane) ?? ''
+        return options.resent ? { unlessStoredAfter: settled > after ? settled : after } : {}
+      }
       return {
-        lane: canonicalOf(address),
+        lane,
         run: async () => {
           const item = await storeOne(store, line, full, context, {
             ...settings,
+            ...unlessStoredAfter(),
             ...(wanted === undefined ? {} : { roles: wanted }),
           })
+          if (options.resent && 'version' in item) settledTo.set(lane, item.version)
           await report(item, text)
         },
       }
@@ -113,6 +129,16 @@ export async function batchStore(
     await lanes.drain()
   }
   return tally
+}
+
+/** A line that may have been stored before, after the version `after`. @param text - valid JSON or not: it is checked as a line is. */
+export const resentLine = (after: string, text: string): string => `{"after":"${after}","record":${text}}`
+
+function takeResent(parsed: unknown): { after: string; record: unknown } {
+  if (isPlainObject(parsed) && typeof parsed.after === 'string' && 'record' in parsed) {
+    return { after: parsed.after, record: parsed.record }
+  }
+  throw new SlurpError('CONTEXT_INVALID', 'A line that is sent again must be {"after":VERSION,"record":{…}}.')
 }
 
 function storeOptions(options: BatchOptions): StoreOptions {

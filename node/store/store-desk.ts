@@ -11,6 +11,7 @@ import { Deadline, type StoreClock } from './deadline.ts'
 import { defaultStoreLimits, type StoreLimits, timeoutMaxMs, wholeNumber } from './limits.ts'
 import { ReplicaReader } from './replica-reader.ts'
 import { RoleAccess, type StoreKeys } from './role-access.ts'
+import { VersionOpener } from './version-opener.ts'
 import { Writer } from './writer.ts'
 
 export type StoreParts = {
@@ -44,12 +45,14 @@ export class StoreDesk {
   readonly reader: ReplicaReader
   readonly writer: Writer
   readonly cache: ContextCache
+  readonly opener: VersionOpener
 
   constructor(parts: StoreParts) {
     const { submitter, clock, hlc, fleet, keys } = parts
     this.parts = parts
     this.limits = { ...defaultStoreLimits, ...parts.limits }
     this.access = new RoleAccess(keys, fleet.roles)
+    this.opener = new VersionOpener(fleet.id, this.access, parts.isAuthor)
     this.reader = new ReplicaReader(submitter, version => {
       mergeHlc(hlc, version, clock.wallMs(), this.limits.clockDriftMaxMs)
     })

@@ -10,18 +10,15 @@ import { decodeCursor, encodeCursor } from './history-cursor.ts'
 import { historyLimitDefault, historyLimitMax, wholeNumber } from './limits.ts'
 import type { Place, StoreDesk } from './store-desk.ts'
 import { findVersion } from './temporal-reader.ts'
-import { authorOf, contextFrom, isGone, VersionOpener, writtenAtOf } from './version-opener.ts'
+import { authorOf, contextFrom, isGone, writtenAtOf } from './version-opener.ts'
 
 /** The use cases that read. */
 export class StoreReads {
   readonly counters = { reads: 0, cacheHits: 0, opensSaved: 0 }
   readonly #desk: StoreDesk
-  readonly #opener: VersionOpener
 
   constructor(desk: StoreDesk) {
-    const { fleet, isAuthor } = desk.parts
     this.#desk = desk
-    this.#opener = new VersionOpener(fleet.id, desk.access, isAuthor)
   }
 
   async retrieve(address: string, options: RetrieveOptions): Promise<RetrievedContext> {
@@ -70,7 +67,7 @@ export class StoreReads {
       throw nothingThere()
     }
     if (isGone(head, this.#desk.wallMs)) {
-      this.#opener.prove(key, head)
+      this.#desk.opener.prove(key, head)
       const { version, parent, hash, expiresAtMs } = head
       this.#desk.note(
         key,
@@ -87,7 +84,7 @@ export class StoreReads {
       this.#desk.note(key, known, deadline)
       return known
     }
-    const opened = await this.#opener.open(key, head, role)
+    const opened = await this.#desk.opener.open(key, head, role)
     this.#desk.note(key, opened, deadline)
     return opened
   }
@@ -97,7 +94,7 @@ export class StoreReads {
     const { versionsWalkedMax } = this.#desk.limits
     const wallMs = this.#desk.wallMs
     const ask = { reader: this.#desk.reader, key, deadline, wallMs, versionsWalkedMax }
-    return this.#opener.open(key, await findVersion(ask, address.temporal), role)
+    return this.#desk.opener.open(key, await findVersion(ask, address.temporal), role)
   }
 
   #answerFromMemory(place: Place, seen: CachedVersion, role: string | undefined): RetrievedContext {
@@ -125,14 +122,14 @@ export class StoreReads {
   /** A version that cannot be read, because it is gone or for others, shows who signed it and no decision. */
   async #describe(key: ContextKey, record: VersionRecord): Promise<HistoryEntry> {
     const { version } = record
-    const header = this.#opener.prove(key, record)
+    const header = this.#desk.opener.prove(key, record)
     const deleted = isGone(record, this.#desk.wallMs)
     const roles = header.roles.map(({ name, keyVersion }) => ({ name, keyVersion }))
     const entry = { version, writtenAt: writtenAtOf(version), roles, deleted }
     const hidden: HistoryEntry = { ...entry, author: this.#nameOf(header.author), decision: null }
     if (deleted) return hidden
     try {
-      const opened = await this.#opener.open(key, record, undefined)
+      const opened = await this.#desk.opener.open(key, record, undefined)
       const context = contextFrom(opened.json ?? '')
       return { ...entry, author: authorOf(context, hidden.author), decision: context.decision ?? null }
     } catch (thrown) {

@@ -9,6 +9,7 @@ import { nothingThere, writeUnreached } from './failures.ts'
 import { ttlMaxSeconds, wholeNumber } from './limits.ts'
 import { checkContext } from './schema.ts'
 import type { StoreDesk } from './store-desk.ts'
+import { findTwin, StoredBefore, type TwinAsk } from './twin-finder.ts'
 import { isGone } from './version-opener.ts'
 import type { WriteAsk, Written } from './writer.ts'
 
@@ -32,16 +33,27 @@ export class StoreWrites {
     const expiresAtMs = this.#expiryOf(options.ttlSeconds)
     const plaintext = Buffer.from(checked.json)
     const { key } = place
-    const { version, parent, sealed, acks, replicas } = await this.#write(key, {
-      kind: 'live',
-      key,
-      expect,
-      expiresAtMs,
-      deadline,
-      seal: (version, parent) =>
-        sealEnvelope({ ...this.#plan(key, version, parent, expiresAtMs), roles: readers, plaintext }),
-    })
+    const after = floorFrom(options.unlessStoredAfter)
     const roles = readers.map(({ name, keyVersion }) => ({ name, keyVersion }))
+    let written: Written
+    try {
+      written = await this.#write(key, {
+        kind: 'live',
+        key,
+        expect,
+        expiresAtMs,
+        deadline,
+        seal: async (version, parent) => {
+          if (after !== null) await this.#refuseTwin({ key, after, json: checked.json, readers }, deadline)
+          return sealEnvelope({ ...this.#plan(key, version, parent, expiresAtMs), roles: readers, plaintext })
+        },
+      })
+    } catch (thrown) {
+      if (!(thrown instanceof StoredBefore)) throw thrown
+      const { version, parent } = thrown.record
+      return { address: formatAddress(place.address), version, parent, ...this.#desk.writer.quorum, roles }
+    }
+    const { version, parent, sealed, acks, replicas } = written
     const signer = this.#desk.parts.author.peerId
     const { hash } = sealed
     this.#desk.note(key, { version, parent, hash, expiresAtMs, roles, signer, json: checked.json }, deadline)
@@ -59,6 +71,12 @@ export class StoreWrites {
       wanted === 'any' ? await this.#deleteWhatStands(key, deadline) : await this.#bury(key, wanted, deadline)
     this.counters.deletes += 1
     return { address: formatAddress(place.address), version }
+  }
+
+  /** Looks anew at every seal: what came between may be the first try. */
+  async #refuseTwin(ask: TwinAsk, deadline: Deadline): Promise<void> {
+    const twin = await findTwin(this.#desk.reader, this.#desk.opener, ask, deadline)
+    if (twin !== null) throw new StoredBefore(twin)
   }
 
   #expiryOf(ttlSeconds: number | undefined): number {
@@ -127,6 +145,12 @@ export class StoreWrites {
     }
     throw new SlurpError('TOO_MANY', 'Other writers of this address always came first; nothing was deleted.')
   }
+}
+
+function floorFrom(unlessStoredAfter: string | undefined): Version | null {
+  if (unlessStoredAfter === undefined) return null
+  if (isVersion(unlessStoredAfter)) return unlessStoredAfter
+  throw new SlurpError('USAGE', 'unlessStoredAfter is 24 digits 0-9 a-f, as a version has.')
 }
 
 function expectedFrom(ifVersion: string | undefined): Expected {

@@ -69,6 +69,12 @@ export class Writer {
     return this.#guesses.get(key)?.version
   }
 
+  /** What is known of the replicas of a version that a read has settled. */
+  get quorum(): { acks: number; replicas: number } {
+    const replicas = this.#replicasSeen
+    return { acks: Math.floor(replicas / 2) + 1, replicas }
+  }
+
   /** Notes what was read at a key. */
   saw(key: ContextKey, version: Version | null): void {
     const before = this.#guesses.peek(key)?.version
@@ -197,8 +203,7 @@ export class Writer {
     }
     this.counters.unknownSettled += 1
     if (found === 'never') return null
-    const replicas = this.#replicasSeen
-    return { version: id, parent, sealed, acks: Math.floor(replicas / 2) + 1, replicas }
+    return { version: id, parent, sealed, ...this.quorum }
   }
 
   async #lookFor(key: ContextKey, id: Version, deadline: Deadline): Promise<'written' | 'never' | 'unknown'> {

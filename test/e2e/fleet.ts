@@ -192,8 +192,10 @@ export class Fleet {
 export async function runSlurp(
   args: readonly string[],
   input?: string,
+  environment: NodeJS.ProcessEnv = {},
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const env = { ...process.env, ...environment }
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env })
   let out = ''
   let err = ''
   child.stdout.on('data', chunk => {

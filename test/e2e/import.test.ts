@@ -1,13 +1,13 @@
 // Goal: real contexts survive what a fleet meets. Method: import the whole collection into five real peers
 // while one of them is killed, bring it back, kill them all, start them again, and compare every version.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { sharedData } from '../shared-data.ts'
-import { Fleet, until } from './fleet.ts'
+import { Fleet, runSlurp, until } from './fleet.ts'
 
 type Row = Record<string, unknown> & {
   path: string
@@ -90,6 +90,33 @@ test('after all peers were killed and restarted every version reads back equal t
     }),
   )
   assert.equal(compared, rows.length)
+})
+
+test('an import outlives the door that it was sent to, and nothing is stored twice', async () => {
+  const part = rows.slice(0, 1500)
+  const file = join(work, 'part.ndjson')
+  writeFileSync(file, lines.slice(0, part.length).join('\n'))
+  const template = 'ucxl://any:any@again:any/*^/{project}/{path}'
+  const stored = async () => {
+    const { body } = await fleet.call('p1', 'GET', '/v1/status')
+    return (body.counters as Record<string, number>).stores ?? 0
+  }
+  const before = await stored()
+  const args = ['batch', 'import', file, '--json', '--address', template]
+  // Without --url it knows every door of the fleet.
+  const running = runSlurp(args, undefined, { XDG_STATE_HOME: work })
+  await until('the import is well under way', async () => (await stored()) > before + 200)
+  await fleet.kill('p1')
+  const { code, out, err } = await running
+  assert.equal(code, 0, `${out.slice(-500)}${err.slice(-500)}`)
+  const summary = JSON.parse(out.trimEnd().split('\n').at(-1)!) as { stored: number }
+  assert.equal(summary.stored, part.length)
+  const versions = Map.groupBy(part, row => `${row.project}/${row.path}`)
+  for (const [path, { length }] of versions) {
+    const address = encodePath(`ucxl://any:any@again:any/*^/${path}`)
+    const { body } = await fleet.call('p2', 'GET', fleet.context(address, '/history?limit=100'))
+    assert.equal((body.versions as Version[]).length, length, address)
+  }
 })
 
 async function compare(address: string, expected: Row[], peer: string): Promise<void> {

@@ -6,8 +6,11 @@ import fc from 'fast-check'
 import { SlurpError } from '../../base/errors.ts'
 import { seeded } from '../../base/random.ts'
 import type { ContextStore, StoreOptions } from '../../node/store/api.ts'
-import { type BatchItem, type BatchOptions, batchStore } from '../../node/store/batch.ts'
+import { type BatchItem, type BatchOptions, batchStore, resentLine } from '../../node/store/batch.ts'
 import type { NumberedLine } from '../../node/store/ndjson.ts'
+
+/** Of everything that a held store stores. */
+const storedVersion = '2'.repeat(24)
 
 type Begun = { address: string; context: Record<string, unknown>; options: StoreOptions; end: () => void }
 
@@ -26,7 +29,7 @@ class HeldStore implements Pick<ContextStore, 'storeContext'> {
     this.running.splice(this.running.indexOf(write), 1)
     this.ended.push(write)
     if (write.context.refuse) throw new SlurpError('CONTEXT_INVALID', 'refused')
-    return { address, version: '0'.repeat(24), parent: null, acks: 2, replicas: 3, roles: [] }
+    return { address, version: storedVersion, parent: null, acks: 2, replicas: 3, roles: [] }
   }
 }
 
@@ -101,7 +104,7 @@ test('a failed line is told with its number and reason, and later versions of it
   const store: Pick<ContextStore, 'storeContext'> = {
     storeContext: async (address, context) => {
       if ((context as { refuse?: boolean }).refuse) throw new SlurpError('TOO_LARGE', 'too large')
-      return { address, version: '0'.repeat(24), parent: null, acks: 1, replicas: 1, roles: [] }
+      return { address, version: storedVersion, parent: null, acks: 1, replicas: 1, roles: [] }
     },
   }
   const codes = new Map<number, string>()
@@ -197,4 +200,30 @@ test('a source or a listener that fails ends the batch with its error after what
   await rejects(listener, /nobody listens/)
   await rejects(batchStore(store, linesFrom([]), { concurrency: 0 }), { code: 'USAGE' })
   await rejects(batchStore(store, linesFrom([]), { template: 'nonsense' }), { code: 'USAGE' })
+})
+
+test('second tries name the version after which they count, those of one address each other', async () => {
+  const after = '1'.repeat(24)
+  const texts = [
+    resentLine(after, record('a')),
+    resentLine(after, record('a')),
+    resentLine('f'.repeat(24), record('b')),
+    record('c'),
+    resentLine(after, 'broken'),
+  ]
+  const { items, store } = await runBatch(texts, { resent: true }, 3)
+  const bounds = (path: string) =>
+    store.ended
+      .filter(write => write.address.endsWith(`/${path}`))
+      .map(write => write.options.unlessStoredAfter)
+  deepEqual(bounds('a'), [after, storedVersion])
+  deepEqual(bounds('b'), ['f'.repeat(24)])
+  const failed = items.filter(item => 'error' in item).map(item => [item.line, item.error.code])
+  deepEqual(
+    failed.sort(([a], [b]) => Number(a) - Number(b)),
+    [
+      [4, 'CONTEXT_INVALID'],
+      [5, 'JSON_INVALID'],
+    ],
+  )
 })

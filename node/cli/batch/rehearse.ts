@@ -1,14 +1,13 @@
-import { asSlurpError, SlurpError } from '../../../base/errors.ts'
-import { formatAddress } from '../../store/address.ts'
+import { asSlurpError } from '../../../base/errors.ts'
 import {
   type AddressTemplate,
   defaultAddressTemplate,
   newAddressTemplate,
 } from '../../store/address-template.ts'
-import { recordToContext } from '../../store/import-record.ts'
 import type { NumberedLine } from '../../store/ndjson.ts'
 import { answer, type Session } from '../session.ts'
 import type { BatchSettings } from './failures-file.ts'
+import { addressOfLine } from './line-address.ts'
 
 const partialExit = 3
 
@@ -53,12 +52,5 @@ export async function rehearseImport(
 
 function addressOf(numbered: NumberedLine, template: AddressTemplate): string {
   if ('failure' in numbered) throw numbered.failure
-  let record: unknown
-  try {
-    record = JSON.parse(numbered.text)
-  } catch (cause) {
-    throw new SlurpError('JSON_INVALID', 'The line is not valid JSON.', { cause })
-  }
-  recordToContext(record)
-  return formatAddress(template.expand(record as Record<string, unknown>))
+  return addressOfLine(numbered.text, template)
 }

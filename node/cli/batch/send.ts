@@ -2,7 +2,8 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type ErrorBody, SlurpError } from '../../../base/errors.ts'
 import { type NumberedLine, splitLines } from '../../store/ndjson.ts'
 import { type FleetClient, failureFrom, nothingListens, readAnswer } from '../client.ts'
-import { Feed, type FeedOptions, type SourceLine } from './feed.ts'
+import { Feed, type FeedOptions, type LineFeed, SecondFeed, type SourceLine } from './feed.ts'
+import { SecondTries } from './second-try.ts'
 
 export type SendOptions = FeedOptions & {
   readonly address: string | undefined
@@ -20,9 +21,9 @@ const unansweredMax = 4096
 const unansweredBytesMax = 64 * 1024 * 1024
 
 /**
- * Streams lines to `POST /v1/batch` and its answers back. Goes on at the next door when a peer is lost or
- * stops: lines whose answer never came are failed with an unknown outcome, lines that a peer never took are
- * sent again.
+ * Streams lines to `POST /v1/batch` and its answers back. Goes on at the next door when a peer is lost or stops: lines
+ * that a peer never took are sent there, and lines whose answer never came as second tries, which store nothing that
+ * is stored already.
  */
 export async function sendBatch(
   client: FleetClient,
@@ -30,33 +31,61 @@ export async function sendBatch(
   options: SendOptions,
 ): Promise<SendResult> {
   const feed = new Feed(lines, options)
+  const seconds = new SecondTries(options.address, Date.now())
+  const onAcknowledged = (address: string, version: string) => seconds.acknowledged(address, version)
+  let doubtful: SourceLine[] = []
   let why: SlurpError | null = null
   for (const url of client.urls) {
-    const exchange = new Exchange(client, url, feed, options)
+    if (doubtful.length > 0) {
+      const again = new SecondFeed(doubtful, seconds, options)
+      const exchange = new Exchange(client, url, again, { ...options, onAcknowledged, resent: true })
+      why = await exchange.run()
+      doubtful = again.left(exchange.doubtful)
+      if (why !== null && isLoss(why)) continue
+      if (why !== null) break
+    }
+    const exchange = new Exchange(client, url, feed, { ...options, onAcknowledged, resent: false })
     why = await exchange.run()
-    const stoppedAt = await feed.nextLine()
-    if (why === null || stoppedAt === null) return { stoppedAt, why: feed.failure }
-    if (!isLoss(why)) break
+    doubtful = [...doubtful, ...exchange.doubtful]
+    if (why === null || !isLoss(why)) break
+    if (doubtful.length === 0 && (await feed.nextLine()) === null) break
   }
-  return { stoppedAt: await feed.nextLine(), why }
+  const { error } = neverAnswered().toBody()
+  for (const line of doubtful) await options.onFailed({ ...line, error })
+  const stoppedAt = await feed.nextLine()
+  return { stoppedAt, why: stoppedAt === null ? feed.failure : why }
 }
 
 const isLoss = (why: SlurpError): boolean => why.code === 'UNREACHABLE' || why.code === 'SHUTTING_DOWN'
+
+const neverAnswered = () =>
+  new SlurpError(
+    'QUORUM_UNREACHED',
+    'The peer was lost before it answered; outcome unknown: the line may or may not be stored.',
+  )
+
+type ExchangeOptions = SendOptions & {
+  readonly onAcknowledged: (address: string, version: string) => void
+  /** The lines are second tries. */
+  readonly resent: boolean
+}
 
 /** One batch request to one door. */
 class Exchange {
   readonly #client: FleetClient
   readonly #url: string
-  readonly #feed: Feed
-  readonly #options: SendOptions
+  readonly #feed: LineFeed
+  readonly #options: ExchangeOptions
   /** By the number that the peer counts, from 1. */
   readonly #unanswered = new Map<number, SourceLine>()
+  /** Lines of unknown outcome, once it has run. */
+  doubtful: SourceLine[] = []
   #unansweredBytes = 0
   #sent = 0
   #ended = false
   #wake: (() => void) | null = null
 
-  constructor(client: FleetClient, url: string, feed: Feed, options: SendOptions) {
+  constructor(client: FleetClient, url: string, feed: LineFeed, options: ExchangeOptions) {
     this.#client = client
     this.#url = url
     this.#feed = feed
@@ -65,13 +94,19 @@ class Exchange {
 
   /** @returns null when every line that was fed got an answer, else why not. */
   async run(): Promise<SlurpError | null> {
-    const { address, roles, concurrency, timeoutMs } = this.#options
+    const { address, roles, concurrency, timeoutMs, resent } = this.#options
     const { request, response } = this.#client.open(
       this.#url,
       {
         method: 'POST',
         path: '/v1/batch',
-        query: { address, roles: roles?.join(','), concurrency, timeoutMs },
+        query: {
+          address,
+          roles: roles?.join(','),
+          concurrency,
+          timeoutMs,
+          resent: resent ? 'true' : undefined,
+        },
       },
       null,
     )
@@ -86,7 +121,7 @@ class Exchange {
     this.#wake?.()
     request.destroy()
     await pumped
-    await this.#settle(why)
+    this.#settle(why)
     return why
   }
 
@@ -144,8 +179,12 @@ class Exchange {
     this.#unanswered.delete(said.line)
     this.#unansweredBytes -= line.text.length
     this.#wake?.()
-    if (said.error) await this.#options.onFailed({ ...line, error: said.error })
-    else this.#options.onStored()
+    if (said.error) await this.#options.onFailed({ ...this.#feed.original(line), error: said.error })
+    else {
+      if (said.address !== undefined && said.version !== undefined)
+        this.#options.onAcknowledged(said.address, said.version)
+      this.#options.onStored()
+    }
   }
 
   async #lost(thrown: unknown): Promise<SlurpError> {
@@ -161,12 +200,11 @@ class Exchange {
   }
 
   /** Lines left without an answer: not carried out where the peer said so, else of unknown outcome. */
-  async #settle(why: SlurpError | null): Promise<void> {
+  #settle(why: SlurpError | null): void {
     if (why === null) return
+    // Where the peer itself ended the batch, it began none of the lines that it did not answer.
     if (why.code !== 'UNREACHABLE') return this.#takeBack()
-    const message = `The peer was lost before it answered; outcome unknown: the line may or may not be stored.`
-    const error = new SlurpError('QUORUM_UNREACHED', message).toBody().error
-    for (const line of this.#unanswered.values()) await this.#options.onFailed({ ...line, error })
+    this.doubtful = [...this.#unanswered.values()]
     this.#unanswered.clear()
   }
 }
