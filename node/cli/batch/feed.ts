@@ -1,6 +1,5 @@
 import { asSlurpError, type ErrorBody, type SlurpError } from '../../../base/errors.ts'
 import type { NumberedLine } from '../../store/ndjson.ts'
-import type { SecondTries } from './second-try.ts'
 
 /** A line that was not stored, as the failures file keeps it. `text` null: it could not be read. */
 export type FailedLine = {
@@ -77,44 +76,5 @@ export class Feed implements LineFeed {
       if ('text' in value) return value
       await this.#options.onFailed({ line: value.line, text: null, error: value.failure.toBody().error })
     }
-  }
-}
-
-/** Second tries of lines that a lost door did not answer. */
-export class SecondFeed implements LineFeed {
-  readonly #seconds: SecondTries
-  readonly #options: FeedOptions
-  /** In the order of the source. */
-  readonly #originals: Map<number, SourceLine>
-  #waiting: SourceLine[]
-
-  constructor(doubtful: readonly SourceLine[], seconds: SecondTries, options: FeedOptions) {
-    this.#seconds = seconds
-    this.#options = options
-    this.#waiting = [...doubtful]
-    this.#originals = new Map(doubtful.map(line => [line.line, line]))
-  }
-
-  async next(): Promise<SourceLine | null> {
-    if (this.#options.interrupted.aborted) return null
-    for (let line = this.#waiting.shift(); line; line = this.#waiting.shift()) {
-      const made = this.#seconds.of(line)
-      if ('again' in made) return made.again
-      await this.#options.onFailed(made.failed)
-    }
-    return null
-  }
-
-  giveBack(lines: readonly SourceLine[]): void {
-    this.#waiting = [...lines.map(line => this.original(line)), ...this.#waiting]
-  }
-
-  original(line: SourceLine): SourceLine {
-    return this.#originals.get(line.line) ?? line
-  }
-
-  /** What is left to try, those of unknown outcome first. */
-  left(doubtful: readonly SourceLine[]): SourceLine[] {
-    return [...doubtful.map(line => this.original(line)), ...this.#waiting]
   }
 }

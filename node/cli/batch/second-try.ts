@@ -6,7 +6,7 @@ import {
   newAddressTemplate,
 } from '../../store/address-template.ts'
 import { resentLine } from '../../store/batch.ts'
-import type { FailedLine, SourceLine } from './feed.ts'
+import type { FailedLine, FeedOptions, LineFeed, SourceLine } from './feed.ts'
 import { addressOfLine } from './line-address.ts'
 
 /** Addresses whose newest version is remembered; more than a door ever holds without having answered. */
@@ -50,5 +50,44 @@ export class SecondTries {
     } catch (thrown) {
       return { failed: { ...line, error: asSlurpError(thrown).toBody().error } }
     }
+  }
+}
+
+/** Second tries of lines that a lost door did not answer. */
+export class SecondFeed implements LineFeed {
+  readonly #seconds: SecondTries
+  readonly #options: FeedOptions
+  /** In the order of the source. */
+  readonly #originals: Map<number, SourceLine>
+  #waiting: SourceLine[]
+
+  constructor(doubtful: readonly SourceLine[], seconds: SecondTries, options: FeedOptions) {
+    this.#seconds = seconds
+    this.#options = options
+    this.#waiting = [...doubtful]
+    this.#originals = new Map(doubtful.map(line => [line.line, line]))
+  }
+
+  async next(): Promise<SourceLine | null> {
+    if (this.#options.interrupted.aborted) return null
+    for (let line = this.#waiting.shift(); line; line = this.#waiting.shift()) {
+      const made = this.#seconds.of(line)
+      if ('again' in made) return made.again
+      await this.#options.onFailed(made.failed)
+    }
+    return null
+  }
+
+  giveBack(lines: readonly SourceLine[]): void {
+    this.#waiting = [...lines.map(line => this.original(line)), ...this.#waiting]
+  }
+
+  original(line: SourceLine): SourceLine {
+    return this.#originals.get(line.line) ?? line
+  }
+
+  /** What is left to try, those of unknown outcome first. */
+  left(doubtful: readonly SourceLine[]): SourceLine[] {
+    return [...doubtful.map(line => this.original(line)), ...this.#waiting]
   }
 }

@@ -2,8 +2,8 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type ErrorBody, SlurpError } from '../../../base/errors.ts'
 import { type NumberedLine, splitLines } from '../../store/ndjson.ts'
 import { type FleetClient, failureFrom, nothingListens, readAnswer } from '../client.ts'
-import { Feed, type FeedOptions, type LineFeed, SecondFeed, type SourceLine } from './feed.ts'
-import { SecondTries } from './second-try.ts'
+import { Feed, type FeedOptions, type LineFeed, type SourceLine } from './feed.ts'
+import { SecondFeed, SecondTries } from './second-try.ts'
 
 export type SendOptions = FeedOptions & {
   readonly address: string | undefined
