@@ -51,9 +51,8 @@ export class Process {
   /** @param boot - from 1. */
   constructor(machine: Machine, boot: number, events: ProcessEvents) {
     this.machine = machine
-    // A tag a boot: what an earlier boot made is never made again, whatever the wall clock does.
-    const tag = (machine.number + 1) * 0x1_0000 + boot
-    this.hlc = newClock(tag.toString(16).padStart(8, '0'))
+    // One tag for all boots, as a peer has: the driver sees to it that none makes an id of an earlier one.
+    this.hlc = newClock((machine.number + 1).toString(16).padStart(8, '0'))
     const whenRunning = (run: () => void) => this.whenRunning(run)
     const opened = machine.disk.restart({ expectExisting: false, deliver: whenRunning })
     const recordsLost = opened.found.lostTail || opened.found.gaps
@@ -72,7 +71,7 @@ export class Process {
       clock,
       checker: simEnvelopeChecker,
       limits: machine.limits,
-      random: seeded(tag),
+      random: seeded((machine.number + 1) * 0x1_0000 + boot),
       report: event => events.reported(event),
       failed: () => machine.world.after(0, () => events.failed()),
     })

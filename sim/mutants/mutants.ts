@@ -294,6 +294,14 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'operation ids of an earlier boot made again',
+    rule: 5,
+    how: 'seeds',
+    edits: [
+      { file: 'node/driver/id-reserve.ts', find: 'if (floor > hlc.last) hlc.last = floor', replace: '' },
+    ],
+  },
+  {
     name: 'a version that is not above its parent',
     rule: 13,
     how: 'seeds',
