@@ -40,7 +40,8 @@ const roles = 'architect,developer'
 const clientCounts = [1, 16, 64]
 const rounds = options.quick ? 2 : 3
 const roundMs = options.quick ? 1500 : 3000
-const warmUpMs = options.quick ? 1500 : 3000
+// Servers run for weeks: what is compared is their steady state, so compilers get time to finish on both sides.
+const warmUpMs = options.quick ? 4000 : 12_000
 // An idle peer gives memory back after a pause (node/monitoring/idle-memory.ts): figures are those of an operator, later.
 const idleMs = 12_000
 const realContexts = fileURLToPath(new URL('../../../shared/data/contexts.ndjson.gz', import.meta.url))
@@ -108,7 +109,7 @@ async function compare(): Promise<Row[]> {
   const readEtcd = (clients: number, ms: number) =>
     ifThere(etcd, side => runLoad(side, { clients, ms, next: () => etcdRead(etcdKeys.any()) }))
 
-  for (const work of [writeEtcd, writeSlurp, readEtcd, readSlurp]) await work(16, warmUpMs)
+  for (const work of [writeEtcd, writeSlurp, readEtcd, readSlurp]) await work(64, warmUpMs)
   const rows: Row[] = []
   for (const clients of clientCounts) {
     const writes = newPair()
