@@ -205,7 +205,13 @@ export const mutants: readonly Mutant[] = [
     name: 'acknowledgement before the sync',
     rule: 2,
     how: 'seeds',
-    edits: [{ file: 'node/driver/driver.ts', find: 'if (batch > this.#synced)', replace: 'if (batch < 0)' }],
+    edits: [
+      {
+        file: 'node/driver/driver.ts',
+        find: 'if (batch > this.#synced) this.#gated',
+        replace: 'if (batch < 0) this.#gated',
+      },
+    ],
   },
   {
     name: 'a quorum of one',
