@@ -1,7 +1,8 @@
-import { type Clock as HlcClock, newClock } from '../base/hlc.ts'
-import type { PeerId } from '../base/ids.ts'
+import { type Clock as HlcClock, hlcMs, newClock } from '../base/hlc.ts'
+import type { Hlc, PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import type { View } from '../dht/view.ts'
+import { readBoot } from '../node/driver/boot.ts'
 import { Driver, type DriverEvent } from '../node/driver/driver.ts'
 import type { Disk, DiskChange, DiskFailure } from '../node/ports/ports.ts'
 import type { Limits } from '../replication/limits.ts'
@@ -47,6 +48,7 @@ export class Process {
   private state: 'running' | 'paused' | 'dead' = 'running'
   private backlog: (() => void)[] = []
   private isServing = false
+  private idsBelowMs = 0
 
   /** @param boot - from 1. */
   constructor(machine: Machine, boot: number, events: ProcessEvents) {
@@ -64,7 +66,11 @@ export class Process {
       self: machine.self,
       view: machine.view,
       hlc: this.hlc,
-      disk: watched(opened.disk, alive, events.durable),
+      disk: watched(opened.disk, alive, batch => {
+        events.durable(batch)
+        const boot = readBoot(opened.disk)
+        if (boot !== null && boot !== 'damaged') this.idsBelowMs = boot.idsBelowMs
+      }),
       recordsLost,
       damageMarked: () => void opened.acknowledgeDamage(),
       network,
@@ -96,6 +102,11 @@ export class Process {
 
   wallMs(): number {
     return this.machine.time.wallMs()
+  }
+
+  /** Whether no later boot can make this id again. One that is not reserved dies with the process that made it. */
+  hasReserved(id: Hlc): boolean {
+    return hlcMs(id) <= this.idsBelowMs
   }
 
   /** As Driver.submit; a process that dies never calls `done`. */
