@@ -303,6 +303,7 @@ export const mutants: readonly Mutant[] = [
     name: 'operation ids of an earlier boot made again',
     rule: 5,
     how: 'seeds',
+    world: { peers: 3, faults: { clockJumps: 1, crashes: 1, skew: 1 } },
     edits: [
       { file: 'node/driver/id-reserve.ts', find: 'if (floor > hlc.last) hlc.last = floor', replace: '' },
     ],
