@@ -3,8 +3,8 @@ import type { Ballot, Hlc } from './ids.ts'
 
 /**
  * Hybrid logical clock as a value: 48 bits of wall-clock milliseconds, 16 bits of counter and 32 bits that
- * name the process, as 24 hex digits. Comparing two as text compares them in time, and two processes never
- * make the same one. Source: Kulkarni et al. 2014; rule 13.
+ * name the process and its boot, as 24 hex digits. Comparing two as text compares them in time, and two processes
+ * never make the same one, nor does one process after a restart. Source: Kulkarni et al. 2014; rule 13.
  */
 export type Clock = {
   readonly tag: string
@@ -15,7 +15,25 @@ export type Clock = {
 const msMax = 2 ** 48 - 1
 const counterMax = 0xffff
 
-/** @param tag - 8 hex digits, unique to the process in its fleet. */
+/** Hex digits of a tag that name the process; the rest names the boot. */
+export const peerTagDigits = 6
+
+/**
+ * The tag of one boot of a process. A wall clock may have run back while the process was down, by any amount: without
+ * the boot, it could make an operation id again, and the second write would be told the fate of the first (rule 5).
+ *
+ * @param peerTag - 6 hex digits, unique to the process in its fleet.
+ * @param incarnation - number of the boot; its last 8 bits count.
+ */
+export function bootTag(peerTag: string, incarnation: number): string {
+  assert(peerTag.length === peerTagDigits, 'a process is named by 6 hex digits of its tag')
+  return peerTag + (incarnation & 0xff).toString(16).padStart(2, '0')
+}
+
+/** The digits of a value that name the process that made it. */
+export const peerTagOf = (value: Hlc): string => value.slice(16, 16 + peerTagDigits)
+
+/** @param tag - 8 hex digits, unique to one boot of the process in its fleet. */
 export function newClock(tag: string, last: Hlc = '0'.repeat(24) as Hlc): Clock {
   assert(/^[0-9a-f]{8}$/.test(tag), 'a clock tag has 8 hex digits')
   return { tag, last }

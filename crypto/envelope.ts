@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { noBytes, sameBytes } from '../base/bytes.ts'
 import { SlurpError } from '../base/errors.ts'
+import { peerTagOf } from '../base/hlc.ts'
 import type { ContextKey, Digest, FleetId, PeerId, RoleName, Version } from '../base/ids.ts'
 import { decodeAgeFile } from './age-format.ts'
 import { sha256, sha256Hex } from './digest.ts'
@@ -81,7 +82,7 @@ function describe(
 ): { subject: EnvelopeSubject; subjectBytes: Buffer } {
   const { fleet, key, version, parent, author, expiresAtMs } = plan
   assert(
-    version.endsWith(peerKeyOf(author.peerId)!.clockTag),
+    peerTagOf(version) === peerKeyOf(author.peerId)!.clockTag,
     'a version carries the clock tag of its author',
   )
   assert(Number.isSafeInteger(expiresAtMs) && expiresAtMs >= 0, 'an expiry is whole milliseconds')

@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { LRUCache } from 'lru-cache'
+import { peerTagDigits } from '../base/hlc.ts'
 import type { PeerId } from '../base/ids.ts'
 import { sha256Hex } from './digest.ts'
 
@@ -10,7 +11,7 @@ export type PeerKey = {
   readonly peerId: PeerId
   /** 32 bytes. */
   readonly publicKey: Uint8Array
-  /** First 8 hex digits of SHA-256 of the peer id's text: the tag of its clock (base/hlc.ts). */
+  /** First 6 hex digits of SHA-256 of the peer id's text: its part of the tag of its clock (base/hlc.ts). */
   readonly clockTag: string
   readonly key: KeyObject
 }
@@ -47,7 +48,7 @@ export function peerKeyFrom(publicKey: Uint8Array): PeerKey {
 
 function remember(raw: Uint8Array, peerId: PeerId): PeerKey {
   const publicKey = Uint8Array.from(raw)
-  const entry = { peerId, publicKey, clockTag: sha256Hex(peerId).slice(0, 8), key: ed25519From(publicKey) }
+  const entry = { peerId, publicKey, clockTag: peerTagFrom(peerId), key: ed25519From(publicKey) }
   byText.set(peerId, entry)
   byKey.set(keyText(publicKey), entry)
   return entry
@@ -71,8 +72,9 @@ export function verifyBy(peerId: PeerId, bytes: Uint8Array, signature: Uint8Arra
   return peer !== null && isSignedWith(peer.key, bytes, signature)
 }
 
-/** The tag that a process's HLC values carry: first 8 hex digits of SHA-256 of the peer id's text. */
-export const clockTagOf = (peerId: PeerId): string =>
-  byText.get(peerId)?.clockTag ?? sha256Hex(peerId).slice(0, 8)
+/** What names a process in its HLC values: first 6 hex digits of SHA-256 of the peer id's text. */
+export const clockTagOf = (peerId: PeerId): string => byText.get(peerId)?.clockTag ?? peerTagFrom(peerId)
+
+const peerTagFrom = (peerId: string): string => sha256Hex(peerId).slice(0, peerTagDigits)
 
 const keyText = (publicKey: Uint8Array): string => Buffer.from(publicKey).toString('latin1')

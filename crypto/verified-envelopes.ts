@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { SlurpError } from '../base/errors.ts'
+import { peerTagOf } from '../base/hlc.ts'
 import type { Digest } from '../base/ids.ts'
 import { decodeEnvelope, type Envelope, type EnvelopeHeader } from './envelope-codec.ts'
 import { isSignedWith, peerKeyOf } from './peer-keys.ts'
@@ -41,7 +42,7 @@ export function verifiedEnvelope(data: Uint8Array, digest: Digest): Envelope {
 function verify(envelope: Envelope, digest: Digest): EnvelopeHeader {
   const { header, signedBytes, signature } = envelope
   const author = peerKeyOf(header.author)
-  if (author === null || !header.version.endsWith(author.clockTag)) {
+  if (author === null || peerTagOf(header.version) !== author.clockTag) {
     throw new SlurpError('INTEGRITY_FAILED', 'An envelope has a version that its author cannot have made.')
   }
   if (!isSignedWith(author.key, signingBytes(signedBytes), signature)) {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
-import { newClock } from '../base/hlc.ts'
+import { bootTag, newClock } from '../base/hlc.ts'
 import type { FleetId, PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
@@ -47,9 +47,9 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     if (recordsLost)
       log.error({ found: opened.found }, 'the disk lost acknowledged writes: reading them back')
     const health = new PeerHealth(self, view)
-    const hlc = newClock(clockTagOf(self))
     const isMember = (peer: PeerId) => view.members.some(member => member.id === peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
+    const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
       fleet: view.fleet,
@@ -68,6 +68,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       self,
       view,
       hlc,
+      incarnation,
       disk: opened.disk,
       recordsLost,
       damageMarked: () => void opened.acknowledgeDamage().catch(failure => stopForDisk(failure)),
@@ -75,7 +76,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       clock: systemClock,
       checker: newEnvelopeChecker({ fleet: view.fleet, isAuthor: isMember }),
       limits: defaultLimits,
-      random: seeded(incarnation ^ Number.parseInt(clockTagOf(self), 16)),
+      random: seeded(Number.parseInt(hlc.tag, 16)),
       report: (event: DriverEvent) => {
         health.note(event)
         logEvent(log, event)

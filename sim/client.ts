@@ -30,14 +30,6 @@ type Guess = { readonly version: Version | null; readonly isLive: boolean }
 const retriesMax = 3
 const sealsMax = 4
 
-type WriteCall = {
-  readonly operation: WriteOperation
-  /** Whether the process that made the id saw to it that nobody makes it again; without, the id died with it. */
-  readonly isReserved: () => boolean
-  readonly calledAt: number
-  readonly seals: number
-}
-
 /**
  * One caller, as the store and its doors are: one operation at a time, an id and exact bytes per write, retries
  * under the same id after an unknown outcome, seals again when the parent has moved.
@@ -149,13 +141,17 @@ export class Client {
     }
     history.author(operation)
     told(key, `${name} writes ${id}, ${kind}, over ${parent ?? 'nothing'}, if ${operation.expect}`)
-    const isReserved = () => process.hasReserved(id)
-    this.attempt({ operation, isReserved, calledAt: history.now(), seals }, member, retriesMax)
+    this.attempt(operation, member, history.now(), seals, retriesMax)
   }
 
-  private attempt(call: WriteCall, member: Member, retries: number): void {
+  private attempt(
+    operation: WriteOperation,
+    member: Member,
+    calledAt: number,
+    seals: number,
+    retries: number,
+  ): void {
     const { told, name } = this.options
-    const { operation, calledAt, seals } = call
     const { key, id, attempt } = operation
     told(key, `${name} asks ${member.machine.name} for ${id}, attempt ${attempt}`)
     this.options.fleet.submit(member, operation, this.timeoutMs(), outcome => {
@@ -163,13 +159,12 @@ export class Client {
       const mayBeWritten = attempt > 1 || outcome.kind === 'unknown' || outcome.kind === 'lost'
       const isTold = outcome.kind === 'written' || outcome.kind === 'conflict' || outcome.kind === 'moved'
       if (isTold || (!mayBeWritten && retries === 0)) return this.settle(operation, calledAt, seals, outcome)
-      const goesOn = this.random.chance(0.75) && retries > 0 && call.isReserved()
-      const next = goesOn ? this.member() : null
+      const next = this.random.chance(0.75) && retries > 0 ? this.member() : null
       if (next === null)
         return this.settle(operation, calledAt, seals, mayBeWritten ? { kind: 'unknown' } : outcome)
       this.options.world.after(this.random.below(120), () => {
         const again = { ...operation, attempt: mayBeWritten ? attempt + 10 : attempt }
-        this.attempt({ ...call, operation: again }, next, retries - 1)
+        this.attempt(again, next, calledAt, seals, retries - 1)
       })
     })
   }

@@ -1,8 +1,8 @@
-import { type Clock as HlcClock, hlcMs, newClock } from '../base/hlc.ts'
-import type { Hlc, PeerId } from '../base/ids.ts'
+import { bootTag, type Clock as HlcClock, newClock, peerTagDigits } from '../base/hlc.ts'
+import type { PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import type { View } from '../dht/view.ts'
-import { readBoot } from '../node/driver/boot.ts'
+import { nextIncarnation } from '../node/driver/boot.ts'
 import { Driver, type DriverEvent } from '../node/driver/driver.ts'
 import type { Disk, DiskChange, DiskFailure } from '../node/ports/ports.ts'
 import type { Limits } from '../replication/limits.ts'
@@ -48,17 +48,17 @@ export class Process {
   private state: 'running' | 'paused' | 'dead' = 'running'
   private backlog: (() => void)[] = []
   private isServing = false
-  private idsBelowMs = 0
 
   /** @param boot - from 1. */
   constructor(machine: Machine, boot: number, events: ProcessEvents) {
     this.machine = machine
-    // One tag for all boots, as a peer has: the driver sees to it that none makes an id of an earlier one.
-    this.hlc = newClock((machine.number + 1).toString(16).padStart(8, '0'))
     const whenRunning = (run: () => void) => this.whenRunning(run)
     const opened = machine.disk.restart({ expectExisting: false, deliver: whenRunning })
     const recordsLost = opened.found.lostTail || opened.found.gaps
     events.opened(opened.disk, recordsLost)
+    const incarnation = nextIncarnation(opened.disk, machine.time.wallMs(), recordsLost)
+    const peerTag = (machine.number + 1).toString(16).padStart(peerTagDigits, '0')
+    this.hlc = newClock(bootTag(peerTag, incarnation))
     const alive = () => this.state !== 'dead' && !this.diesNow(events)
     const clock = new SimClock(machine.world, machine.time, machine.tickMs, whenRunning)
     const network = machine.network.portOf(machine.self, alive, whenRunning)
@@ -66,11 +66,8 @@ export class Process {
       self: machine.self,
       view: machine.view,
       hlc: this.hlc,
-      disk: watched(opened.disk, alive, batch => {
-        events.durable(batch)
-        const boot = readBoot(opened.disk)
-        if (boot !== null && boot !== 'damaged') this.idsBelowMs = boot.idsBelowMs
-      }),
+      incarnation,
+      disk: watched(opened.disk, alive, events.durable),
       recordsLost,
       damageMarked: () => void opened.acknowledgeDamage(),
       network,
@@ -102,11 +99,6 @@ export class Process {
 
   wallMs(): number {
     return this.machine.time.wallMs()
-  }
-
-  /** Whether no later boot can make this id again. One that is not reserved dies with the process that made it. */
-  hasReserved(id: Hlc): boolean {
-    return hlcMs(id) <= this.idsBelowMs
   }
 
   /** As Driver.submit; a process that dies never calls `done`. */

@@ -1,23 +1,16 @@
 import { crc32 } from 'node:zlib'
 import { SlurpError } from '../../base/errors.ts'
 import { type Disk, type DiskChange, DiskFailure } from '../ports/ports.ts'
-import { idsReserveMs } from './id-reserve.ts'
 
 /** What a process must remember of its earlier boots. */
 export type Boot = {
   /** From 1; another one with every start, so that no ballot is made twice (rule 5). */
   readonly incarnation: number
-  /** No operation id of this boot or an earlier one is above it, in milliseconds of its clock (id-reserve.ts). */
-  readonly idsBelowMs: number
 }
 
-/**
- * `b`: the one boot record. Format version (1 byte), CRC-32 of version and what follows (4 bytes), incarnation
- * (4 bytes), idsBelowMs (8 bytes).
- */
+/** `b`: the one boot record. Format version (1 byte), CRC-32 of version and incarnation (4 bytes), incarnation (4 bytes). */
 const bootKey = Uint8Array.of(0x62)
 const bootFormat = 1
-const bootBytes = 17
 
 /**
  * The boot record; null before the first boot, `damaged` when its bytes are not what was written.
@@ -34,14 +27,14 @@ export function readBoot(disk: Disk): Boot | 'damaged' | null {
   }
   if (stored === null) return null
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength)
-  if (stored.length < bootBytes || checksum(stored) !== view.getUint32(1)) return 'damaged'
+  if (stored.length < 5 || checksum(stored) !== view.getUint32(1)) return 'damaged'
   if (stored[0] !== bootFormat) {
     throw new SlurpError(
       'FORMAT_UNKNOWN',
       `The boot record has format ${stored[0]}; this process reads ${bootFormat}.`,
     )
   }
-  return { incarnation: view.getUint32(5), idsBelowMs: Number(view.getBigUint64(9)) }
+  return { incarnation: view.getUint32(5) }
 }
 
 /**
@@ -51,26 +44,16 @@ export function readBoot(disk: Disk): Boot | 'damaged' | null {
  * simulator).
  */
 export function nextIncarnation(disk: Disk, wallMs: number, recordsLost: boolean): number {
-  return nextBoot(disk, wallMs, recordsLost).incarnation
-}
-
-/** The boot that begins now; where the record is lost, every id up to `idsReserveMs` from now may have been made. */
-export function nextBoot(disk: Disk, wallMs: number, recordsLost: boolean): Boot {
   const last = readBoot(disk)
-  if (last === 'damaged' || recordsLost) {
-    const known = last === 'damaged' ? 0 : (last?.idsBelowMs ?? 0)
-    const nowMs = Math.floor(wallMs)
-    return { incarnation: nowMs >>> 0, idsBelowMs: Math.max(known, nowMs + idsReserveMs) }
-  }
-  return { incarnation: ((last?.incarnation ?? 0) + 1) >>> 0, idsBelowMs: last?.idsBelowMs ?? 0 }
+  if (last === 'damaged' || recordsLost) return Math.floor(wallMs) >>> 0
+  return ((last?.incarnation ?? 0) + 1) >>> 0
 }
 
 export function bootChange(boot: Boot): DiskChange {
-  const value = new Uint8Array(bootBytes)
+  const value = new Uint8Array(9)
   const view = new DataView(value.buffer)
   value[0] = bootFormat
   view.setUint32(5, boot.incarnation)
-  view.setBigUint64(9, BigInt(boot.idsBelowMs))
   view.setUint32(1, checksum(value))
   return { kind: 'put', key: bootKey, value }
 }

@@ -1,5 +1,5 @@
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
-import { type ContextKey, noBallot, type PartitionId, type PeerId, type Version } from '../../base/ids.ts'
+import { type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { View } from '../../dht/view.ts'
@@ -9,12 +9,11 @@ import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
-import { bootChange, nextBoot } from './boot.ts'
+import { bootChange } from './boot.ts'
 import { headRange, hintRange, parseHeadKey, parseHintKey } from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
 import { decodeHead, encodeChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
-import { IdReserve } from './id-reserve.ts'
 import { Outbox } from './outbox.ts'
 import { SavedRecords } from './saved.ts'
 
@@ -23,6 +22,8 @@ export type DriverOptions = {
   readonly view: View
   /** Shared with whoever makes operation ids in this process. */
   readonly hlc: HlcClock
+  /** Number of this boot (boot.ts); the tag of `hlc` carries it too. */
+  readonly incarnation: number
   readonly disk: Disk
   /** The disk said at open that acknowledged writes are gone. */
   readonly recordsLost: boolean
@@ -59,7 +60,6 @@ export class Driver {
   readonly #inputs: Input[] = []
   readonly #answers = new Map<number, (outcome: Outcome) => void>()
   #peer: Peer | null = null
-  #incarnation = 0
   #nextRequest = 0
   #running = false
   #stopped = false
@@ -71,9 +71,6 @@ export class Driver {
   #filling: DiskChange[] = []
   #writing = false
   #gated: Gated[] = []
-  #ids: IdReserve | null = null
-  /** Requests whose id is not reserved durably yet. */
-  #held: { readonly batch: number; readonly input: Input }[] = []
   #damageBatch = 0
 
   constructor(options: DriverOptions) {
@@ -87,24 +84,17 @@ export class Driver {
     )
   }
 
-  get incarnation(): number {
-    return this.#incarnation
-  }
-
   /**
    * Notes the new boot on disk, then takes part.
    * @throws SlurpError FORMAT_UNKNOWN when the boot record is of a newer release.
    */
   start(started: (failure: DiskFailure | null) => void): void {
     const { disk, network } = this.#options
-    const { self, view, hlc, limits, random, clock } = this.#options
-    const boot = nextBoot(disk, clock.wallMs(), this.#options.recordsLost)
-    const { incarnation } = boot
-    this.#incarnation = incarnation
-    this.#ids = new IdReserve(hlc, boot.idsBelowMs, clock.wallMs(), limits.ballotDriftMaxMs)
-    disk.write([bootChange(boot)], failure => {
+    const { incarnation } = this.#options
+    disk.write([bootChange({ incarnation })], failure => {
       if (failure) return started(failure)
       if (this.#stopped) return
+      const { self, view, hlc, limits, random } = this.#options
       this.#peer = newPeer({ self, view, clock: hlc, incarnation, records: this.#saved, limits, random })
       if (this.#options.recordsLost) {
         this.#damageBatch = this.#batch
@@ -135,17 +125,8 @@ export class Driver {
     this.#nextRequest += 1
     const request = this.#nextRequest
     this.#answers.set(request, done)
-    const input: Input = { kind: 'requested', request, operation, timeoutMs }
-    const batch = operation.kind === 'write' ? this.#coverId(operation.id) : 0
-    if (batch > this.#synced) this.#held.push({ batch, input })
-    else this.#inputs.push(input)
+    this.#inputs.push({ kind: 'requested', request, operation, timeoutMs })
     this.#flushLater()
-  }
-
-  #coverId(id: Version): number {
-    const save = (idsBelowMs: number) =>
-      this.#filling.push(bootChange({ incarnation: this.#incarnation, idsBelowMs }))
-    return this.#ids?.cover(id, this.#batch, save) ?? 0
   }
 
   /** Operations without an answer yet. */
@@ -299,29 +280,17 @@ export class Driver {
       }
       this.#synced = batch
       this.#saved.synced(batch)
-      this.#ids?.synced(batch)
-      this.#release(batch)
       if (batch === this.#damageBatch) this.#options.damageMarked?.()
+      const gated = this.#gated
+      this.#gated = []
+      for (const each of gated) {
+        if (each.batch <= batch) this.#send(each.to, each.message)
+        else this.#gated.push(each)
+      }
       this.#run()
       this.#outbox.flush()
       this.#writeBatch()
     })
-  }
-
-  /** What waited for this batch goes on. */
-  #release(batch: number): void {
-    const gated = this.#gated
-    this.#gated = []
-    for (const each of gated) {
-      if (each.batch <= batch) this.#send(each.to, each.message)
-      else this.#gated.push(each)
-    }
-    const held = this.#held
-    this.#held = []
-    for (const each of held) {
-      if (each.batch <= batch) this.#inputs.push(each.input)
-      else this.#held.push(each)
-    }
   }
 
   #scan(effect: Extract<Effect, { kind: 'scanPartition' }>): void {

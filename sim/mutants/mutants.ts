@@ -304,9 +304,7 @@ export const mutants: readonly Mutant[] = [
     rule: 5,
     how: 'seeds',
     world: { peers: 3, faults: { clockJumps: 1, crashes: 1, skew: 1 } },
-    edits: [
-      { file: 'node/driver/id-reserve.ts', find: 'if (floor > hlc.last) hlc.last = floor', replace: '' },
-    ],
+    edits: [{ file: 'base/hlc.ts', find: '(incarnation & 0xff)', replace: '(incarnation & 0)' }],
   },
   {
     name: 'a version that is not above its parent',

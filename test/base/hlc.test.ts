@@ -8,11 +8,13 @@ import {
   ballotCeiling,
   ballotFrom,
   ballotHlc,
+  bootTag,
   hlcFrom,
   hlcMs,
   mergeHlc,
   newClock,
   nextHlc,
+  peerTagOf,
 } from '../../base/hlc.ts'
 import { type Hlc, isBallot, isVersion, noBallot, noHlc } from '../../base/ids.ts'
 
@@ -121,4 +123,16 @@ test('a wrong tag or a number out of range is a bug and said so', () => {
   assert.throws(() => hlcFrom(2 ** 48, 0, '00000000'), InvariantBroken)
   assert.throws(() => hlcFrom(1, 0x10000, '00000000'), InvariantBroken)
   assert.equal((noHlc as Hlc).length, 24)
+})
+
+test('boots of one process that follow one another never make one value, and all of them name the process', () => {
+  fc.assert(
+    fc.property(fc.nat(0xffffffff), fc.integer({ min: 1, max: 255 }), walls, (boot, later, wallMs) => {
+      const before = nextHlc(newClock(bootTag('0000ab', boot)), wallMs)
+      const after = nextHlc(newClock(bootTag('0000ab', boot + later)), wallMs)
+      assert.notEqual(before, after)
+      assert.equal(peerTagOf(before), '0000ab')
+      assert.equal(peerTagOf(after), '0000ab')
+    }),
+  )
 })

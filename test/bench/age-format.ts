@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { Decrypter, Encrypter } from 'age-encryption'
-import { hlcFrom } from '../../base/hlc.ts'
+import { bootTag, hlcFrom } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, RoleName } from '../../base/ids.ts'
 import { openEnvelope, sealEnvelope } from '../../crypto/envelope.ts'
 import { clockTagOf, Identity, verifyBy } from '../../crypto/identity.ts'
@@ -76,7 +76,7 @@ await compare(`open ${plaintextBytes} bytes, one stanza`, [
 ])
 
 const author = new Identity(await generateKeyPair('Ed25519'))
-const version = hlcFrom(1_700_000_000_000, 0, clockTagOf(author.peerId))
+const version = hlcFrom(1_700_000_000_000, 0, bootTag(clockTagOf(author.peerId), 1))
 const place = { fleet: 'f1'.repeat(32) as FleetId, key: '0c'.repeat(32) as ContextKey, version, parent: null }
 const plan = { ...place, author, expiresAtMs: 0, plaintext }
 const roles = keys.map(({ name, keyVersion, identity }) => ({

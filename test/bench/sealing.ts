@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { hlcFrom } from '../../base/hlc.ts'
+import { bootTag, hlcFrom } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, RoleName } from '../../base/ids.ts'
 import { openEnvelope, sealEnvelope } from '../../crypto/envelope.ts'
 import { clockTagOf, createIdentity } from '../../crypto/identity.ts'
@@ -29,7 +29,7 @@ export async function measureSealing(
   const opens: number[] = []
   for (let i = 0; i < warmUps + rounds; i++) {
     const key = i.toString(16).padStart(64, '0') as ContextKey
-    const version = hlcFrom(1_800_000_000_000 + i, 0, clockTagOf(author.peerId))
+    const version = hlcFrom(1_800_000_000_000 + i, 0, bootTag(clockTagOf(author.peerId), 1))
     const expected = { fleet, key, version, parent: null }
     const startMs = performance.now()
     const { data } = await sealEnvelope({ ...expected, author, expiresAtMs: 0, roles: readers, plaintext })

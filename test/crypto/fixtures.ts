@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { SlurpError } from '../../base/errors.ts'
-import { hlcFrom } from '../../base/hlc.ts'
+import { bootTag, hlcFrom } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, RoleName, Version } from '../../base/ids.ts'
 import { clockTagOf, Identity } from '../../crypto/identity.ts'
 import { newRoleKey, type RoleKey } from '../../crypto/roles.ts'
@@ -16,7 +16,8 @@ export const otherKey = '0d'.repeat(32) as ContextKey
 /** An identity that lives in memory only. */
 export const newIdentity = async (): Promise<Identity> => new Identity(await generateKeyPair('Ed25519'))
 
-export const versionOf = (author: Identity, ms: number): Version => hlcFrom(ms, 0, clockTagOf(author.peerId))
+export const versionOf = (author: Identity, ms: number): Version =>
+  hlcFrom(ms, 0, bootTag(clockTagOf(author.peerId), 1))
 
 export const roleKeys = (...names: string[]): RoleKey[] => names.map(name => newRoleKey(name as RoleName))
 

@@ -65,6 +65,7 @@ test('the driver asks for no tick once nothing is left to do', () => {
     self,
     view,
     hlc,
+    incarnation: 1,
     disk,
     recordsLost: false,
     network,

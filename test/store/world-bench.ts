@@ -61,6 +61,7 @@ export async function openWorldBench(peers: number, seed = 1): Promise<WorldBenc
       self: author.peerId,
       view,
       hlc,
+      incarnation: 1,
       disk,
       recordsLost: false,
       network: network.portOf(author.peerId, () => !dead.has(at), whenRunning),
