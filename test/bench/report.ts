@@ -189,7 +189,7 @@ function whereTimeGoes(costs: Costs): string {
   return `## Where the time goes
 
 Sampled in all three peers under writes to new addresses by 64 clients; share of the time in which a peer was not
-idle, callees left out. `run` is OpenSSL at work: ephemeral keys and key agreement for every role, one signature made and one
+idle, callees left out. \`run\` is OpenSSL at work: ephemeral keys and key agreement for every role, one signature made and one
 checked by every replica that did not make it. etcd does none of that, and all cores are busy on both sides.
 
 ${markdownTable(['place', 'share'], costs.places.slice(0, 20).map(percent))}
