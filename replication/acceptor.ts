@@ -88,8 +88,7 @@ function considerPrepare(
   head: Head | null,
   wallMs: number,
 ): Considered {
-  const value =
-    head === null ? null : ask.withData ? withData(acceptor.records, ask.key, head.value) : head.value
+  const value = valueFor(acceptor.records, ask, head)
   // Its bytes are gone: with this vote a quorum would for ever have to write back what nobody has.
   if (ask.withData && value !== null && value.data === null)
     return refused(ask.id, place.epoch, 'damaged', true)
@@ -176,8 +175,7 @@ function considerQuery(
   partition: PartitionState,
   head: Head | null,
 ): Considered {
-  const value =
-    head === null ? null : ask.withData ? withData(acceptor.records, ask.key, head.value) : head.value
+  const value = valueFor(acceptor.records, ask, head)
   const reply: ReplicaMessage = {
     kind: 'report',
     id: ask.id,
@@ -365,6 +363,16 @@ function record(
   saveVersion(acceptor.records, key, value, changes)
   changes.push({ kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } })
   return true
+}
+
+/** What stands, as it was asked for: with the bytes of its version, or without. */
+function valueFor(
+  records: Records,
+  ask: Extract<Ask, { withData: boolean }>,
+  head: Head | null,
+): Value | null {
+  if (head === null) return null
+  return ask.withData ? withData(records, ask.key, head.value) : head.value
 }
 
 function refused(id: number, epoch: number, reason: RefusalReason, damaged = false): Considered {

@@ -5,7 +5,7 @@ import type { ContextStore, StoreOptions } from './api.ts'
 import { recordToContext } from './import-record.ts'
 import { isPlainObject } from './json-values.ts'
 import { Lanes } from './lanes.ts'
-import type { NumberedLine } from './ndjson.ts'
+import { type NumberedLine, parseLine } from './ndjson.ts'
 
 /** Records of one batch that are being written at once, unless told otherwise. */
 export const batchConcurrencyDefault = 64
@@ -161,16 +161,5 @@ async function storeOne(
     return { line, address: stored.address, version: stored.version }
   } catch (thrown) {
     return { line, error: asSlurpError(thrown) }
-  }
-}
-
-function parseLine(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    // The engine's own message quotes the text; only the place is taken from it.
-    const place = cause instanceof Error ? /position (\d+)/.exec(cause.message)?.[1] : undefined
-    const where = place === undefined ? '' : ` (at character ${Number(place) + 1})`
-    throw new SlurpError('JSON_INVALID', `The line is not valid JSON${where}.`)
   }
 }

@@ -76,3 +76,15 @@ function trimJsonBlanks(text: string): string {
   while (end > start && ' \t\r'.includes(text[end - 1]!)) end -= 1
   return text.slice(start, end)
 }
+
+/** @throws SlurpError JSON_INVALID */
+export function parseLine(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    // The engine's own message quotes the text; only the place is taken from it.
+    const place = cause instanceof Error ? /position (\d+)/.exec(cause.message)?.[1] : undefined
+    const where = place === undefined ? '' : ` (at character ${Number(place) + 1})`
+    throw new SlurpError('JSON_INVALID', `The line is not valid JSON${where}.`)
+  }
+}

@@ -16,7 +16,7 @@ import {
   type Place,
 } from '../../replication/acceptor.ts'
 import { defaultLimits } from '../../replication/limits.ts'
-import type { ReplicaMessage, Value, VersionRecord } from '../../replication/messages.ts'
+import type { ReplicaMessage, Value, VersionRecord, WriteOperation } from '../../replication/messages.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
 
 export const wallMs = 1_800_000_000_000
@@ -109,4 +109,16 @@ export class Replica {
   restart(): void {
     this.#acceptor = newAcceptor(this.records, defaultLimits)
   }
+}
+
+/** A write of `valueAt(at)`. */
+export function writeAt(
+  at: number,
+  expect: WriteOperation['expect'],
+  parent: WriteOperation['parent'],
+  kind: 'live' | 'tombstone' = 'live',
+): WriteOperation {
+  const { hash, data } = valueAt(at)
+  const value = { kind, hash: hash as Digest, expiresAtMs: 0, data: data! }
+  return { kind: 'write', id: versionAt(at), attempt: 1, key, expect, parent, value }
 }

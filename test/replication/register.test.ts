@@ -4,28 +4,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ballotFrom } from '../../base/hlc.ts'
-import { type Digest, noBallot } from '../../base/ids.ts'
+import { noBallot } from '../../base/ids.ts'
 import { type Expected, recentOpsMax, type Value, type WriteOperation } from '../../replication/messages.ts'
 import { applyWrite, isDead } from '../../replication/register.ts'
-import { key, valueAt, versionAt, wallMs } from './memory-records.ts'
-
-function write(
-  at: number,
-  expect: Expected,
-  parent: WriteOperation['parent'],
-  kind: 'live' | 'tombstone' = 'live',
-): WriteOperation {
-  const { hash, data } = valueAt(at)
-  return {
-    kind: 'write',
-    id: versionAt(at),
-    attempt: 1,
-    key,
-    expect,
-    parent,
-    value: { kind, hash: hash as Digest, expiresAtMs: 0, data: data! },
-  }
-}
+import { valueAt, versionAt, wallMs, writeAt } from './memory-records.ts'
 
 const apply = (current: Value | null, operation: WriteOperation, retried = false) =>
   applyWrite(current, operation, noBallot, wallMs, retried)
@@ -48,7 +30,7 @@ test('preconditions: none, any, a version; a dead key matches only `none` (rule 
     [expired, versionAt(5), 'conflict'],
   ]
   for (const [current, expect, wanted] of cases) {
-    const applied = apply(current, write(9, expect, current?.version ?? null))
+    const applied = apply(current, writeAt(9, expect, current?.version ?? null))
     assert.equal(
       applied.kind === 'refuse' ? applied.answer : applied.kind,
       wanted,
@@ -60,9 +42,9 @@ test('preconditions: none, any, a version; a dead key matches only `none` (rule 
 test('bytes that are bound to another parent are refused as moved, and so is an id that is not newer (rule 13)', () => {
   const live = valueAt(5)
   for (const operation of [
-    write(9, 'any', null),
-    write(9, 'any', versionAt(4)),
-    write(4, 'any', versionAt(5)),
+    writeAt(9, 'any', null),
+    writeAt(9, 'any', versionAt(4)),
+    writeAt(4, 'any', versionAt(5)),
   ]) {
     const applied = apply(live, operation)
     assert.ok(applied.kind === 'refuse' && applied.answer === 'moved')
@@ -71,17 +53,17 @@ test('bytes that are bound to another parent are refused as moved, and so is an 
 
 test('rule 5: a known id is answered, one at or below the floor is unknown, a refused retry writes its id', () => {
   const current = valueAt(5, { opsFloor: versionAt(3) })
-  assert.deepEqual(apply(current, write(5, 'any', versionAt(5))), { kind: 'known', answer: 'written' })
-  assert.deepEqual(apply(current, write(2, 'any', versionAt(5))), { kind: 'unknown' })
-  const recorded = apply(current, write(9, 'none', versionAt(5)), true)
+  assert.deepEqual(apply(current, writeAt(5, 'any', versionAt(5))), { kind: 'known', answer: 'written' })
+  assert.deepEqual(apply(current, writeAt(2, 'any', versionAt(5))), { kind: 'unknown' })
+  const recorded = apply(current, writeAt(9, 'none', versionAt(5)), true)
   assert.ok(recorded.kind === 'write' && recorded.answer === 'conflict')
   assert.equal(recorded.value.version, current.version, 'nothing changes for a reader')
-  assert.deepEqual(apply(recorded.value, write(9, 'any', versionAt(5))), {
+  assert.deepEqual(apply(recorded.value, writeAt(9, 'any', versionAt(5))), {
     kind: 'known',
     answer: 'conflict',
   })
   assert.deepEqual(
-    apply(null, write(9, versionAt(5), null), true),
+    apply(null, writeAt(9, versionAt(5), null), true),
     { kind: 'unknown' },
     'nothing signed could carry the id',
   )
@@ -89,8 +71,8 @@ test('rule 5: a known id is answered, one at or below the floor is unknown, a re
 
 test('an absent key starts from its gcFloor', () => {
   const floor = ballotFrom(versionAt(7), 1)
-  assert.equal(applyWrite(null, write(6, 'any', null), floor, wallMs, false).kind, 'unknown')
-  assert.equal(applyWrite(null, write(8, 'any', null), floor, wallMs, false).kind, 'write')
+  assert.equal(applyWrite(null, writeAt(6, 'any', null), floor, wallMs, false).kind, 'unknown')
+  assert.equal(applyWrite(null, writeAt(8, 'any', null), floor, wallMs, false).kind, 'write')
 })
 
 test('a tombstone and an expired value are dead, others are not', () => {
@@ -108,7 +90,7 @@ test('property: however operations are repeated and reordered, each applies at m
       let current: Value | null = null
       const appliedIds = new Set<string>()
       for (const { at, bound, retried } of steps) {
-        const operation: WriteOperation = write(
+        const operation: WriteOperation = writeAt(
           at,
           'any',
           bound ? ((current as Value | null)?.version ?? null) : 'any',

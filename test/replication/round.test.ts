@@ -2,33 +2,16 @@
 // Method: one round with scripted answers of three replicas.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Digest, noBallot, type PeerId } from '../../base/ids.ts'
+import { noBallot, type PeerId } from '../../base/ids.ts'
 import type { Value, WriteOperation } from '../../replication/messages.ts'
 import type { Quorum } from '../../replication/quorum.ts'
 import { newRound, onAnswer, questionFor, type Round, startRound } from '../../replication/round.ts'
-import { ballotAt, key, peer, valueAt, versionAt, wallMs } from './memory-records.ts'
+import { ballotAt, key, peer, valueAt, versionAt, wallMs, writeAt } from './memory-records.ts'
 
 const [a, b, c] = [peer('a'), peer('b'), peer('c')] as [PeerId, PeerId, PeerId]
 const quorum: Quorum = { epoch: 1, groups: [[a, b, c]], targets: [a, b, c] }
 let id = 0
 const ids = () => ++id
-
-function write(
-  at: number,
-  parent: WriteOperation['parent'],
-  expect: WriteOperation['expect'] = 'any',
-): WriteOperation {
-  const { hash, data } = valueAt(at)
-  return {
-    kind: 'write',
-    id: versionAt(at),
-    attempt: 1,
-    key,
-    expect,
-    parent,
-    value: { kind: 'live', hash: hash as Digest, expiresAtMs: 0, data: data! },
-  }
-}
 
 const start = (operation: WriteOperation, cached: Value | null, retried = false) => {
   const round = newRound(
@@ -62,13 +45,13 @@ const promise = (round: Round, from: PeerId, accepted: ReturnType<typeof ballotA
   )
 
 test('a refusal that must be recorded is never sent from the cache, which has no bytes', () => {
-  const { round, end } = start(write(9, versionAt(4)), valueAt(5), true)
+  const { round, end } = start(writeAt(9, 'any', versionAt(4)), valueAt(5), true)
   assert.equal(end, null)
   assert.equal(questionFor(round, a)?.kind, 'prepare')
 })
 
 test('a fresh write on a granted ballot goes out as an accept at once', () => {
-  const { round } = start(write(9, versionAt(5)), valueAt(5))
+  const { round } = start(writeAt(9, 'any', versionAt(5)), valueAt(5))
   const question = questionFor(round, a)
   assert.ok(
     question?.kind === 'accept' && question.value.parent === versionAt(5) && question.next === ballotAt(51),
@@ -76,7 +59,7 @@ test('a fresh write on a granted ballot goes out as an accept at once', () => {
 })
 
 test('a failed precondition is not answered from the cache (rule 6), nor from a quorum that disagrees (rule 4)', () => {
-  const { round, end } = start(write(9, versionAt(5), 'none'), valueAt(5))
+  const { round, end } = start(writeAt(9, 'none', versionAt(5)), valueAt(5))
   assert.equal(end, null)
   assert.equal(questionFor(round, a)?.kind, 'prepare')
   assert.equal(promise(round, a, ballotAt(5), valueAt(5)), null)
@@ -89,7 +72,7 @@ test('a failed precondition is not answered from the cache (rule 6), nor from a 
 })
 
 test('a write follows only what a majority holds: the bytes of its parent are history (seed 632 of the simulator)', () => {
-  const { round } = start(write(9, versionAt(5)), null)
+  const { round } = start(writeAt(9, 'any', versionAt(5)), null)
   promise(round, a, ballotAt(5), valueAt(5))
   promise(round, b, noBallot, null)
   const question = questionFor(round, b)
@@ -109,14 +92,14 @@ test('a write follows only what a majority holds: the bytes of its parent are hi
 })
 
 test('a whole quorum with one ballot answers a failed precondition at once', () => {
-  const { round } = start(write(9, versionAt(5), 'none'), null)
+  const { round } = start(writeAt(9, 'none', versionAt(5)), null)
   assert.equal(promise(round, a, ballotAt(5), valueAt(5)), null)
   const end = promise(round, b, ballotAt(5), valueAt(5))
   assert.ok(end?.kind === 'answered' && end.answer === 'conflict' && !end.chosen)
 })
 
 test('a lost accept burns the ballot and says that it may have been carried out (rule 5)', () => {
-  const { round } = start(write(9, versionAt(5)), valueAt(5))
+  const { round } = start(writeAt(9, 'any', versionAt(5)), valueAt(5))
   const refuse = (from: PeerId) =>
     onAnswer(
       round,
@@ -131,7 +114,7 @@ test('a lost accept burns the ballot and says that it may have been carried out 
 })
 
 test('an answer about another key counts for nothing', () => {
-  const { round } = start(write(9, null), null)
+  const { round } = start(writeAt(9, 'any', null), null)
   const other = 'b'.repeat(64) as typeof key
   const message = {
     kind: 'promise',
