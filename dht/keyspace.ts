@@ -5,6 +5,26 @@ import type { ContextKey, PartitionId } from '../base/ids.ts'
 /** Partitions of one fleet, at most; so that a partition number is within the first three digits of a key. */
 export const partitionCountMax = 4096
 
+/**
+ * The partition of what the fleet must agree on about itself: the view, the leader's lease, the state of duties. It
+ * lies outside the numbers of any fleet, and has owners and stages like the others (rule 10).
+ */
+export const controlPartition = partitionCountMax as PartitionId
+
+/** No hash of an address will ever begin so: 240 bits of ones. */
+const controlPrefix = 'f'.repeat(60)
+
+/** The key of one control register, 0 to 65535. */
+export function controlKey(number: number): ContextKey {
+  assert(
+    Number.isInteger(number) && number >= 0 && number <= 0xffff,
+    'a control register has two bytes of number',
+  )
+  return (controlPrefix + number.toString(16).padStart(4, '0')) as ContextKey
+}
+
+export const isControlKey = (key: ContextKey): boolean => key.startsWith(controlPrefix)
+
 export const isPartitionCount = (count: number): boolean =>
   Number.isInteger(count) && count >= 1 && count <= partitionCountMax && (count & (count - 1)) === 0
 
@@ -18,8 +38,12 @@ function bitsOf(partitionCount: number): number {
   return 31 - Math.clz32(partitionCount)
 }
 
-/** The partition that holds `key`: its top bits. `partitionCount` is a power of two from 1 to 4096. */
+/**
+ * The partition that holds `key`: its top bits, or the control partition for a control key. `partitionCount` is a
+ * power of two from 1 to 4096.
+ */
 export function partitionOf(key: ContextKey, partitionCount: number): PartitionId {
+  if (isControlKey(key)) return controlPartition
   const prefix = Number.parseInt(key.slice(0, prefixDigits), 16)
   return (prefix >> (prefixBits - bitsOf(partitionCount))) as PartitionId
 }

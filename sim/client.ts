@@ -134,6 +134,7 @@ export class Client {
       kind: 'write',
       id,
       attempt: 1,
+      epoch: null,
       key,
       expect: this.expectation(guess),
       parent,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import type { Assignment, View } from '../dht/view.ts'
+import { type Assignment, initialControl, type View } from '../dht/view.ts'
 import type { DriverEvent } from '../node/driver/driver.ts'
 import type { Disk, DiskChange } from '../node/ports/ports.ts'
 import { defaultLimits, type Limits } from '../replication/limits.ts'
@@ -193,5 +193,12 @@ function newView(plan: FleetPlan, random: Random): View {
     while (owners.length < plan.replicas) owners.push(left.splice(random.below(left.length), 1)[0]!)
     return { epoch: 1, stage: 'stable', owners, nextOwners: [] }
   })
-  return { fleet: '0'.repeat(64) as FleetId, epoch: 1, replicas: plan.replicas, members, partitions }
+  return {
+    fleet: '0'.repeat(64) as FleetId,
+    epoch: 1,
+    replicas: plan.replicas,
+    members,
+    partitions,
+    ...initialControl(members),
+  }
 }

@@ -90,7 +90,7 @@ class Run {
     const fleetPlan = drawFleet(random, plan, options)
     this.left = options.operations ?? 150
     this.fleet = new Fleet(this.world, fleetPlan, {
-      opened: (peer, disk) => this.invariants.opened(peer, disk),
+      opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
       reported: (_, event) => this.count(event.kind === 'counted' ? event.name : event.kind),
       told: what => this.story?.tell(what),
@@ -294,6 +294,8 @@ function drawFleet(random: Random, faults: FaultPlan, options: SimOptions): Flee
   if (random.chance(0.3)) limits.hedgeMs = 10
   if (random.chance(0.3)) limits.resendMs = 60
   if (random.chance(0.3)) limits.attemptMaxMs = 250
+  limits.beatMs = random.pick([1_000, 5_000, 20_000])
+  limits.dropAfterMs = random.pick([0, 1_000, 60_000])
   const skew = faults.get('skew') ?? 0
   return {
     peers,

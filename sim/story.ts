@@ -1,7 +1,8 @@
 import type { Ballot, ContextKey, PeerId, Version } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
-import type { Message, Value } from '../replication/messages.ts'
+import type { PeerMessage } from '../node/peer/fleet-messages.ts'
+import type { Value } from '../replication/messages.ts'
 
 /** Lines of one story, at most: its end is what matters. */
 export const storyLinesMax = 400
@@ -52,7 +53,7 @@ export class Story {
     return [...head, ...this.lines.slice(-storyLinesMax)]
   }
 
-  private wordsOf(from: PeerId, to: PeerId, message: Message): string | null {
+  private wordsOf(from: PeerId, to: PeerId, message: PeerMessage): string | null {
     const asked = `${from}>${to}#${'id' in message ? message.id : ''}`
     switch (message.kind) {
       case 'prepare':
@@ -130,5 +131,5 @@ const valueText = (value: Value | null): string =>
     ? 'nothing'
     : `${value.version}${value.kind === 'tombstone' ? ' (tombstone)' : ''} after ${value.parent ?? 'nothing'}`
 
-const operationText = (operation: Extract<Message, { kind: 'request' }>['operation']): string =>
+const operationText = (operation: Extract<PeerMessage, { kind: 'request' }>['operation']): string =>
   operation.kind === 'write' ? `write ${operation.id} attempt ${operation.attempt}` : operation.kind
