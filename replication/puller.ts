@@ -1,4 +1,11 @@
-import { type ContextKey, noBallot, type PartitionId, type PeerId, type Version } from '../base/ids.ts'
+import {
+  type ContextKey,
+  isControlKey,
+  noBallot,
+  type PartitionId,
+  type PeerId,
+  type Version,
+} from '../base/ids.ts'
 import { consider } from './acceptor.ts'
 import {
   byPromise,
@@ -354,7 +361,8 @@ export class Puller {
     let at: Version | null = value?.version ?? null
     const head = records.head(key)
     if (head !== null && head !== 'damaged' && at !== null && head.value.version > at) at = head.value.version
-    const isNew = !(partitionState(acceptor, placeOf(job.place), 0).record.copied || job.isSync)
+    const isNew =
+      !isControlKey(key) && !(partitionState(acceptor, placeOf(job.place), 0).record.copied || job.isSync)
     while (at !== null) {
       const found = records.version(key, at)
       if (found === null || found === 'damaged') return at
