@@ -66,7 +66,11 @@ export type MovingPartition = {
   readonly stage: Stage
   /** Seconds that it has been in this stage, as far as this peer saw. */
   readonly seconds: number
-  readonly waitsFor: readonly { readonly peer: string; readonly state: MoveState | null; readonly reason: string }[]
+  readonly waitsFor: readonly {
+    readonly peer: string
+    readonly state: MoveState | null
+    readonly reason: string
+  }[]
 }
 
 export type RingProgress = FleetChange & {
@@ -99,7 +103,7 @@ export interface FleetControl {
   leave(name: string, how: 'drain' | 'remove'): Promise<FleetChange>
   reweigh(name: string, change: { readonly weight?: number; readonly zone?: string }): Promise<FleetChange>
   /** What placement would move now. */
-  plan(): RingPlan
+  plan(): Promise<RingPlan>
   /** @param plan - of a `RingPlan`. */
   apply(plan: string): Promise<FleetChange>
   setMoves(settings: Partial<MoveSettings>): Promise<FleetChange>

@@ -36,7 +36,10 @@ export class PeerHealth {
   }
 
   note(event: DriverEvent): void {
-    const name = event.kind === 'counted' ? event.name : event.kind
+    this.count(event.kind === 'counted' ? event.name : event.kind)
+  }
+
+  count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1)
   }
 

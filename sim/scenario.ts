@@ -62,7 +62,7 @@ export function runSeed(seed: number, options: SimOptions = {}): SimResult {
   const first = new Run(seed, options, false, null).finish()
   const breach = first.breach
   if (breach === null || options.tellsStory === false) return first.result
-  const told = new Run(seed, options, true, breach.key ?? ((globalThis as any).process?.env.STORYKEY ?? null)).finish()
+  const told = new Run(seed, options, true, breach.key).finish()
   return { ...first.result, story: told.result.story }
 }
 
