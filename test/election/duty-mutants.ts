@@ -3,7 +3,6 @@ import type { Edit, Mutant } from '../../sim/mutants/mutants.ts'
 const answers = 'election/duty-answers.ts'
 const pursuit = 'election/duty-pursuit.ts'
 const state = 'election/duty-state.ts'
-const duties = 'election/duties.ts'
 
 const broken = (name: string, ...edits: readonly Edit[]): Mutant => ({ name, rule: 11, how: 'seeds', edits })
 const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace })
@@ -25,7 +24,10 @@ export const dutyMutants: readonly Mutant[] = [
     edit(pursuit, 'paused: pausing ?? before.paused', 'paused: pausing ?? false'),
   ),
   broken('a run of a paused duty', edit(pursuit, '!known.record.paused && run === null', 'run === null')),
-  broken('two runs at once', edit(pursuit, '!known.record.paused && run === null', '!known.record.paused')),
+  broken(
+    'two runs at once',
+    edit(pursuit, '  mayRun(slot) && slot.known', '  mayRun({ ...slot, run: null }) && slot.known'),
+  ),
   broken(
     'a run that is given up while it goes on here',
     edit(pursuit, 'if (run.peer !== null) {', 'if (run.dueMs > 0) {'),
@@ -45,7 +47,7 @@ export const dutyMutants: readonly Mutant[] = [
     edit(
       pursuit,
       'if (slot.known === null) return nowMs',
-      'if (slot.known !== null && isDue(slot, desk)) {\n    const ahead = nextTurn(slot.spec, slot.known.record, desk.peers)\n    if (ahead !== null) return start({ ...slot, ended: null }, ahead, slot.known.record, desk)\n  }\n  if (slot.known === null) return nowMs',
+      'if (slot.known?.record.token === desk.token && isDue(slot, desk)) {\n    const ahead = nextTurn(slot.spec, slot.known.record, desk.peers)\n    if (ahead !== null) return start({ ...slot, ended: null }, ahead, slot.known.record, desk)\n  }\n  if (slot.known === null) return nowMs',
     ),
   ),
   broken(
@@ -68,10 +70,9 @@ export const dutyMutants: readonly Mutant[] = [
     'an unknown outcome taken for a success',
     edit(
       answers,
-      "    case 'success': {\n      const known = { version: outcome.version,",
-      "    case 'unknown':\n    case 'success': {\n      const known = { version: (outcome as { version?: typeof slot.known extends null ? never : never }).version ?? slot.known!.version,",
+      '  const { call: asked } = slot\n',
+      "  const { call: asked } = slot\n  if (outcome.kind === 'unknown') return takeSaved(slot, call, { kind: 'success', version: slot.known!.version! }, desk)\n",
     ),
-    edit(answers, "    case 'unknown':\n      // The save may", '    default:\n      // The save may'),
   ),
   broken(
     'a save without an answer taken for one that was not carried out',
@@ -165,22 +166,6 @@ export const dutyMutants: readonly Mutant[] = [
       answers,
       "  if (slot.run !== null) stopRun(slot.spec, slot.run, desk)\n  answer(slot.asks, 'unsettled', desk)\n}",
       '  if (slot.run !== null) stopRun(slot.spec, slot.run, desk)\n}',
-    ),
-  ),
-  broken(
-    'an outranked leader that goes on reading',
-    edit(
-      answers,
-      "return { ...newSlot(spec), obstacle: 'outranked' }",
-      'return { ...newSlot(spec), callDueMs: desk.now.monotonicMs + 0.01 }',
-    ),
-  ),
-  broken(
-    'a new leader that does not read',
-    edit(
-      duties,
-      'newSlot(spec)]))',
-      '{ ...newSlot(spec), known: { version: null, record: { name: spec.name, token: 0, paused: false, runs: 0, lastRunMs: 0, lastOutcome: null, failures: 0, cursor: null, isMidTurn: false, state: new Uint8Array(0) } } }]))',
     ),
   ),
 ]
