@@ -132,7 +132,7 @@ export function nextTurn(spec: DutySpec, record: DutyRecord, peers: readonly Pee
   return peer === undefined ? null : { peer, state: noBytes, isNewRound: following === undefined }
 }
 
-/** From the last recorded end to the next run. */
+/** From the last recorded end to the next run. A peer that fails does not make those after it wait for long. */
 export function delayMs(
   spec: DutySpec,
   record: DutyRecord,
@@ -142,7 +142,7 @@ export function delayMs(
   if (record.runs === 0) return 0
   const isNewRound = nextTurn(spec, record, peers)?.isNewRound ?? true
   if (spec.where === 'staggered' && isNewRound) return spec.intervalMs
-  if (record.failures > 0) return backoff(spec, record.failures, jitter)
+  if (record.failures > 0) return backoff(spec, spec.where === 'staggered' ? 1 : record.failures, jitter)
   return isNewRound ? spec.intervalMs : Math.min(goOnAfterMs, spec.intervalMs)
 }
 

@@ -145,11 +145,7 @@ export const dutyMutants: readonly Mutant[] = [
   ),
   broken(
     'no backoff',
-    edit(
-      state,
-      'if (record.failures > 0) return backoff(spec, record.failures, jitter)',
-      'if (record.failures > 0) return 0',
-    ),
+    edit(state, 'if (record.failures > 0) return backoff(', 'if (record.failures > 0) return 0 * backoff('),
   ),
   broken('a backoff that does not grow', edit(state, 'leastMs * 2 ** Math.min(30, failures - 1)', 'leastMs')),
   broken(
