@@ -1,7 +1,6 @@
 import type { PartitionId, PeerId } from '../../base/ids.ts'
 import { acceptorsOf, assignmentAt, enteredAt, replicaSetsOf, type View } from '../../dht/view.ts'
 import type { KeyPlace } from '../../replication/context.ts'
-import type { Place } from '../../replication/partition-state.ts'
 
 /** What the protocols need to know of one partition in this view. */
 export function placeIn(view: View, partition: PartitionId, self: PeerId): KeyPlace {
@@ -10,11 +9,3 @@ export function placeIn(view: View, partition: PartitionId, self: PeerId): KeyPl
   const quorum = { epoch: assignment.epoch, groups: replicaSetsOf(assignment), targets }
   return { partition, accepts: targets.includes(self), since: enteredAt(assignment, self), quorum }
 }
-
-/** The same for the acceptor, which needs no quorum. */
-export const toPlace = ({ partition, accepts, since, quorum }: KeyPlace): Place => ({
-  partition,
-  accepts,
-  since,
-  epoch: quorum.epoch,
-})

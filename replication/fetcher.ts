@@ -1,0 +1,201 @@
+import type { ContextKey, PeerId, Version } from '../base/ids.ts'
+import { consider } from './acceptor.ts'
+import { type KeyPlace, type Moment, newId, type Process, send, wakeAt } from './context.ts'
+import type { Outcome, ReplicaMessage, ScanEntry, Value } from './messages.ts'
+import { type Acceptor, partitionState, toPlace } from './partition-state.ts'
+import type { Change } from './records.ts'
+import { saveVersion } from './versions.ts'
+
+/** One key that is brought up to what another owner has. */
+type Fetch = {
+  readonly entry: ScanEntry
+  readonly from: PeerId
+  /** The version that is asked for next; null while a round settles the key. */
+  hole: Version | null
+  id: number
+  dueMs: number
+}
+
+/** What is fetched for one partition. */
+export type Fetches = {
+  readonly place: KeyPlace
+  /** For a joint stage: it is not throttled, and what a promise forbids to install is settled by a round. */
+  readonly isSync: boolean
+  readonly open: Map<ContextKey, Fetch>
+}
+
+export type FetcherOptions = {
+  readonly process: Process
+  readonly acceptor: Acceptor
+  readonly save: (changes: readonly Change[]) => void
+  /** A full round that writes back whatever stands; its outcome comes to `settled`. */
+  readonly confirm: (key: ContextKey, now: Moment) => void
+  /** Bytes a second that may be copied before a joint stage; 0 while moves are paused. */
+  readonly bytesPerSecond: () => number
+}
+
+/** Keys that are fetched at once for one partition. */
+export const fetchesMax = 64
+
+/**
+ * Brings single keys up to what another owner listed: the bytes of their versions back to where they are here
+ * already, then the head by an accept at its original ballot (rule 8), or by a full round where that is refused.
+ */
+export class Fetcher {
+  /** Bytes of versions that were copied since the start. */
+  copiedBytes = 0
+  readonly #options: FetcherOptions
+  /** Monotonic time at which the bytes that were copied so far are paid for. */
+  #paidMs = 0
+
+  constructor(options: FetcherOptions) {
+    this.#options = options
+  }
+
+  /** Looks at one key that another owner has; nothing is to be done where this replica is as far. */
+  take(fetches: Fetches, from: PeerId, entry: ScanEntry, now: Moment): void {
+    const open = fetches.open.get(entry.key)
+    if (open && open.entry.accepted >= entry.accepted && open.entry.value !== null) return
+    const fetch: Fetch = { entry, from, hole: null, id: 0, dueMs: now.monotonicMs }
+    if (entry.value !== null) {
+      fetch.hole = this.#holeOf(fetches, entry)
+      if (fetch.hole === null && !this.#isBehind(entry)) return
+    }
+    fetches.open.set(entry.key, fetch)
+  }
+
+  /** Asks for what is due, or installs it. */
+  work(fetches: Fetches, now: Moment): void {
+    const { process } = this.#options
+    let running = 0
+    for (const fetch of fetches.open.values()) {
+      if (running++ >= fetchesMax) return
+      if (fetch.dueMs > now.monotonicMs) continue
+      if (fetch.hole === null) {
+        fetch.dueMs = Number.POSITIVE_INFINITY
+        if (!this.#install(fetches, fetch, now)) this.#options.confirm(fetch.entry.key, now)
+        continue
+      }
+      if (!fetches.isSync && !this.#mayCopy(now)) return
+      fetch.id = newId(process)
+      fetch.dueMs = now.monotonicMs + process.limits.resendMs
+      const { key } = fetch.entry
+      send(process, fetch.from, { kind: 'chainAsked', id: fetch.id, key, from: fetch.hole, limit: 16 })
+    }
+  }
+
+  /** False: it answers none of these fetches. */
+  answered(
+    fetches: Fetches,
+    from: PeerId,
+    message: Extract<ReplicaMessage, { kind: 'chain' }>,
+    now: Moment,
+  ): boolean {
+    const fetch = fetches.open.get(message.key)
+    if (fetch?.id !== message.id || fetch.from !== from) return false
+    this.#fetched(fetches, fetch, message, now)
+    return true
+  }
+
+  /** A round for a key that could not simply be installed is over. False: it is none of these. */
+  settled(fetches: Fetches, key: ContextKey, outcome: Outcome, now: Moment): boolean {
+    const fetch = fetches.open.get(key)
+    if (!fetch || fetch.hole !== null) return false
+    if (outcome.kind === 'found' || outcome.kind === 'absent') fetches.open.delete(key)
+    else fetch.dueMs = now.monotonicMs + this.#options.process.limits.resendMs
+    return true
+  }
+
+  #isBehind(entry: ScanEntry): boolean {
+    const head = this.#options.acceptor.records.head(entry.key)
+    return head === null || head === 'damaged' || head.accepted < entry.accepted
+  }
+
+  /** The first version on the way back that is not here; who was an owner before has its history by other ways. */
+  #holeOf(fetches: Fetches, { key, value }: ScanEntry): Version | null {
+    const { acceptor } = this.#options
+    const { records } = acceptor
+    let at: Version | null = value?.version ?? null
+    const head = records.head(key)
+    if (head !== null && head !== 'damaged' && at !== null && head.value.version > at) at = head.value.version
+    const isNew = !(partitionState(acceptor, toPlace(fetches.place), 0).record.copied || fetches.isSync)
+    while (at !== null) {
+      const found = records.version(key, at)
+      if (found === null || found === 'damaged') return at
+      if (!isNew) return null
+      at = found.parent
+    }
+    return null
+  }
+
+  #mayCopy(now: Moment): boolean {
+    if (this.#options.bytesPerSecond() === 0) return false
+    if (this.#paidMs <= now.monotonicMs) return true
+    wakeAt(this.#options.process, this.#paidMs)
+    return false
+  }
+
+  #pay(bytes: number, now: Moment): void {
+    this.copiedBytes += bytes
+    const rate = this.#options.bytesPerSecond()
+    if (rate > 0) this.#paidMs = Math.max(this.#paidMs, now.monotonicMs) + (bytes * 1_000) / rate
+  }
+
+  #fetched(
+    fetches: Fetches,
+    fetch: Fetch,
+    message: Extract<ReplicaMessage, { kind: 'chain' }>,
+    now: Moment,
+  ): void {
+    const { acceptor, save } = this.#options
+    const changes: Change[] = []
+    let wanted: Version | null = fetch.hole
+    for (const record of message.records) {
+      // Only the chain that was asked for: a peer cannot slip in another version.
+      if (record.version !== wanted) break
+      saveVersion(acceptor.records, message.key, record, changes)
+      this.#pay(record.data?.length ?? 0, now)
+      wanted = record.parent
+    }
+    if (changes.length > 0) save(changes)
+    const before = fetch.hole
+    fetch.hole = this.#holeOf(fetches, fetch.entry)
+    fetch.id = 0
+    fetch.dueMs = now.monotonicMs
+    if (fetch.hole === before && before !== null) this.#stuck(fetches, fetch, now)
+    else if (fetch.hole === null && !this.#isBehind(fetch.entry)) fetches.open.delete(fetch.entry.key)
+  }
+
+  /** Whoever listed it has not the bytes. Without those of the current version only a round can tell; older ones may be gone for good. */
+  #stuck(fetches: Fetches, fetch: Fetch, now: Moment): void {
+    const { key, value } = fetch.entry
+    const current = this.#options.acceptor.records.version(key, value!.version)
+    fetch.hole = null
+    if (current !== null && current !== 'damaged' && !this.#isBehind(fetch.entry)) {
+      fetches.open.delete(key)
+      return
+    }
+    fetch.dueMs = now.monotonicMs
+  }
+
+  /** Rule 8: an accept at its original ballot. False: a promise or missing bytes stand in the way. */
+  #install(fetches: Fetches, fetch: Fetch, now: Moment): boolean {
+    const { acceptor, save } = this.#options
+    const { key, accepted, value } = fetch.entry
+    if (!this.#isBehind(fetch.entry) && value !== null) {
+      fetches.open.delete(key)
+      return true
+    }
+    const stored = value === null ? null : acceptor.records.version(key, value.version)
+    if (value === null || stored === null || stored === 'damaged') return false
+    const whole: Value = { ...value, data: stored.data }
+    const { epoch } = fetches.place.quorum
+    const ask = { kind: 'replay', id: 0, epoch, key, ballot: accepted, value: whole } as const
+    const considered = consider(acceptor, ask, toPlace(fetches.place), now.wallMs)
+    const granted = considered.reply.kind === 'accepted' && considered.reply.granted
+    if (considered.changes.length > 0) save(considered.changes)
+    // Before the joint stage this replica has no vote: what it cannot take over now, the sync brings.
+    if (granted || !fetches.isSync) fetches.open.delete(key)
+    return granted || !fetches.isSync
+  }
+}
