@@ -7,7 +7,7 @@ import type { Change } from './records.ts'
 import { saveVersion } from './versions.ts'
 
 /** One key that is brought up to what another owner has. */
-type Fetch = {
+type KeyPull = {
   readonly entry: ScanEntry
   readonly from: PeerId
   /** The version that is asked for next; null while a round settles the key. */
@@ -21,7 +21,7 @@ export type Fetches = {
   readonly place: KeyPlace
   /** For a joint stage: it is not throttled, and what a promise forbids to install is settled by a round. */
   readonly isSync: boolean
-  readonly open: Map<ContextKey, Fetch>
+  readonly open: Map<ContextKey, KeyPull>
 }
 
 export type FetcherOptions = {
@@ -56,31 +56,31 @@ export class Fetcher {
   take(fetches: Fetches, from: PeerId, entry: ScanEntry, now: Moment): void {
     const open = fetches.open.get(entry.key)
     if (open && open.entry.accepted >= entry.accepted && open.entry.value !== null) return
-    const fetch: Fetch = { entry, from, hole: null, id: 0, dueMs: now.monotonicMs }
+    const pull: KeyPull = { entry, from, hole: null, id: 0, dueMs: now.monotonicMs }
     if (entry.value !== null) {
-      fetch.hole = this.#holeOf(fetches, entry)
-      if (fetch.hole === null && !this.#isBehind(entry)) return
+      pull.hole = this.#holeOf(fetches, entry)
+      if (pull.hole === null && !this.#isBehind(entry)) return
     }
-    fetches.open.set(entry.key, fetch)
+    fetches.open.set(entry.key, pull)
   }
 
   /** Asks for what is due, or installs it. */
   work(fetches: Fetches, now: Moment): void {
     const { process } = this.#options
     let running = 0
-    for (const fetch of fetches.open.values()) {
+    for (const pull of fetches.open.values()) {
       if (running++ >= fetchesMax) return
-      if (fetch.dueMs > now.monotonicMs) continue
-      if (fetch.hole === null) {
-        fetch.dueMs = Number.POSITIVE_INFINITY
-        if (!this.#install(fetches, fetch, now)) this.#options.confirm(fetch.entry.key, now)
+      if (pull.dueMs > now.monotonicMs) continue
+      if (pull.hole === null) {
+        pull.dueMs = Number.POSITIVE_INFINITY
+        if (!this.#install(fetches, pull, now)) this.#options.confirm(pull.entry.key, now)
         continue
       }
       if (!fetches.isSync && !this.#mayCopy(now)) return
-      fetch.id = newId(process)
-      fetch.dueMs = now.monotonicMs + process.limits.resendMs
-      const { key } = fetch.entry
-      send(process, fetch.from, { kind: 'chainAsked', id: fetch.id, key, from: fetch.hole, limit: 16 })
+      pull.id = newId(process)
+      pull.dueMs = now.monotonicMs + process.limits.resendMs
+      const { key } = pull.entry
+      send(process, pull.from, { kind: 'chainAsked', id: pull.id, key, from: pull.hole, limit: 16 })
     }
   }
 
@@ -91,18 +91,18 @@ export class Fetcher {
     message: Extract<ReplicaMessage, { kind: 'chain' }>,
     now: Moment,
   ): boolean {
-    const fetch = fetches.open.get(message.key)
-    if (fetch?.id !== message.id || fetch.from !== from) return false
-    this.#fetched(fetches, fetch, message, now)
+    const pull = fetches.open.get(message.key)
+    if (pull?.id !== message.id || pull.from !== from) return false
+    this.#fetched(fetches, pull, message, now)
     return true
   }
 
   /** A round for a key that could not simply be installed is over. False: it is none of these. */
   settled(fetches: Fetches, key: ContextKey, outcome: Outcome, now: Moment): boolean {
-    const fetch = fetches.open.get(key)
-    if (!fetch || fetch.hole !== null) return false
+    const pull = fetches.open.get(key)
+    if (!pull || pull.hole !== null) return false
     if (outcome.kind === 'found' || outcome.kind === 'absent') fetches.open.delete(key)
-    else fetch.dueMs = now.monotonicMs + this.#options.process.limits.resendMs
+    else pull.dueMs = now.monotonicMs + this.#options.process.limits.resendMs
     return true
   }
 
@@ -143,13 +143,13 @@ export class Fetcher {
 
   #fetched(
     fetches: Fetches,
-    fetch: Fetch,
+    pull: KeyPull,
     message: Extract<ReplicaMessage, { kind: 'chain' }>,
     now: Moment,
   ): void {
     const { acceptor, save } = this.#options
     const changes: Change[] = []
-    let wanted: Version | null = fetch.hole
+    let wanted: Version | null = pull.hole
     for (const record of message.records) {
       // Only the chain that was asked for: a peer cannot slip in another version.
       if (record.version !== wanted) break
@@ -158,31 +158,31 @@ export class Fetcher {
       wanted = record.parent
     }
     if (changes.length > 0) save(changes)
-    const before = fetch.hole
-    fetch.hole = this.#holeOf(fetches, fetch.entry)
-    fetch.id = 0
-    fetch.dueMs = now.monotonicMs
-    if (fetch.hole === before && before !== null) this.#stuck(fetches, fetch, now)
-    else if (fetch.hole === null && !this.#isBehind(fetch.entry)) fetches.open.delete(fetch.entry.key)
+    const before = pull.hole
+    pull.hole = this.#holeOf(fetches, pull.entry)
+    pull.id = 0
+    pull.dueMs = now.monotonicMs
+    if (pull.hole === before && before !== null) this.#stuck(fetches, pull, now)
+    else if (pull.hole === null && !this.#isBehind(pull.entry)) fetches.open.delete(pull.entry.key)
   }
 
   /** Whoever listed it has not the bytes. Without those of the current version only a round can tell; older ones may be gone for good. */
-  #stuck(fetches: Fetches, fetch: Fetch, now: Moment): void {
-    const { key, value } = fetch.entry
+  #stuck(fetches: Fetches, pull: KeyPull, now: Moment): void {
+    const { key, value } = pull.entry
     const current = this.#options.acceptor.records.version(key, value!.version)
-    fetch.hole = null
-    if (current !== null && current !== 'damaged' && !this.#isBehind(fetch.entry)) {
+    pull.hole = null
+    if (current !== null && current !== 'damaged' && !this.#isBehind(pull.entry)) {
       fetches.open.delete(key)
       return
     }
-    fetch.dueMs = now.monotonicMs
+    pull.dueMs = now.monotonicMs
   }
 
   /** Rule 8: an accept at its original ballot. False: a promise or missing bytes stand in the way. */
-  #install(fetches: Fetches, fetch: Fetch, now: Moment): boolean {
+  #install(fetches: Fetches, pull: KeyPull, now: Moment): boolean {
     const { acceptor, save } = this.#options
-    const { key, accepted, value } = fetch.entry
-    if (!this.#isBehind(fetch.entry) && value !== null) {
+    const { key, accepted, value } = pull.entry
+    if (!this.#isBehind(pull.entry) && value !== null) {
       fetches.open.delete(key)
       return true
     }
