@@ -7,6 +7,8 @@ export const replicasMax = 15
 /** Weight of one member, at most, and the step in which weights are kept. */
 export const weightMax = 1024
 export const weightStep = 0.000_001
+/** Former members, at most. */
+export const formerMax = 8192
 const peerIdCharactersMax = 128
 const nameShape = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/
 
@@ -56,7 +58,10 @@ function checkPlans(
   ids: ReadonlySet<string>,
   partitions: number,
 ): string | null {
-  const { leaving, pending, moves, token } = view
+  const { leaving, former, pending, moves, token } = view
+  if (!Array.isArray(former) || former.length > formerMax || !former.every(isPeerText)) {
+    return `Former members must be a list of at most ${formerMax} ids.`
+  }
   if (
     !Array.isArray(leaving) ||
     !leaving.every(peer => ids.has(peer)) ||
@@ -144,6 +149,9 @@ function checkOwners(owners: unknown, ids: ReadonlySet<string>): string | null {
   if (!owners.every(owner => ids.has(owner))) return 'must all be members of the view.'
   return new Set(owners).size === owners.length ? null : 'must be distinct.'
 }
+
+const isPeerText = (peer: unknown): boolean =>
+  typeof peer === 'string' && peer !== '' && peer.length <= peerIdCharactersMax
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

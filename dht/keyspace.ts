@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { fromHex } from '../base/bytes.ts'
-import type { ContextKey, PartitionId } from '../base/ids.ts'
+import { type ContextKey, isControlKey, type PartitionId } from '../base/ids.ts'
 
 /** Partitions of one fleet, at most; so that a partition number is within the first three digits of a key. */
 export const partitionCountMax = 4096
@@ -10,20 +10,6 @@ export const partitionCountMax = 4096
  * lies outside the numbers of any fleet, and has owners and stages like the others (rule 10).
  */
 export const controlPartition = partitionCountMax as PartitionId
-
-/** No hash of an address will ever begin so: 240 bits of ones. */
-const controlPrefix = 'f'.repeat(60)
-
-/** The key of one control register, 0 to 65535. */
-export function controlKey(number: number): ContextKey {
-  assert(
-    Number.isInteger(number) && number >= 0 && number <= 0xffff,
-    'a control register has two bytes of number',
-  )
-  return (controlPrefix + number.toString(16).padStart(4, '0')) as ContextKey
-}
-
-export const isControlKey = (key: ContextKey): boolean => key.startsWith(controlPrefix)
 
 export const isPartitionCount = (count: number): boolean =>
   Number.isInteger(count) && count >= 1 && count <= partitionCountMax && (count & (count - 1)) === 0
@@ -48,7 +34,7 @@ export function partitionOf(key: ContextKey, partitionCount: number): PartitionI
   return (prefix >> (prefixBits - bitsOf(partitionCount))) as PartitionId
 }
 
-/** First and last key of a partition, both inside it. */
+/** First and last key of a partition, both inside it; the last one's has the control keys at its end. */
 export function partitionRange(
   partition: PartitionId,
   partitionCount: number,

@@ -26,6 +26,7 @@ export const stayingMembers = (view: View): readonly Member[] =>
  * @throws SlurpError MEMBER_KNOWN for an id or a name that the fleet has.
  */
 export function joined(view: View, member: Member, hash: Hash): View {
+  if (isThere(view, member)) return view
   refuseKnown(view, member)
   return replanned({ ...view, epoch: view.epoch + 1, members: [...view.members, member] }, hash)
 }
@@ -54,6 +55,7 @@ export function left(view: View, peer: PeerId, isAlive: boolean, hash: Hash): Vi
  * @throws SlurpError MEMBER_UNKNOWN, MEMBER_KNOWN.
  */
 export function replaced(view: View, old: PeerId, member: Member, isAlive: boolean): View {
+  if (isThere(view, member)) return view
   const before = memberOf(view, old)
   refuseKnown(view, member)
   if (!isAlive) refuseLastCopy(view, before)
@@ -137,6 +139,7 @@ export function advanced(
     token: Math.max(token, view.token),
     members: next.members.filter(member => !gone.includes(member.id)),
     leaving: next.leaving.filter(peer => !gone.includes(peer)),
+    former: [...next.former, ...gone],
     pending: next.pending.filter(move => !begun.has(move.partition)),
   }
 }
@@ -179,6 +182,10 @@ function memberOf(view: View, peer: PeerId): Member {
   if (member === undefined) throw new SlurpError('MEMBER_UNKNOWN', 'The fleet has no such peer.')
   return member
 }
+
+/** The same change again: its first answer was lost. */
+const isThere = (view: View, { id, name }: Member): boolean =>
+  view.members.some(member => member.id === id && member.name === name)
 
 function refuseKnown(view: View, { id, name }: Member): void {
   if (view.members.some(member => member.id === id)) {

@@ -61,6 +61,8 @@ export type View = {
   readonly control: Assignment
   /** Members that are to own nothing; they go from the view when they do not. */
   readonly leaving: readonly PeerId[]
+  /** Who was a member before, in the order in which they went: what they wrote stays theirs. */
+  readonly former: readonly PeerId[]
   /** In the order in which they will begin. */
   readonly pending: readonly PlannedMove[]
   readonly moves: MoveSettings
@@ -100,12 +102,13 @@ export const controlSize = (members: number): number => (members >= 7 ? 5 : Math
 /** What a view has besides members and partitions before anybody changed it. The first by id form the control group. */
 export function initialControl(
   members: readonly Member[],
-): Pick<View, 'control' | 'leaving' | 'pending' | 'moves' | 'token'> {
+): Pick<View, 'control' | 'leaving' | 'former' | 'pending' | 'moves' | 'token'> {
   const ids = members.map(member => member.id).sort()
   const owners = ids.slice(0, controlSize(ids.length))
   return {
     control: { epoch: 1, stage: 'stable', owners, nextOwners: [] },
     leaving: [],
+    former: [],
     pending: [],
     moves: defaultMoves,
     token: 0,

@@ -1,5 +1,5 @@
 import { hlcMs } from '../base/hlc.ts'
-import { type Ballot, type ContextKey, noBallot } from '../base/ids.ts'
+import { type Ballot, type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
 import type { RefusalReason, ReplicaMessage, Value } from './messages.ts'
 import {
   type Acceptor,
@@ -139,7 +139,7 @@ function considerReplay(
 ): Considered {
   const accept = { ...ask, kind: 'accept', next: noBallot } as const
   const result = considerAccept(acceptor, accept, place, partition, head, wallMs)
-  if (result.changes.length > 0 || ask.value.data === null) return result
+  if (result.changes.length > 0 || ask.value.data === null || isControlKey(ask.key)) return result
   const changes: Change[] = []
   saveVersion(acceptor.records, ask.key, ask.value, changes)
   return { ...result, changes }
@@ -248,6 +248,9 @@ function record(
   if (value.data === null && !here) return false
   saveVersion(acceptor.records, key, value, changes)
   changes.push({ kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } })
+  // A control register changes for ever: only what stands is kept.
+  if (!here && head !== null && head !== 'damaged' && isControlKey(key))
+    changes.push({ kind: 'versionDropped', key, version: head.value.version })
   return true
 }
 

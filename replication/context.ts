@@ -27,7 +27,7 @@ export type KeyPlace = {
   readonly partition: PartitionId
   /** Whether this replica stores the key. */
   readonly accepts: boolean
-  /** Since which epoch of the partition without a break (rule 10); 1 for from the start. */
+  /** Since which epoch of the partition without a break (rule 10); 1 for from the start, 0 for not at all. */
   readonly since: number
   readonly quorum: Quorum
 }

@@ -1,4 +1,4 @@
-import type { ContextKey, PeerId, Version } from '../base/ids.ts'
+import { type ContextKey, isControlKey, type PeerId, type Version } from '../base/ids.ts'
 import { consider } from './acceptor.ts'
 import { type KeyPlace, type Moment, newId, type Process, send, wakeAt } from './context.ts'
 import type { Outcome, ReplicaMessage, ScanEntry, Value } from './messages.ts'
@@ -118,7 +118,8 @@ export class Fetcher {
     let at: Version | null = value?.version ?? null
     const head = records.head(key)
     if (head !== null && head !== 'damaged' && at !== null && head.value.version > at) at = head.value.version
-    const isNew = !(partitionState(acceptor, toPlace(fetches.place), 0).record.copied || fetches.isSync)
+    const { copied } = partitionState(acceptor, toPlace(fetches.place), 0).record
+    const isNew = !(copied || fetches.isSync || isControlKey(key))
     while (at !== null) {
       const found = records.version(key, at)
       if (found === null || found === 'damaged') return at

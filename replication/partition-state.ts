@@ -27,7 +27,7 @@ export type Place = {
   readonly partition: PartitionId
   readonly epoch: number
   readonly accepts: boolean
-  /** Since which epoch of the partition this replica has been one of its acceptors (rule 10); 1 for from the start. */
+  /** Since which epoch of the partition this replica has been one of its acceptors (rule 10); 1 for from the start, 0 for not at all. */
   readonly since: number
 }
 

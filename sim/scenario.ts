@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { ContextKey, Version } from '../base/ids.ts'
+import type { ContextKey, PeerId, Version } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
+import type { ControlEvent } from '../node/control/control-plane.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
 import type { Limits } from '../replication/limits.ts'
 import { contextRegister } from './checker/context-register.ts'
@@ -10,16 +11,19 @@ import { Client } from './client.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
 import { Fleet, type FleetPlan } from './fleet.ts'
 import { History } from './history.ts'
+import { Operator } from './operator.ts'
 import { Story } from './story.ts'
 import { World, worldStepsMax } from './world.ts'
 
 export type SimOptions = {
-  /** Members of the fleet, 3 to 100; else the seed chooses 3 to 7. */
+  /** Members of the fleet, 3 to 100; else the seed chooses 3 to 9. */
   readonly peers?: number
   /** Operations of all clients together; 150 when absent. */
   readonly operations?: number
   /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
   readonly faults?: Partial<Record<FaultKind, number>>
+  /** Whether peers join, leave and are replaced; else the seed chooses. */
+  readonly moves?: boolean
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
@@ -72,6 +76,7 @@ class Run {
   private readonly clients: readonly Client[]
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
+  private readonly operator: Operator | null
   private readonly drawn: readonly FaultKind[]
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
@@ -87,11 +92,13 @@ class Run {
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
     this.drawn = [...plan.keys()]
-    const fleetPlan = drawFleet(random, plan, options)
+    const moves = options.moves ?? this.world.random('moves').chance(0.35)
+    const fleetPlan = drawFleet(random, plan, options, moves)
     this.left = options.operations ?? 150
     this.fleet = new Fleet(this.world, fleetPlan, {
       opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
+      ruled: (peer, event) => this.ruled(peer, event),
       reported: (_, event) => this.count(event.kind === 'counted' ? event.name : event.kind),
       told: what => this.story?.tell(what),
     })
@@ -106,6 +113,15 @@ class Run {
       this.invariants.frameSent(from, to, frame)
     }
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
+    this.operator = moves
+      ? new Operator({
+          world: this.world,
+          fleet: this.fleet,
+          wipes: !plan.has('lostTails') && !plan.has('bitFlips') && !plan.has('readErrors'),
+          told: what => this.story?.tell(what),
+          counted: name => this.count(name),
+        })
+      : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
     this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
     const thinkMs = random.pick([5, 30, 100, 300])
@@ -145,14 +161,16 @@ class Run {
   }
 
   private play(): void {
-    for (const member of this.fleet.members) this.fleet.start(member)
+    for (const member of this.fleet.members) if (!member.isAway) this.fleet.start(member)
     this.run(500)
     this.faults.start()
+    this.operator?.start()
     for (const client of this.clients) client.start()
     this.run(activeMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     this.left = 0
     this.faults.stop()
+    this.operator?.stop()
     this.run(finishMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     if (!this.clients.every(client => client.isIdle)) {
@@ -164,8 +182,49 @@ class Run {
     }
     // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
     this.run(settleMs + this.faults.jumpedMs)
-    this.converge()
+    this.carryThrough()
+    if (!this.isOver()) this.converge()
     if (!this.isOver()) this.checkKeys()
+  }
+
+  /** Every change of the view that was begun ends, without anybody's help (invariant 14). */
+  private carryThrough(): void {
+    const { operator } = this
+    if (operator === null) return
+    for (let round = 0; !this.isOver(); round++) {
+      const { view } = this.invariants
+      if (operator.isSettled(view)) return
+      operator.resume(view)
+      this.run(2_000)
+      if (round === 60) {
+        const moving = view.partitions.filter(each => each.stage !== 'stable').length
+        this.breached({
+          invariant: 14,
+          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving`,
+          key: null,
+        })
+      }
+    }
+  }
+
+  /** Invariant 11: nobody else acts when a leader begins. */
+  private ruled(peer: PeerId, event: ControlEvent): void {
+    this.count(event.kind)
+    this.story?.tell(`${this.nameOf(peer)} is ${event.kind} with token ${event.token}`)
+    if (event.kind !== 'elected') return
+    for (const { machine, process } of this.fleet.members) {
+      const token = machine.self === peer ? null : (process?.control.token() ?? null)
+      if (token === null) continue
+      this.breached({
+        invariant: 11,
+        what: `${machine.name} leads with token ${token} while ${this.nameOf(peer)} is elected with ${event.token}`,
+        key: null,
+      })
+    }
+  }
+
+  private nameOf(peer: PeerId): string {
+    return this.fleet.members.find(member => member.machine.self === peer)?.machine.name ?? peer
   }
 
   /** Reads every key at every owner until all replicas hold the same (invariant 14). */
@@ -286,19 +345,21 @@ class Run {
   }
 }
 
-function drawFleet(random: Random, faults: FaultPlan, options: SimOptions): FleetPlan {
-  const peers = options.peers ?? 3 + random.below(5)
+function drawFleet(random: Random, faults: FaultPlan, options: SimOptions, moves: boolean): FleetPlan {
+  const peers = options.peers ?? 3 + random.below(7)
   const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
   if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
   if (random.chance(0.15)) limits.cachedBallotsMax = 1
   if (random.chance(0.3)) limits.hedgeMs = 10
   if (random.chance(0.3)) limits.resendMs = 60
   if (random.chance(0.3)) limits.attemptMaxMs = 250
-  limits.beatMs = random.pick([1_000, 5_000, 20_000])
+  limits.beatMs = moves ? random.pick([100, 250, 1_000]) : random.pick([1_000, 5_000, 20_000])
   limits.dropAfterMs = random.pick([0, 1_000, 60_000])
   const skew = faults.get('skew') ?? 0
   return {
     peers,
+    spares: moves ? 3 : 0,
+    controls: moves,
     replicas: peers >= 5 && random.chance(0.25) ? 5 : 3,
     partitions: random.pick([1, 2, 8]),
     limits: { ...limits, ...options.limits },

@@ -7,5 +7,6 @@ export function placeIn(view: View, partition: PartitionId, self: PeerId): KeyPl
   const assignment = assignmentAt(view, partition)
   const targets = acceptorsOf(assignment)
   const quorum = { epoch: assignment.epoch, groups: replicaSetsOf(assignment), targets }
-  return { partition, accepts: targets.includes(self), since: enteredAt(assignment, self), quorum }
+  const accepts = targets.includes(self)
+  return { partition, accepts, since: accepts ? enteredAt(assignment, self) : 0, quorum }
 }

@@ -73,14 +73,12 @@ export class SelfRepair {
   recordsLost(now: Now): void {
     const { acceptor, emit, partitionCount, placeOf } = this.#options
     const numbers = Array.from({ length: partitionCount() }, (_, number) => number as PartitionId)
-    const owned = [...numbers, controlPartition].filter(partition => placeOf(partition).accepts)
-    for (const partition of owned) {
+    // All of them: which ones it has come into since may be lost with the rest.
+    const all = [...numbers, controlPartition]
+    for (const partition of all) {
       emit({ kind: 'save', changes: [markDamaged(acceptor, toPlace(placeOf(partition)), now.wallMs)] })
     }
-    this.resume(
-      owned.filter(partition => this.#isReady(partition, now)),
-      now,
-    )
+    this.resume(all, now)
   }
 
   /** Goes on reading these partitions back. */

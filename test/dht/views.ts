@@ -23,6 +23,7 @@ export function views(draw: { most?: number } = {}): fc.Arbitrary<View> {
             partitions: fc.array(assignments(ids, epoch), { minLength: 2 ** bits, maxLength: 2 ** bits }),
             control: assignments(ids, epoch),
             leaving: fc.subarray(ids),
+            former: fc.array(formerId, { maxLength: 5 }),
             pending: plans(ids, 2 ** bits),
             moves: fc.record(
               { paused: fc.boolean(), bytesPerSecond: count, atOnceMax: count },
@@ -36,6 +37,7 @@ export function views(draw: { most?: number } = {}): fc.Arbitrary<View> {
   )
 }
 
+const formerId = fc.nat(999).map(at => `12D3KooWformer${at}` as PeerId)
 const count = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 40 }))
 const memberDraw = fc.record(
   {

@@ -1,6 +1,6 @@
 import { assert } from '../../../base/assert.ts'
-import type { ContextKey, PartitionId, Version } from '../../../base/ids.ts'
-import { controlKey, controlPartition } from '../../../dht/keyspace.ts'
+import { type ContextKey, controlKey, type PartitionId, type Version } from '../../../base/ids.ts'
+import { controlPartition } from '../../../dht/keyspace.ts'
 import type { Hint } from '../../../replication/records.ts'
 import { ascii } from './binary.ts'
 import { DecodeError, Reader } from './reader.ts'

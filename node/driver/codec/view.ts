@@ -1,5 +1,5 @@
 import type { FleetId, PartitionId, PeerId } from '../../../base/ids.ts'
-import { checkView, membersMax, replicasMax, weightStep } from '../../../dht/check-view.ts'
+import { checkView, formerMax, membersMax, replicasMax, weightStep } from '../../../dht/check-view.ts'
 import { controlPartition, partitionCountMax } from '../../../dht/keyspace.ts'
 import type { Assignment, Member, PlannedMove, Stage, View } from '../../../dht/view.ts'
 import { ascii, blob, type Codec, flag, hex, list, oneOf, struct, varint } from './binary.ts'
@@ -32,6 +32,7 @@ const whole = struct({
   partitions: list(assignment, partitionCountMax),
   control: assignment,
   leaving: list(varint, membersMax),
+  former: list(peerId, formerMax),
   pending: list(plan, partitionCountMax + 1),
   paused: flag,
   bytesPerSecond: varint,
@@ -99,6 +100,7 @@ export function decodeView(bytes: Uint8Array): View {
     partitions: read.partitions.map(named),
     control: named(read.control),
     leaving: read.leaving.map(peerAt),
+    former: read.former,
     pending: read.pending.map(
       ({ partition, owners }): PlannedMove => ({
         partition: partition as PartitionId,

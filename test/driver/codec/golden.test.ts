@@ -53,6 +53,7 @@ const view: View = {
   ],
   control: { epoch: 2, stage: 'learn', owners: [p1], nextOwners: [p1, p3], entered: { [p3]: 2 } },
   leaving: [p2],
+  former: ['12D3KooWgone' as PeerId],
   pending: [
     { partition: 0 as PartitionId, owners: [p1, p3] },
     { partition: controlPartition, owners: [p3] },
