@@ -1,13 +1,11 @@
 import type { Clock } from '../../base/hlc.ts'
-import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
+import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
-import { controlPartition, partitionOf } from '../../dht/keyspace.ts'
+import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
-import { consider } from '../../replication/acceptor.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
-  bringUp,
   type Coordinator,
   coordinateConfirm,
   coordinateWrite,
@@ -25,9 +23,9 @@ import {
   onDelivered,
 } from '../../replication/hints.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Operation, Outcome, ReplicaMessage } from '../../replication/messages.ts'
-import { type Acceptor, newAcceptor, type Place } from '../../replication/partition-state.ts'
-import { floorsFor, Puller } from '../../replication/puller.ts'
+import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
+import { type Acceptor, newAcceptor } from '../../replication/partition-state.ts'
+import { Puller } from '../../replication/puller.ts'
 import {
   newReader,
   onReadEpochs,
@@ -40,7 +38,6 @@ import {
 import type { Change, Records } from '../../replication/records.ts'
 import {
   newRequester,
-  onOwnOutcome,
   onReply,
   onTargetLost,
   type Requester,
@@ -48,12 +45,15 @@ import {
   sweepRequests,
 } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
-import { chainFrom, considerBackfill } from '../../replication/versions.ts'
+import { chainFrom } from '../../replication/versions.ts'
+import { answerAsk } from './asks.ts'
 import type { PeerMessage } from './fleet-messages.ts'
+import type { Machines } from './machines.ts'
 import { Membership } from './membership.ts'
-import { placeIn, toPlace } from './place.ts'
+import { placeIn } from './place.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
+import { grantWishes } from './wishes.ts'
 
 export type PeerOptions = {
   readonly self: PeerId
@@ -93,6 +93,7 @@ class RingMember implements Peer {
   readonly #deliverer: Deliverer
   readonly #puller: Puller
   readonly #membership: Membership
+  readonly #machines: Machines
   #view: View
   #places: (KeyPlace | undefined)[] = []
   #effects: Effect[] = []
@@ -159,6 +160,19 @@ class RingMember implements Peer {
       emit: effect => this.#effects.push(effect),
       adopt: (view, now) => this.#adopt(view, now),
     })
+    this.#machines = {
+      process: this.#process,
+      acceptor: this.#acceptor,
+      coordinator: this.#coordinator,
+      reader: this.#reader,
+      requester: this.#requester,
+      repair: this.#repair,
+      puller: this.#puller,
+      membership: this.#membership,
+      partitionCount: () => this.#view.partitions.length,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#effects.push(effect),
+    }
   }
 
   view(): View {
@@ -176,7 +190,7 @@ class RingMember implements Peer {
   step(input: Input, now: Now): Effect[] {
     this.#effects = []
     this.#take(input, now)
-    this.#grant(now)
+    grantWishes(this.#machines, now)
     this.#arm(now)
     return this.#effects
   }
@@ -231,42 +245,11 @@ class RingMember implements Peer {
       case 'accept':
       case 'query':
       case 'replay':
-        return this.#considerAsk(from, message, now)
-      case 'backfill': {
-        if (!this.#process.placeOf(message.key).accepts) return
-        const { changes, reply } = considerBackfill(this.#acceptor.records, message)
-        if (changes.length > 0) this.#report({ kind: 'counted', name: 'backfilled' })
-        this.#save(changes)
-        this.#effects.push({ kind: 'sendAfterSave', to: from, key: message.key, message: reply })
-        return
-      }
-      case 'chainAsked': {
-        const records = chainFrom(
-          this.#acceptor.records,
-          this.#acceptor.limits,
-          message.key,
-          message.from,
-          message.limit,
-        )
-        this.#effects.push({
-          kind: 'send',
-          to: from,
-          message: { kind: 'chain', id: message.id, key: message.key, records },
-        })
-        return
-      }
+      case 'backfill':
+      case 'chainAsked':
       case 'scanAsked':
-        if (this.#isOfMyEpoch(from, message, message.partition, now))
-          this.#repair.scanAsked(from, message, now)
-        return
-      case 'floorsAsked': {
-        if (!this.#isOfMyEpoch(from, message, message.partition, now)) return
-        const place = toPlace(this.#placeOf(message.partition))
-        const floors = floorsFor(this.#acceptor, message, place, now.wallMs)
-        const refusal = { kind: 'refused', id: message.id, epoch: place.epoch, reason: 'notOwner' } as const
-        this.#effects.push({ kind: 'send', to: from, message: floors ?? refusal })
-        return
-      }
+      case 'floorsAsked':
+        return answerAsk(this.#machines, from, message, now)
       case 'viewAsked':
       case 'viewTold':
       case 'beat':
@@ -291,22 +274,6 @@ class RingMember implements Peer {
     }
   }
 
-  #considerAsk(
-    from: PeerId,
-    ask: Extract<ReplicaMessage, { kind: 'prepare' | 'accept' | 'query' | 'replay' }>,
-    now: Now,
-  ): void {
-    const place = this.#acceptorPlace(ask.key)
-    // Rule 10: newer makes the receiver adopt the view first, older gets it.
-    if (ask.epoch > place.epoch && this.#membership.hold(from, ask, now)) return
-    if (ask.epoch < place.epoch) this.#membership.tellStale(from, now)
-    const considered = consider(this.#acceptor, ask, place, now.wallMs)
-    this.#save(considered.changes)
-    this.#effects.push({ kind: 'sendAfterSave', to: from, key: ask.key, message: considered.reply })
-    if (considered.healed) this.#report({ kind: 'damageRepaired', key: ask.key })
-    if (considered.damaged) this.#repair.damageFound(ask.key, now)
-  }
-
   #takeAnswer(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
     if (message.kind === 'refused' && (message.reason === 'stale' || message.reason === 'ahead')) {
       this.#report({ kind: 'counted', name: 'staleEpoch' })
@@ -322,23 +289,6 @@ class RingMember implements Peer {
     }
     if (this.#puller.answered(from, message, now)) return
     this.#repair.scanPage(from, message, now)
-  }
-
-  /** False: it was held until the view is here, or refused. */
-  #isOfMyEpoch(
-    from: PeerId,
-    ask: Extract<ReplicaMessage, { kind: 'scanAsked' | 'floorsAsked' }>,
-    partition: PartitionId,
-    now: Now,
-  ): boolean {
-    const known = partition === controlPartition || partition < this.#view.partitions.length
-    const epoch = known ? this.#placeOf(partition).quorum.epoch : 0
-    if (known && ask.epoch === epoch) return true
-    if (ask.epoch > epoch && known && this.#membership.hold(from, ask, now)) return false
-    const reason = ask.epoch < epoch ? 'stale' : 'ahead'
-    if (reason === 'stale') this.#membership.tellStale(from, now)
-    this.#effects.push({ kind: 'send', to: from, message: { kind: 'refused', id: ask.id, epoch, reason } })
-    return false
   }
 
   /** A newer view is on the disk. Rounds and reads of older epochs begin again in theirs (rule 10). */
@@ -367,75 +317,6 @@ class RingMember implements Peer {
     }
   }
 
-  /** Turns what the machines wish into effects; an outcome may make another machine wish for more. */
-  #grant(now: Now): void {
-    const { wishes } = this.#process
-    for (let at = 0; at < wishes.length; at++) {
-      const wish = wishes[at]!
-      switch (wish.kind) {
-        case 'send':
-          this.#effects.push({ kind: 'send', to: wish.to, message: wish.message })
-          break
-        case 'finish':
-          this.#finish(wish.client, wish.key, wish.outcome, now)
-          break
-        case 'missed':
-          // Only an owner has what it would deliver.
-          if (!this.#process.placeOf(wish.key).accepts) break
-          this.#report({ kind: 'counted', name: 'hintKept' })
-          this.#save([{ kind: 'hint', hint: { peer: wish.peer, key: wish.key, version: wish.version } }])
-          break
-        case 'keep': {
-          if (!this.#process.placeOf(wish.key).accepts) break
-          this.#save(
-            considerBackfill(this.#acceptor.records, {
-              kind: 'backfill',
-              id: 0,
-              key: wish.key,
-              record: wish.record,
-            }).changes,
-          )
-          break
-        }
-        case 'bringUp':
-          bringUp(this.#coordinator, wish.key, now)
-          break
-        case 'count':
-          this.#report({ kind: 'counted', name: wish.name })
-      }
-    }
-    wishes.length = 0
-  }
-
-  #finish(client: Client, key: ContextKey, outcome: Outcome, now: Now): void {
-    switch (client.kind) {
-      case 'local':
-        this.#effects.push({ kind: 'answer', request: client.request, outcome })
-        return
-      case 'member':
-        this.#effects.push({
-          kind: 'send',
-          to: client.peer,
-          message: { kind: 'reply', id: client.id, outcome },
-        })
-        return
-      case 'requester':
-        return onOwnOutcome(this.#requester, client.id, outcome, now)
-      case 'repair':
-        return
-      case 'heal':
-        return this.#repair.healed(key, outcome, now)
-      case 'pull':
-        return this.#puller.settled(key, outcome, now)
-      case 'history': {
-        if (outcome.kind !== 'found' && outcome.kind !== 'absent')
-          return this.#finish(client.asker, key, outcome, now)
-        const from = outcome.kind === 'found' ? outcome.value.version : null
-        return startChain(this.#reader, client.asker, key, from, client.limit, client.deadlineMs, now)
-      }
-    }
-  }
-
   #sweep(now: Now): void {
     this.#armedMs = Number.POSITIVE_INFINITY
     this.#process.wakeMs = Number.POSITIVE_INFINITY
@@ -460,10 +341,6 @@ class RingMember implements Peer {
     const place = placeIn(this.#view, partition, this.#process.self)
     this.#places[partition] = place
     return place
-  }
-
-  #acceptorPlace(key: ContextKey): Place {
-    return toPlace(this.#process.placeOf(key))
   }
 
   #save(changes: readonly Change[]): void {
