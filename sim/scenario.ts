@@ -11,6 +11,7 @@ import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './fault
 import { Fleet, type FleetPlan } from './fleet.ts'
 import { History } from './history.ts'
 import { Story } from './story.ts'
+import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
 
 export type SimOptions = {
@@ -18,6 +19,10 @@ export type SimOptions = {
   readonly peers?: number
   /** Operations of all clients together; 150 when absent. */
   readonly operations?: number
+  /** Callers, at least 1; else the seed chooses 2 to 6. */
+  readonly clients?: number
+  /** Keys that they share, at least 1; else the seed chooses 1 to 5. */
+  readonly keys?: number
   /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
   readonly faults?: Partial<Record<FaultKind, number>>
   /** Limits of every peer, above what the seed chooses. */
@@ -28,8 +33,16 @@ export type SimOptions = {
 
 export type Violation = { readonly invariant: Invariant; readonly what: string; readonly atMs: number }
 
+/** What the options left to the seed, as it was chosen: given as options of the same seed, it is the same world. */
+export type SimPlan = Required<Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'faults'>>
+
+/** What kind of thing happens in a world beside operations and faults; `steady`: members and owners stay. */
+export type ScenarioKind = 'steady'
+
 export type SimResult = {
   readonly seed: number
+  readonly scenario: ScenarioKind
+  readonly plan: SimPlan
   /** Equal for equal seeds and options, as long as the code is the same. */
   readonly traceHash: string
   readonly peers: number
@@ -45,6 +58,8 @@ export type SimResult = {
   readonly violations: readonly Violation[]
   /** What happened to the key in question, in words; empty when every invariant held. */
   readonly story: readonly string[]
+  /** The same as data; null when every invariant held. */
+  readonly tale: Tale | null
 }
 
 /** Virtual time that clients may take at most, and that the end may take after the faults stopped. */
@@ -59,7 +74,8 @@ export function runSeed(seed: number, options: SimOptions = {}): SimResult {
   const breach = first.breach
   if (breach === null || options.tellsStory === false) return first.result
   const told = new Run(seed, options, true, breach.key).finish()
-  return { ...first.result, story: told.result.story }
+  const { story, tale } = told.result
+  return { ...first.result, story, tale }
 }
 
 class Run {
@@ -72,7 +88,7 @@ class Run {
   private readonly clients: readonly Client[]
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
-  private readonly drawn: readonly FaultKind[]
+  private readonly plan: SimPlan
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
   private breach: Breach | null = null
@@ -86,9 +102,9 @@ class Run {
       options.faults === undefined
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
-    this.drawn = [...plan.keys()]
     const fleetPlan = drawFleet(random, plan, options)
-    this.left = options.operations ?? 150
+    const operations = options.operations ?? 150
+    this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
       opened: (peer, disk) => this.invariants.opened(peer, disk),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
@@ -105,13 +121,15 @@ class Run {
       this.story?.frame(from, to, frame)
       this.invariants.frameSent(from, to, frame)
     }
+    this.fleet.network.onFate = (frame, became) => this.story?.frameFate(frame, became)
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
-    this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
+    const keys = chosen(options.keys, 1 + random.below(5))
+    this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
     const thinkMs = random.pick([5, 30, 100, 300])
-    this.clients = Array.from({ length: 2 + random.below(5) }, (_, at) =>
-      this.client(`c${at + 1}`, thinkMs, random),
-    )
+    const clients = chosen(options.clients, 2 + random.below(5))
+    this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, thinkMs, random))
+    this.plan = { peers: fleetPlan.peers, operations, clients, keys, faults: Object.fromEntries(plan) }
   }
 
   finish(): { result: SimResult; breach: Breach | null } {
@@ -121,16 +139,18 @@ class Run {
       const what = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
       this.breached({ invariant: 'bug', what, key: null })
     }
-    for (const violation of this.violations)
-      this.story?.tell(`BROKEN ${violation.invariant}: ${violation.what}`)
+    for (const { invariant, what } of this.violations) this.story?.tell({ kind: 'broken', invariant, what })
+    const tale = this.story?.end() ?? null
     const { network } = this.fleet
     const result: SimResult = {
       seed: this.seed,
+      scenario: 'steady',
+      plan: this.plan,
       traceHash: this.world.trace.digest(),
       peers: this.fleet.members.length,
       operations: this.history.operations,
       unknown: this.history.unknown,
-      drawn: this.drawn,
+      drawn: Object.keys(this.plan.faults) as FaultKind[],
       faults: nonZero({
         ...this.faults.counts,
         ...network.counts,
@@ -139,7 +159,8 @@ class Run {
       }),
       steps: this.world.steps,
       violations: this.violations,
-      story: this.story?.end() ?? [],
+      story: tale === null ? [] : linesOf(tale),
+      tale,
     }
     return { result, breach: this.breach }
   }
@@ -286,8 +307,12 @@ class Run {
   }
 }
 
+/** What is given goes before what is drawn, which is drawn all the same: the rest of the world stays as it is. */
+const chosen = (given: number | undefined, drawn: number): number => given ?? drawn
+
 function drawFleet(random: Random, faults: FaultPlan, options: SimOptions): FleetPlan {
-  const peers = options.peers ?? 3 + random.below(5)
+  const drawnPeers = 3 + random.below(5)
+  const peers = chosen(options.peers, drawnPeers)
   const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
   if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
   if (random.chance(0.15)) limits.cachedBallotsMax = 1
@@ -297,7 +322,7 @@ function drawFleet(random: Random, faults: FaultPlan, options: SimOptions): Flee
   const skew = faults.get('skew') ?? 0
   return {
     peers,
-    replicas: peers >= 5 && random.chance(0.25) ? 5 : 3,
+    replicas: drawnPeers >= 5 && random.chance(0.25) && peers >= 5 ? 5 : 3,
     partitions: random.pick([1, 2, 8]),
     limits: { ...limits, ...options.limits },
     skewMs: 20 + skew * 3_000,
