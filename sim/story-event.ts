@@ -1,5 +1,3 @@
-import type { Message } from '../replication/messages.ts'
-
 /** What became of a frame after it was handed to the network; a duplicate arrives more than once. */
 export type Fate = { readonly arrivedAtMs: number[]; stoppedBy: 'cut' | 'loss' | null }
 
@@ -16,7 +14,8 @@ export type Happening =
       readonly kind: 'sent'
       readonly from: string
       readonly to: string
-      readonly message: Message['kind']
+      /** Its kind. */
+      readonly message: string
       readonly what: string
       readonly fate: Fate
     }

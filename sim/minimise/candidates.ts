@@ -19,6 +19,17 @@ export function* fewerFaults(plan: SimPlan): Generator<SimPlan> {
   }
 }
 
+/** Plans with one thing switched off that is on. */
+export function* switchedOff(plan: SimPlan): Generator<SimPlan> {
+  for (const name of switchesOf(plan)) if (isOn(plan, name)) yield { ...plan, [name]: false }
+}
+
+/** Names of what a plan switches on or off. */
+export const switchesOf = (plan: object): string[] =>
+  Object.entries(plan).flatMap(([name, value]) => (typeof value === 'boolean' ? [name] : []))
+
+export const isOn = (plan: object, name: string): boolean => (plan as Record<string, unknown>)[name] === true
+
 /** Plans with one number smaller: as small as it may be, then half the way there, then one less. */
 export function* smallerNumbers(plan: SimPlan): Generator<SimPlan> {
   for (const [name, floor] of Object.entries(floors) as [keyof typeof floors, number][]) {

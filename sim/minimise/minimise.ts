@@ -1,5 +1,13 @@
 import { runSeed, type SimOptions, type SimPlan, type SimResult } from '../scenario.ts'
-import { fewerFaults, inHundredths, milderFaults, smallerNumbers } from './candidates.ts'
+import {
+  fewerFaults,
+  inHundredths,
+  isOn,
+  milderFaults,
+  smallerNumbers,
+  switchedOff,
+  switchesOf,
+} from './candidates.ts'
 
 export type Bounds = {
   /** Worlds that may be run, at least 1. */
@@ -38,8 +46,8 @@ export type Tools = {
 const ownTools: Tools = { run: runSeed, nowMs: () => performance.now() }
 
 /**
- * Looks for a smaller world that breaks the same invariant: fewer operations, kinds of faults, keys, callers and
- * peers, and faults that hit less hard. Greedy, in a fixed order, until a whole round finds nothing.
+ * Looks for a smaller world that breaks the same invariant: less switched on, fewer operations, kinds of faults,
+ * keys, callers and peers, and faults that hit less hard. Greedy, in a fixed order, until a whole round finds nothing.
  *
  * @param options - of the run that broke; what they say of limits is kept.
  * @returns null when the seed holds.
@@ -96,7 +104,8 @@ class Search {
   shrink(): void {
     for (;;) {
       const round = this.after
-      for (const candidates of [fewerFaults, smallerNumbers, milderFaults]) this.exhaust(candidates)
+      for (const candidates of [switchedOff, fewerFaults, smallerNumbers, milderFaults])
+        this.exhaust(candidates)
       if (this.after === round || this.ended !== 'smallest') return
     }
   }
@@ -150,6 +159,8 @@ function droppedBetween(before: Broken, after: Broken): string[] {
     if (left === undefined) dropped.push(`fault ${kind}`)
     else told(`fault ${kind}`, hard, left)
   }
+  for (const name of switchesOf(before.plan))
+    if (isOn(before.plan, name) && !isOn(after.plan, name)) dropped.push(name)
   told('seed', before.seed, after.seed)
   return dropped
 }

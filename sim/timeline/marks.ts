@@ -4,7 +4,7 @@ import type { BarKind } from './bars.ts'
 import { element } from './markup.ts'
 
 /** How messages are told apart by colour. */
-export const messageClasses = {
+const messageClasses: Readonly<Record<string, string | undefined>> = {
   prepare: 'promise',
   promise: 'promise',
   accept: 'accept',
@@ -20,10 +20,10 @@ export const messageClasses = {
   scanPage: 'repair',
   request: 'caller',
   reply: 'caller',
-} as const satisfies Readonly<Record<string, string>>
+}
 
 /** A message that has no class yet. */
-export const otherMessage = 'other'
+const otherMessage = 'other'
 
 /** What the drawing has to know of the page. */
 export type Place = {
@@ -83,7 +83,7 @@ export function markOf(event: StoryEvent, y: number, place: Place): string {
 const lanesNamed = (what: string): string[] => [...new Set(what.match(/\b[pc]\d+\b/g) ?? [])]
 
 function sentMark(event: Extract<StoryEvent, { kind: 'sent' }>, y: number, place: Place): string {
-  const kind: string = (messageClasses as Record<string, string | undefined>)[event.message] ?? otherMessage
+  const kind = messageClasses[event.message] ?? otherMessage
   const [from, to] = [place.xOf(event.from), place.xOf(event.to)]
   const { arrivedAtMs, stoppedBy } = event.fate
   const arrows = arrivedAtMs.map((atMs, copy) =>

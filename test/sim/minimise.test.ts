@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { type FaultKind, faultKinds } from '../../sim/faults.ts'
 import { minimiseApart } from '../../sim/minimise/apart.ts'
 import { type Bounds, minimise, type Tools } from '../../sim/minimise/minimise.ts'
-import { minimisedWords } from '../../sim/minimise/words.ts'
+import { commandOf, minimisedWords } from '../../sim/minimise/words.ts'
 import { mutants } from '../../sim/mutants/mutants.ts'
 import { plantTree } from '../../sim/mutants/tree.ts'
 import { replay } from '../../sim/replay.ts'
@@ -99,6 +99,15 @@ test('what is needed stays, all else goes, whatever else breaks on the way', () 
 const faults = Object.fromEntries(faultKinds.map(kind => [kind, 1]))
 const before: SimPlan = { operations: 150, keys: 5, clients: 6, peers: 7, faults }
 const least: SimPlan = { operations: 9, keys: 2, clients: 2, peers: 4, faults: { loss: 0.4 } }
+
+test('what is switched on goes where it is not needed, whatever its name', () => {
+  const [isNeeded, isNot] = [least, before].map(plan => ({ ...plan, moves: true }))
+  const found = minimise(7, isNot, enough, invented(least, isNot!))
+  assert.deepEqual(found?.after.plan, { ...found?.after.plan, moves: false })
+  assert.ok(found?.dropped.includes('moves'))
+  assert.match(commandOf(7, found!.after.plan), / --no-moves --faults loss=0\.\d+$/)
+  assert.match(commandOf(7, isNeeded!), / --operations 9 --moves --faults loss=0\.4$/)
+})
 
 test('it stops at the number of runs and at the time that it is given', () => {
   const few = invented(least, before)
