@@ -108,6 +108,48 @@ export const advice = {
     retry: 'never',
     hint: 'This data was written by a newer SLURP; start that version.',
   },
+  MEMBER_UNKNOWN: {
+    http: 404,
+    exit: 4,
+    retry: 'never',
+    hint: '`slurp status` lists the peers of this fleet.',
+  },
+  MEMBER_KNOWN: {
+    http: 409,
+    exit: 5,
+    retry: 'never',
+    hint: 'Choose another --name; `slurp peer replace OLD` puts a new peer in the place of one that is lost.',
+  },
+  TOO_FEW_PEERS: {
+    http: 409,
+    exit: 2,
+    retry: 'never',
+    hint: 'Add a peer first with `slurp peer join`; `slurp ring show` shows the replicas.',
+  },
+  LAST_COPY: {
+    http: 409,
+    exit: 2,
+    retry: 'never',
+    hint: 'Start the peer again with `slurp up --dir DIR` and drain it with `slurp peer drain NAME`.',
+  },
+  FLEET_WRONG: {
+    http: 409,
+    exit: 2,
+    retry: 'never',
+    hint: 'Name an address of the fleet that this directory was made for; `slurp status` shows its id.',
+  },
+  VERSION_UNSUPPORTED: {
+    http: 409,
+    exit: 2,
+    retry: 'never',
+    hint: 'Install the version of SLURP that the fleet runs; `slurp status` shows it.',
+  },
+  VIEW_CHANGED: {
+    http: 409,
+    exit: 5,
+    retry: 'withNewVersion',
+    hint: 'Make a new plan with `slurp ring plan` and apply that one.',
+  },
   SHUTTING_DOWN: { http: 503, exit: 7, retry: 'afterBackoff', hint: 'Send the request to another peer.' },
   PARTIAL: {
     http: 200,

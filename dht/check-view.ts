@@ -1,4 +1,4 @@
-import { isPartitionCount, partitionCountMax } from './keyspace.ts'
+import { controlPartition, isPartitionCount, partitionCountMax } from './keyspace.ts'
 
 /** Members of one fleet, at most. */
 export const membersMax = 1024
@@ -6,6 +6,8 @@ export const membersMax = 1024
 export const replicasMax = 15
 /** Weight of one member, at most. */
 export const weightMax = 1024
+/** Former members, at most. */
+export const formerMax = 8192
 const peerIdCharactersMax = 128
 const nameShape = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/
 
@@ -45,6 +47,43 @@ export function checkView(view: unknown): string | null {
     const wrong = checkAssignment(assignment, wanted)
     if (wrong !== null) return `Partition ${index} of the view: ${wrong}`
   }
+  const wrongControl = checkAssignment(view.control, wanted)
+  if (wrongControl !== null) return `The control group of the view: ${wrongControl}`
+  return checkPlans(view, ids, partitions.length)
+}
+
+function checkPlans(
+  view: Record<string, unknown>,
+  ids: ReadonlySet<string>,
+  partitions: number,
+): string | null {
+  const { leaving, former, pending, moves, token } = view
+  if (!Array.isArray(former) || former.length > formerMax || !former.every(isPeerText)) {
+    return `Former members must be a list of at most ${formerMax} ids.`
+  }
+  if (
+    !Array.isArray(leaving) ||
+    !leaving.every(peer => ids.has(peer)) ||
+    new Set(leaving).size < leaving.length
+  ) {
+    return 'Those who leave must be members of the view, each once.'
+  }
+  if (!Array.isArray(pending) || pending.length > partitions + 1) return 'The planned moves must be a list.'
+  for (const move of pending) {
+    const known = isObject(move) && Number.isSafeInteger(move.partition) && (move.partition as number) >= 0
+    if (!known || ((move.partition as number) >= partitions && move.partition !== controlPartition)) {
+      return 'A planned move must name a partition of the view.'
+    }
+    const wrong = checkOwners(move.owners, ids)
+    if (wrong !== null) return `The owners of a planned move ${wrong}`
+  }
+  if (!isObject(moves) || typeof moves.paused !== 'boolean')
+    return 'The view must say whether moves are paused.'
+  if (!isCount(moves.bytesPerSecond) || !isCount(moves.atOnceMax)) {
+    return 'Bytes a second and moves at once must be whole numbers from 1.'
+  }
+  if (!Number.isSafeInteger(token) || (token as number) < 0)
+    return 'The token of a view must be a whole number from 0.'
   return null
 }
 
@@ -71,7 +110,14 @@ function checkAssignment(
   wanted: { ids: ReadonlySet<string>; epoch: number },
 ): string | null {
   if (!isObject(assignment)) return 'an assignment must be an object.'
-  const { epoch, stage, owners, nextOwners } = assignment
+  const { epoch, stage, owners, nextOwners, entered } = assignment
+  if (entered !== undefined) {
+    if (!isObject(entered)) return 'the epochs of entering must be an object.'
+    for (const [peer, at] of Object.entries(entered)) {
+      if (!wanted.ids.has(peer) || !isCount(at))
+        return 'who entered must be a member, at a whole epoch from 1.'
+    }
+  }
   if (!isCount(epoch) || epoch > wanted.epoch) {
     return 'its epoch must be a whole number from 1, and not above that of the view.'
   }
@@ -95,6 +141,9 @@ function checkOwners(owners: unknown, ids: ReadonlySet<string>): string | null {
   if (!owners.every(owner => ids.has(owner))) return 'must all be members of the view.'
   return new Set(owners).size === owners.length ? null : 'must be distinct.'
 }
+
+const isPeerText = (peer: unknown): boolean =>
+  typeof peer === 'string' && peer !== '' && peer.length <= peerIdCharactersMax
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -145,7 +145,14 @@ function askForLists(healer: Healer, now: Moment): void {
     const after = job.asking?.peer === peer ? job.asking.after : null
     const id = newId(process)
     job.asking = { peer, after, id, dueMs: now.monotonicMs + process.limits.resendMs * 4 }
-    send(process, peer, { kind: 'scanAsked', id, partition: job.partition, after, limit: pageKeys })
+    send(process, peer, {
+      kind: 'scanAsked',
+      id,
+      epoch: job.quorum.epoch,
+      partition: job.partition,
+      after,
+      limit: pageKeys,
+    })
   }
 }
 

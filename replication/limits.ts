@@ -26,6 +26,10 @@ export type Limits = {
   readonly retryRoundMs: number
   /** Keys of a damaged partition that are written back at once. */
   readonly healsAtOnceMax: number
+  /** How often a peer tells the others that it is here, and which view it has. */
+  readonly beatMs: number
+  /** How long a copy that was given away is kept (rule 10). */
+  readonly dropAfterMs: number
   /** Versions in one answer of a history. */
   readonly chainMax: number
   /** Bytes of versions in one answer of a history or a scan; the first version always fits. */
@@ -46,6 +50,8 @@ export const defaultLimits: Limits = {
   suspectMs: 2_000,
   retryRoundMs: 5,
   healsAtOnceMax: 32,
+  beatMs: 250,
+  dropAfterMs: 60_000,
   chainMax: 100,
   chainBytesMax: 2 * 1024 * 1024,
 }

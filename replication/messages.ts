@@ -52,6 +52,11 @@ export type WriteOperation = {
     readonly expiresAtMs: number
     readonly data: Uint8Array
   }
+  /**
+   * The epoch of its partition in which alone it may be carried out; null for any. A change of the view is proposed
+   * under the quorums of the view that it changes, and no others (rule 10).
+   */
+  readonly epoch: number | null
 }
 
 export type ReadOperation = { readonly kind: 'read'; readonly key: ContextKey }
@@ -178,6 +183,7 @@ export type ReplicaMessage =
   | {
       readonly kind: 'scanAsked'
       readonly id: number
+      readonly epoch: number
       readonly partition: PartitionId
       readonly after: ContextKey | null
       readonly limit: number
@@ -188,8 +194,24 @@ export type ReplicaMessage =
       readonly entries: readonly ScanEntry[]
       readonly done: boolean
     }
+  /** Who comes in, or is about to vote, asks an owner for what binds it (rule 10). */
+  | {
+      readonly kind: 'floorsAsked'
+      readonly id: number
+      readonly epoch: number
+      readonly partition: PartitionId
+    }
+  /** The answer is given in the epoch that was asked for, which is on the disk of who answers: the fence. */
+  | {
+      readonly kind: 'floors'
+      readonly id: number
+      readonly ceiling: Ballot
+      readonly gcFloor: Ballot
+      readonly tsFloor: Version
+    }
 
-export type ScanEntry = { readonly key: ContextKey; readonly accepted: Ballot; readonly value: Value }
+/** `value` is null where a record is there and damaged: only a full round tells what stands. */
+export type ScanEntry = { readonly key: ContextKey; readonly accepted: Ballot; readonly value: Value | null }
 
 /** Between a process that wants something done and the owner that does it. */
 export type ClientMessage =

@@ -172,6 +172,23 @@ export function onReaderAnswer(
   return true
 }
 
+/** The view has changed: a read lies in one epoch (rule 10), so those of an older one begin again. */
+export function onReadEpochs(reader: Reader, now: Moment): void {
+  const { process } = reader
+  for (const job of [...reader.reads.values()]) {
+    if (job.reading.quorum.epoch === process.placeOf(job.key).quorum.epoch) continue
+    reader.reads.delete(job.reading.id)
+    startRead(
+      reader,
+      job.client,
+      job.key,
+      job.historyLimit,
+      Math.max(1, job.deadlineMs - now.monotonicMs),
+      now,
+    )
+  }
+}
+
 /** Deadlines, hedges and repeated questions that are due. Returns when to look again, Infinity for never. */
 export function sweepReads(reader: Reader, now: Moment): number {
   let wakeMs = Number.POSITIVE_INFINITY

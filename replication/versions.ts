@@ -1,4 +1,4 @@
-import { type ContextKey, noBallot } from '../base/ids.ts'
+import { type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
 import type { Limits } from './limits.ts'
 import type { ReplicaMessage, Value, VersionRecord } from './messages.ts'
 import type { Change, Records } from './records.ts'
@@ -9,7 +9,7 @@ export function considerBackfill(
   ask: Extract<ReplicaMessage, { kind: 'backfill' }>,
 ): { changes: readonly Change[]; reply: ReplicaMessage } {
   const changes: Change[] = []
-  saveVersion(records, ask.key, ask.record, changes)
+  if (!isControlKey(ask.key)) saveVersion(records, ask.key, ask.record, changes)
   const reply: ReplicaMessage = {
     kind: 'accepted',
     id: ask.id,

@@ -137,6 +137,7 @@ export class Client {
       kind: 'write',
       id,
       attempt: 1,
+      epoch: null,
       key,
       expect: this.expectation(guess),
       parent,

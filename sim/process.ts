@@ -2,14 +2,15 @@ import { bootTag, type Clock as HlcClock, newClock, peerTagDigits } from '../bas
 import type { PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import type { View } from '../dht/view.ts'
-import { nextIncarnation } from '../node/driver/boot.ts'
+import { type ControlEvent, ControlPlane } from '../node/control/control-plane.ts'
+import { nextIncarnation, startingView } from '../node/driver/boot.ts'
 import { Driver, type DriverEvent } from '../node/driver/driver.ts'
 import type { Disk, DiskChange, DiskFailure } from '../node/ports/ports.ts'
 import type { Limits } from '../replication/limits.ts'
 import type { Operation, Outcome } from '../replication/messages.ts'
 import { type MachineTime, SimClock } from './clock.ts'
 import type { SimDisk } from './disk.ts'
-import { simEnvelopeChecker } from './envelope.ts'
+import { simControlSealer, simEnvelopeChecker } from './envelope.ts'
 import type { SimNetwork } from './network.ts'
 import type { World } from './world.ts'
 
@@ -25,6 +26,8 @@ export type Machine = {
   readonly disk: SimDisk
   readonly network: SimNetwork
   readonly limits: Limits
+  /** Whether processes contend for the lead and change the view. */
+  readonly controls: boolean
   /** How long a tick of a process collects inputs, in milliseconds. */
   readonly tickMs: number
 }
@@ -34,6 +37,7 @@ export type ProcessEvents = {
   readonly opened: (disk: Disk, recordsLost: boolean) => void
   readonly durable: (batch: readonly DiskChange[]) => void
   readonly reported: (event: DriverEvent) => void
+  readonly ruled: (event: ControlEvent) => void
   /** The process must end: its disk failed. */
   readonly failed: () => void
   /** Asked before each effect on the outside: true kills the process between the one before and this one. */
@@ -44,6 +48,7 @@ export type ProcessEvents = {
 export class Process {
   readonly hlc: HlcClock
   private readonly machine: Machine
+  readonly control: ControlPlane
   private readonly driver: Driver
   private state: 'running' | 'paused' | 'dead' = 'running'
   private backlog: (() => void)[] = []
@@ -54,7 +59,8 @@ export class Process {
     this.machine = machine
     const whenRunning = (run: () => void) => this.whenRunning(run)
     const opened = machine.disk.restart({ expectExisting: false, deliver: whenRunning })
-    const recordsLost = opened.found.lostTail || opened.found.gaps
+    const start = startingView(opened.disk, machine.view)
+    const recordsLost = opened.found.lostTail || opened.found.gaps || start.isDamaged
     events.opened(opened.disk, recordsLost)
     const incarnation = nextIncarnation(opened.disk, machine.time.wallMs(), recordsLost)
     const peerTag = (machine.number + 1).toString(16).padStart(peerTagDigits, '0')
@@ -64,7 +70,7 @@ export class Process {
     const network = machine.network.portOf(machine.self, alive, whenRunning)
     this.driver = new Driver({
       self: machine.self,
-      view: machine.view,
+      view: start.view,
       hlc: this.hlc,
       incarnation,
       disk: watched(opened.disk, alive, events.durable),
@@ -78,9 +84,23 @@ export class Process {
       report: event => events.reported(event),
       failed: () => machine.world.after(0, () => events.failed()),
     })
+    this.control = new ControlPlane({
+      self: machine.self,
+      hlc: this.hlc,
+      clock,
+      sealer: simControlSealer,
+      submit: (operation, timeoutMs, done) => this.driver.submit(operation, timeoutMs, done),
+      view: () => this.driver.view(),
+      reports: this.driver.reports,
+      tellView: view => this.driver.tellView(view),
+      leaseMs: 2_000,
+      report: event => events.ruled(event),
+    })
     this.driver.start((failure: DiskFailure | null) => {
-      if (failure === null) this.isServing = true
-      else machine.world.after(0, () => events.failed())
+      if (failure === null) {
+        this.isServing = true
+        if (machine.controls) this.control.start()
+      } else machine.world.after(0, () => events.failed())
     })
   }
 
@@ -95,6 +115,11 @@ export class Process {
   /** Whether it takes operations. */
   get serves(): boolean {
     return this.isServing && this.state === 'running'
+  }
+
+  /** The view in force here. */
+  view(): View {
+    return this.driver.view()
   }
 
   wallMs(): number {

@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto'
-import type { ContextKey, Version } from '../base/ids.ts'
+import type { ContextKey, PeerId, Version } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
+import type { ControlEvent } from '../node/control/control-plane.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
 import type { Limits } from '../replication/limits.ts'
 import { contextRegister } from './checker/context-register.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
 import { checkLinearizable } from './checker/linearizability.ts'
 import { Client } from './client.ts'
+import { chosen, drawFleet } from './draw-fleet.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
-import { Fleet, type FleetPlan } from './fleet.ts'
+import { Fleet } from './fleet.ts'
 import { History } from './history.ts'
+import { Operator } from './operator.ts'
 import { Story } from './story.ts'
 import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
 
 export type SimOptions = {
-  /** Members of the fleet, 3 to 100; else the seed chooses 3 to 7. */
+  /** Members of the fleet, 3 to 100; else the seed chooses 3 to 9. */
   readonly peers?: number
   /** Operations of all clients together; 150 when absent. */
   readonly operations?: number
@@ -25,6 +28,8 @@ export type SimOptions = {
   readonly keys?: number
   /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
   readonly faults?: Partial<Record<FaultKind, number>>
+  /** Whether peers join, leave and are replaced; else the seed chooses. */
+  readonly moves?: boolean
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
@@ -34,10 +39,15 @@ export type SimOptions = {
 export type Violation = { readonly invariant: Invariant; readonly what: string; readonly atMs: number }
 
 /** What the options left to the seed, as it was chosen: given as options of the same seed, it is the same world. */
-export type SimPlan = Required<Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'faults'>>
+export type SimPlan = Required<
+  Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'faults'>
+>
 
-/** What kind of thing happens in a world beside operations and faults; `steady`: members and owners stay. */
-export type ScenarioKind = 'steady'
+/**
+ * What kind of thing happens in a world beside operations and faults. `steady`: members and owners stay; `moves`: peers
+ * join, leave and are replaced.
+ */
+export type ScenarioKind = 'steady' | 'moves'
 
 export type SimResult = {
   readonly seed: number
@@ -88,6 +98,7 @@ class Run {
   private readonly clients: readonly Client[]
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
+  private readonly operator: Operator | null
   private readonly plan: SimPlan
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
@@ -102,12 +113,14 @@ class Run {
       options.faults === undefined
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
-    const fleetPlan = drawFleet(random, plan, options)
+    const moves = options.moves ?? this.world.random('moves').chance(0.35)
+    const fleetPlan = drawFleet(random, plan, options, moves)
     const operations = options.operations ?? 150
     this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
-      opened: (peer, disk) => this.invariants.opened(peer, disk),
+      opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
+      ruled: (peer, event) => this.ruled(peer, event),
       reported: (_, event) => this.count(event.kind === 'counted' ? event.name : event.kind),
       told: what => this.story?.tell(what),
     })
@@ -116,20 +129,30 @@ class Run {
       () => this.world.steps,
       breach => this.breached(breach),
     )
-    this.story = tellsStory ? new Story(this.fleet.view, storyKey, () => this.world.nowMs) : null
+    const names = new Map(this.fleet.members.map(({ machine }) => [machine.self, machine.name]))
+    this.story = tellsStory ? new Story(this.fleet.view, names, storyKey, () => this.world.nowMs) : null
     this.fleet.network.onSent = (from, to, frame) => {
       this.story?.frame(from, to, frame)
       this.invariants.frameSent(from, to, frame)
     }
     this.fleet.network.onFate = (frame, became) => this.story?.frameFate(frame, became)
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
+    this.operator = moves
+      ? new Operator({
+          world: this.world,
+          fleet: this.fleet,
+          wipes: !plan.has('lostTails') && !plan.has('bitFlips') && !plan.has('readErrors'),
+          told: what => this.story?.tell(what),
+          counted: name => this.count(name),
+        })
+      : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
     const keys = chosen(options.keys, 1 + random.below(5))
     this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
     const thinkMs = random.pick([5, 30, 100, 300])
     const clients = chosen(options.clients, 2 + random.below(5))
     this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, thinkMs, random))
-    this.plan = { peers: fleetPlan.peers, operations, clients, keys, faults: Object.fromEntries(plan) }
+    this.plan = { peers: fleetPlan.peers, operations, clients, keys, moves, faults: Object.fromEntries(plan) }
   }
 
   finish(): { result: SimResult; breach: Breach | null } {
@@ -144,10 +167,10 @@ class Run {
     const { network } = this.fleet
     const result: SimResult = {
       seed: this.seed,
-      scenario: 'steady',
+      scenario: this.plan.moves ? 'moves' : 'steady',
       plan: this.plan,
       traceHash: this.world.trace.digest(),
-      peers: this.fleet.members.length,
+      peers: this.plan.peers,
       operations: this.history.operations,
       unknown: this.history.unknown,
       drawn: Object.keys(this.plan.faults) as FaultKind[],
@@ -166,14 +189,16 @@ class Run {
   }
 
   private play(): void {
-    for (const member of this.fleet.members) this.fleet.start(member)
+    for (const member of this.fleet.members) if (!member.isAway) this.fleet.start(member)
     this.run(500)
     this.faults.start()
+    this.operator?.start()
     for (const client of this.clients) client.start()
     this.run(activeMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     this.left = 0
     this.faults.stop()
+    this.operator?.stop()
     this.run(finishMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     if (!this.clients.every(client => client.isIdle)) {
@@ -185,8 +210,49 @@ class Run {
     }
     // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
     this.run(settleMs + this.faults.jumpedMs)
-    this.converge()
+    this.carryThrough()
+    if (!this.isOver()) this.converge()
     if (!this.isOver()) this.checkKeys()
+  }
+
+  /** Every change of the view that was begun ends, without anybody's help (invariant 14). */
+  private carryThrough(): void {
+    const { operator } = this
+    if (operator === null) return
+    for (let round = 0; !this.isOver(); round++) {
+      const { view } = this.invariants
+      if (operator.isSettled(view)) return
+      operator.resume(view)
+      this.run(2_000)
+      if (round === 60) {
+        const moving = view.partitions.filter(each => each.stage !== 'stable').length
+        this.breached({
+          invariant: 14,
+          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving`,
+          key: null,
+        })
+      }
+    }
+  }
+
+  /** Invariant 11: nobody else acts when a leader begins. */
+  private ruled(peer: PeerId, event: ControlEvent): void {
+    this.count(event.kind)
+    this.story?.tell(`${this.nameOf(peer)} is ${event.kind} with token ${event.token}`)
+    if (event.kind !== 'elected') return
+    for (const { machine, process } of this.fleet.members) {
+      const token = machine.self === peer ? null : (process?.control.token() ?? null)
+      if (token === null) continue
+      this.breached({
+        invariant: 11,
+        what: `${machine.name} leads with token ${token} while ${this.nameOf(peer)} is elected with ${event.token}`,
+        key: null,
+      })
+    }
+  }
+
+  private nameOf(peer: PeerId): string {
+    return this.fleet.members.find(member => member.machine.self === peer)?.machine.name ?? peer
   }
 
   /** Reads every key at every owner until all replicas hold the same (invariant 14). */
@@ -304,29 +370,6 @@ class Run {
       acknowledged: (key, version) => this.invariants.acknowledged(key, version),
       told: (key, what) => this.story?.tellOf(key, what),
     })
-  }
-}
-
-/** What is given goes before what is drawn, which is drawn all the same: the rest of the world stays as it is. */
-const chosen = (given: number | undefined, drawn: number): number => given ?? drawn
-
-function drawFleet(random: Random, faults: FaultPlan, options: SimOptions): FleetPlan {
-  const drawnPeers = 3 + random.below(5)
-  const peers = chosen(options.peers, drawnPeers)
-  const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
-  if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
-  if (random.chance(0.15)) limits.cachedBallotsMax = 1
-  if (random.chance(0.3)) limits.hedgeMs = 10
-  if (random.chance(0.3)) limits.resendMs = 60
-  if (random.chance(0.3)) limits.attemptMaxMs = 250
-  const skew = faults.get('skew') ?? 0
-  return {
-    peers,
-    replicas: drawnPeers >= 5 && random.chance(0.25) && peers >= 5 ? 5 : 3,
-    partitions: random.pick([1, 2, 8]),
-    limits: { ...limits, ...options.limits },
-    skewMs: 20 + skew * 3_000,
-    drift: 0.0002 + skew * 0.05,
   }
 }
 

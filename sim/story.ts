@@ -1,8 +1,8 @@
 import type { Ballot, ContextKey, PeerId, Version } from '../base/ids.ts'
-import { partitionOf } from '../dht/keyspace.ts'
-import type { View } from '../dht/view.ts'
+import { ownersOf, type View } from '../dht/view.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
-import type { Message, Value } from '../replication/messages.ts'
+import type { PeerMessage } from '../node/peer/fleet-messages.ts'
+import type { Value } from '../replication/messages.ts'
 import type { Fate, StoryEvent, Tale, Telling } from './story-event.ts'
 import { lasting } from './timeline/bars.ts'
 
@@ -10,8 +10,8 @@ import { lasting } from './timeline/bars.ts'
 export const storyEventsMax = 400
 
 /**
- * Keeps what concerns one key: callers, messages, faults. In the words of its events versions are `v1`, `v2` and ballots `b1`, `b2`
- * in the order in which the story meets them.
+ * Keeps what concerns one key: callers, messages, faults. In the words of its events versions are `v1`, `v2` and
+ * ballots `b1`, `b2`, in the order in which the story meets them.
  */
 export class Story {
   private readonly key: ContextKey | null
@@ -25,12 +25,16 @@ export class Story {
   private readonly labels = new Map<string, string>()
   private readonly questions = new Map<string, string>()
 
-  /** @param key - null: only what befalls the machines. */
-  constructor(view: View, key: ContextKey | null, nowMs: () => number) {
+  /**
+   * @param view - at the start.
+   * @param names - of every peer that may take part.
+   * @param key - null: only what befalls the machines.
+   */
+  constructor(view: View, names: ReadonlyMap<PeerId, string>, key: ContextKey | null, nowMs: () => number) {
     this.key = key
     this.nowMs = nowMs
-    this.names = new Map(view.members.map(member => [member.id, member.name]))
-    const owners = key === null ? [] : view.partitions[partitionOf(key, view.partitions.length)]!.owners
+    this.names = names
+    const owners = key === null ? [] : ownersOf(view, key)
     this.owners = owners.map(owner => this.names.get(owner)!)
   }
 
@@ -80,7 +84,7 @@ export class Story {
     this.standing = lasting([...this.standing, ...gone], this.events[0]!.atMs)
   }
 
-  private wordsOf(from: PeerId, to: PeerId, message: Message): string | null {
+  private wordsOf(from: PeerId, to: PeerId, message: PeerMessage): string | null {
     const asked = `${from}>${to}#${'id' in message ? message.id : ''}`
     switch (message.kind) {
       case 'prepare':
@@ -158,5 +162,5 @@ const valueText = (value: Value | null): string =>
     ? 'nothing'
     : `${value.version}${value.kind === 'tombstone' ? ' (tombstone)' : ''} after ${value.parent ?? 'nothing'}`
 
-const operationText = (operation: Extract<Message, { kind: 'request' }>['operation']): string =>
+const operationText = (operation: Extract<PeerMessage, { kind: 'request' }>['operation']): string =>
   operation.kind === 'write' ? `write ${operation.id} attempt ${operation.attempt}` : operation.kind

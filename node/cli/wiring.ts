@@ -53,6 +53,8 @@ export type SimulationOptions = {
   readonly operations?: number
   readonly clients?: number
   readonly keys?: number
+  /** Whether peers join, leave and are replaced; else the seed chooses. */
+  readonly moves?: boolean
   /** Kinds that are on, and how hard each hits, 0 to 1; else the seed chooses. */
   readonly faults?: Readonly<Record<string, number>>
   /** Looks for a smaller world that breaks the same invariant, when the seed breaks one. */

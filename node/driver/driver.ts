@@ -2,17 +2,26 @@ import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
 import { type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
-import type { View } from '../../dht/view.ts'
+import type { MoveReports } from '../../dht/stages.ts'
+import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Message, Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import type { PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
-import { headRange, hintRange, parseHeadKey, parseHintKey } from './codec/keys.ts'
+import {
+  headRange,
+  hintRange,
+  parseHeadKey,
+  parseHintKey,
+  parseVersionKey,
+  versionsRange,
+} from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
-import { decodeHead, encodeChange } from './codec/records.ts'
+import { decodeHead, encodeChange, viewChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
 import { Outbox } from './outbox.ts'
 import { SavedRecords } from './saved.ts'
@@ -43,11 +52,12 @@ export type DriverOptions = {
 export type DriverEvent =
   | PeerEvent
   | { readonly kind: 'frameRefused'; readonly from: PeerId; readonly why: string }
-  | { readonly kind: 'envelopeRefused'; readonly from: PeerId; readonly message: Message['kind'] }
+  | { readonly kind: 'envelopeRefused'; readonly from: PeerId; readonly message: PeerMessage['kind'] }
   | { readonly kind: 'frameDropped'; readonly to: PeerId }
   | { readonly kind: 'clockAhead'; readonly from: PeerId }
 
-type Gated = { readonly batch: number; readonly to: PeerId; readonly message: Message }
+/** What waits for a batch to be durable. */
+type Gated = { readonly batch: number; readonly run: () => void }
 
 /**
  * Carries out what the peer decides, in order: saves of a tick form one synced batch, one batch is in flight
@@ -101,6 +111,7 @@ export class Driver {
         this.#take({ kind: 'recordsLost' })
       }
       this.#lookForDamage()
+      this.#take({ kind: 'started' })
       network.listen({
         frameArrived: (from, frame) => this.#frameArrived(from, frame),
         peerConnected: peer => this.#take({ kind: 'peerConnected', peer }),
@@ -134,6 +145,24 @@ export class Driver {
     return this.#answers.size
   }
 
+  /** A view that this process knows to be agreed on. */
+  tellView(view: View): void {
+    this.#take({ kind: 'viewTold', view })
+  }
+
+  /** The view in force. */
+  view(): View {
+    return this.#peer?.view() ?? this.#options.view
+  }
+
+  /** How far the members are with the moves under way. */
+  readonly reports: MoveReports = (partition, epoch, peer) =>
+    this.#peer?.reports(partition, epoch, peer) ?? null
+
+  copiedBytes(): number {
+    return this.#peer?.copiedBytes() ?? 0
+  }
+
   damagedPartitions(): number {
     return this.#peer?.damagedPartitions().length ?? 0
   }
@@ -151,11 +180,10 @@ export class Driver {
   #lookForDamage(): void {
     if (this.#options.recordsLost) return
     const partitions: PartitionId[] = []
-    for (let number = 0; number < this.#options.view.partitions.length; number++) {
-      const record = this.#saved.partition(number as PartitionId)
-      if (record === 'damaged' || (record !== null && record.damagedBelow !== noBallot)) {
-        partitions.push(number as PartitionId)
-      }
+    for (const { partition } of assignmentsOf(this.#options.view)) {
+      const record = this.#saved.partition(partition)
+      if (record === 'damaged' || (record !== null && record.damagedBelow !== noBallot))
+        partitions.push(partition)
     }
     if (partitions.length > 0) this.#take({ kind: 'damageSeen', partitions })
   }
@@ -177,7 +205,7 @@ export class Driver {
   }
 
   /** Rights and signatures are checked here, on receive, whoever sent it and for whatever reason. */
-  #admit(from: PeerId, message: Message): void {
+  #admit(from: PeerId, message: PeerMessage): void {
     const admission: Admission = admit(message, this.#options.checker)
     if (admission.kind === 'refused') {
       this.#options.report({ kind: 'envelopeRefused', from, message: message.kind })
@@ -219,9 +247,7 @@ export class Driver {
         return
       case 'sendAfterSave': {
         const batch = this.#saved.unsyncedBatchOf(effect.key)
-        if (batch > this.#synced) this.#gated.push({ batch, to: effect.to, message: effect.message })
-        else this.#send(effect.to, effect.message)
-        return
+        return this.#whenDurable(batch, () => this.#send(effect.to, effect.message))
       }
       case 'send':
         return this.#send(effect.to, effect.message)
@@ -235,8 +261,18 @@ export class Driver {
         this.#cancelTimer()
         this.#cancelTimer = clock.at(effect.atMs, () => this.#take({ kind: 'timePassed' }))
         return
+      case 'saveView':
+        this.#filling.push(viewChange(effect.view))
+        return
+      case 'confirmSaved':
+        return this.#whenDurable(this.#lastBatch(), () =>
+          this.#inputs.push({ kind: 'saved', mark: effect.mark }),
+        )
+      // What was taken before must be in the list: it may be acknowledged when the list is read elsewhere (rule 10).
       case 'scanPartition':
-        return this.#scan(effect)
+        return this.#whenDurable(this.#lastBatch(), () => this.#scan(effect))
+      case 'listRecords':
+        return this.#whenDurable(this.#lastBatch(), () => this.#listRecords(effect))
       case 'listHints':
         return this.#listHints(effect.peer, effect.limit)
       case 'report':
@@ -244,7 +280,18 @@ export class Driver {
     }
   }
 
-  #send(to: PeerId, message: Message): void {
+  /** The batch that holds what was saved last, durable or not. */
+  #lastBatch(): number {
+    return this.#filling.length > 0 ? this.#batch : this.#batch - 1
+  }
+
+  /** At once when it is; else when the batch was written, in order. */
+  #whenDurable(batch: number, run: () => void): void {
+    if (batch > this.#synced) this.#gated.push({ batch, run })
+    else run()
+  }
+
+  #send(to: PeerId, message: PeerMessage): void {
     if (to === this.#options.self) this.#inputs.push({ kind: 'messageArrived', from: to, message })
     else this.#outbox.add(to, message)
   }
@@ -284,7 +331,7 @@ export class Driver {
       const gated = this.#gated
       this.#gated = []
       for (const each of gated) {
-        if (each.batch <= batch) this.#send(each.to, each.message)
+        if (each.batch <= batch) each.run()
         else this.#gated.push(each)
       }
       this.#run()
@@ -302,9 +349,35 @@ export class Driver {
       for (const { key: diskKey, value: stored } of found) {
         const head = decodeHead(diskKey, stored)
         const key: ContextKey = parseHeadKey(diskKey)
-        if (head !== 'damaged') entries.push({ key, accepted: head.accepted, value: head.value })
+        if (head === 'damaged') entries.push({ key, accepted: noBallot, value: null })
+        else entries.push({ key, accepted: head.accepted, value: head.value })
       }
       this.#take({ kind: 'partitionScanned', scan: effect.scan, entries, done: found.length < effect.limit })
+    })
+  }
+
+  #listRecords({ list, partition, limit }: Extract<Effect, { kind: 'listRecords' }>): void {
+    const { disk, view } = this.#options
+    const heads = headRange(partition, view.partitions.length, null)
+    const versions = versionsRange(partition, view.partitions.length)
+    const failed = (failure: DiskFailure | null) => {
+      // A read that failed may succeed the next time.
+      if (failure)
+        this.#options.clock.soon(() => this.#listRecords({ kind: 'listRecords', list, partition, limit }))
+      return failure !== null
+    }
+    disk.scan(heads.from, heads.to, limit, (failure, foundHeads) => {
+      if (this.#stopped || failed(failure)) return
+      disk.scan(versions.from, versions.to, limit, (laterFailure, foundVersions) => {
+        if (this.#stopped || failed(laterFailure)) return
+        this.#take({
+          kind: 'recordsListed',
+          list,
+          heads: foundHeads.map(entry => parseHeadKey(entry.key)),
+          versions: foundVersions.map(entry => parseVersionKey(entry.key)),
+          done: foundHeads.length + foundVersions.length === 0,
+        })
+      })
     })
   }
 

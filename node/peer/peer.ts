@@ -1,17 +1,18 @@
 import type { Clock } from '../../base/hlc.ts'
 import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
-import { partitionOf } from '../../dht/keyspace.ts'
+import { controlPartition, partitionOf } from '../../dht/keyspace.ts'
+import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
-import { type Acceptor, consider, newAcceptor, type Place } from '../../replication/acceptor.ts'
+import { consider } from '../../replication/acceptor.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
   bringUp,
   type Coordinator,
   coordinateConfirm,
   coordinateWrite,
-  forgetCachedBallots,
   newCoordinator,
+  onEpochs,
   onRoundAnswer,
   sweepRounds,
 } from '../../replication/coordinator.ts'
@@ -24,9 +25,12 @@ import {
   onDelivered,
 } from '../../replication/hints.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Message, Operation, Outcome, ReplicaMessage } from '../../replication/messages.ts'
+import type { Operation, Outcome, ReplicaMessage } from '../../replication/messages.ts'
+import { type Acceptor, newAcceptor, type Place } from '../../replication/partition-state.ts'
+import { floorsFor, Puller } from '../../replication/puller.ts'
 import {
   newReader,
+  onReadEpochs,
   onReaderAnswer,
   type Reader,
   startChain,
@@ -45,6 +49,8 @@ import {
 } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
 import { chainFrom, considerBackfill } from '../../replication/versions.ts'
+import type { PeerMessage } from './fleet-messages.ts'
+import { Membership } from './membership.ts'
 import { placeIn, toPlace } from './place.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
@@ -66,6 +72,12 @@ export type Peer = {
   step(input: Input, now: Now): Effect[]
   /** Partitions of this peer that may have lost records, by number. */
   damagedPartitions(): PartitionId[]
+  /** The view in force here. */
+  view(): View
+  /** How far the members are with the moves under way, as they said themselves. */
+  reports: MoveReports
+  /** Bytes that this peer copied for moves, in this boot. */
+  copiedBytes(): number
 }
 
 /** The least time between two looks at the timers: many due at once cost one sweep. */
@@ -79,6 +91,8 @@ class RingMember implements Peer {
   readonly #requester: Requester
   readonly #repair: SelfRepair
   readonly #deliverer: Deliverer
+  readonly #puller: Puller
+  readonly #membership: Membership
   #view: View
   #places: (KeyPlace | undefined)[] = []
   #effects: Effect[] = []
@@ -121,6 +135,41 @@ class RingMember implements Peer {
         coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
     })
     this.#deliverer = newDeliverer(this.#process, options.records)
+    this.#puller = new Puller({
+      process: this.#process,
+      acceptor: this.#acceptor,
+      save: changes => this.#save(changes),
+      drop: partition => this.#membership.dropNow(partition),
+      tellWhenSaved: partition => this.#membership.tellWhenSaved(partition),
+      confirm: (key, now) =>
+        coordinateConfirm(this.#coordinator, { kind: 'pull' }, key, true, options.limits.attemptMaxMs, now),
+      changed: (place, now) => {
+        this.#membership.reportsChanged(now)
+        this.#repair.resumeIfDamaged(place, now)
+      },
+      bytesPerSecond: () => (this.#view.moves.paused ? 0 : this.#view.moves.bytesPerSecond),
+    })
+    this.#membership = new Membership({
+      view: options.view,
+      process: this.#process,
+      acceptor: this.#acceptor,
+      puller: this.#puller,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#effects.push(effect),
+      adopt: (view, now) => this.#adopt(view, now),
+    })
+  }
+
+  view(): View {
+    return this.#view
+  }
+
+  get reports(): MoveReports {
+    return this.#membership.reports
+  }
+
+  copiedBytes(): number {
+    return this.#puller.copiedBytes
   }
 
   step(input: Input, now: Now): Effect[] {
@@ -154,10 +203,16 @@ class RingMember implements Peer {
         onTargetLost(this.#requester, input.peer, now)
         onPeerLost(this.#process, this.#coordinator.tails, input.peer, now)
         return forgetDeliveries(this.#deliverer, input.peer)
-      case 'viewAdopted':
-        this.#view = input.view
-        this.#places = []
-        return forgetCachedBallots(this.#coordinator)
+      case 'started':
+        return this.#membership.begin(now)
+      case 'viewTold':
+        return this.#membership.learn(input.view)
+      case 'saved':
+        for (const held of this.#membership.saved(input.mark, now))
+          this.#takeMessage(held.from, held.message, now)
+        return
+      case 'recordsListed':
+        return this.#membership.recordsListed(input, now)
       case 'partitionScanned':
         return this.#repair.scanned(input)
       case 'hintsListed':
@@ -169,7 +224,7 @@ class RingMember implements Peer {
     }
   }
 
-  #takeMessage(from: PeerId, message: Message, now: Now): void {
+  #takeMessage(from: PeerId, message: PeerMessage, now: Now): void {
     switch (message.kind) {
       case 'prepare':
       case 'accept':
@@ -200,13 +255,28 @@ class RingMember implements Peer {
         return
       }
       case 'scanAsked':
-        return this.#repair.scanAsked(from, message, now)
+        if (this.#isOfMyEpoch(from, message, message.partition, now))
+          this.#repair.scanAsked(from, message, now)
+        return
+      case 'floorsAsked': {
+        if (!this.#isOfMyEpoch(from, message, message.partition, now)) return
+        const place = toPlace(this.#placeOf(message.partition))
+        const floors = floorsFor(this.#acceptor, message, place, now.wallMs)
+        const refusal = { kind: 'refused', id: message.id, epoch: place.epoch, reason: 'notOwner' } as const
+        this.#effects.push({ kind: 'send', to: from, message: floors ?? refusal })
+        return
+      }
+      case 'viewAsked':
+      case 'viewTold':
+      case 'beat':
+        return this.#membership.take(from, message, now)
       case 'promise':
       case 'accepted':
       case 'report':
       case 'refused':
       case 'chain':
       case 'scanPage':
+      case 'floors':
         return this.#takeAnswer(from, message, now)
       case 'request':
         return this.#request(
@@ -225,7 +295,11 @@ class RingMember implements Peer {
     ask: Extract<ReplicaMessage, { kind: 'prepare' | 'accept' | 'query' | 'replay' }>,
     now: Now,
   ): void {
-    const considered = consider(this.#acceptor, ask, this.#acceptorPlace(ask.key), now.wallMs)
+    const place = this.#acceptorPlace(ask.key)
+    // Rule 10: newer makes the receiver adopt the view first, older gets it.
+    if (ask.epoch > place.epoch && this.#membership.hold(from, ask, now)) return
+    if (ask.epoch < place.epoch) this.#membership.tellStale(from, now)
+    const considered = consider(this.#acceptor, ask, place, now.wallMs)
     this.#save(considered.changes)
     this.#effects.push({ kind: 'sendAfterSave', to: from, key: ask.key, message: considered.reply })
     if (considered.healed) this.#report({ kind: 'damageRepaired', key: ask.key })
@@ -235,6 +309,7 @@ class RingMember implements Peer {
   #takeAnswer(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
     if (message.kind === 'refused' && (message.reason === 'stale' || message.reason === 'ahead')) {
       this.#report({ kind: 'counted', name: 'staleEpoch' })
+      this.#membership.refusedBy(from, message.reason, now)
     }
     if (onRoundAnswer(this.#coordinator, from, message, now)) return
     if (onReaderAnswer(this.#reader, from, message, now)) return
@@ -244,7 +319,35 @@ class RingMember implements Peer {
       if (delivered.ready) this.#effects.push({ kind: 'listHints', peer: from, limit: hintsListedMax })
       return
     }
+    if (this.#puller.answered(from, message, now)) return
     this.#repair.scanPage(from, message, now)
+  }
+
+  /** False: it was held until the view is here, or refused. */
+  #isOfMyEpoch(
+    from: PeerId,
+    ask: Extract<ReplicaMessage, { kind: 'scanAsked' | 'floorsAsked' }>,
+    partition: PartitionId,
+    now: Now,
+  ): boolean {
+    const known = partition === controlPartition || partition < this.#view.partitions.length
+    const epoch = known ? this.#placeOf(partition).quorum.epoch : 0
+    if (known && ask.epoch === epoch) return true
+    if (ask.epoch > epoch && known && this.#membership.hold(from, ask, now)) return false
+    const reason = ask.epoch < epoch ? 'stale' : 'ahead'
+    if (reason === 'stale') this.#membership.tellStale(from, now)
+    this.#effects.push({ kind: 'send', to: from, message: { kind: 'refused', id: ask.id, epoch, reason } })
+    return false
+  }
+
+  /** A newer view is on the disk. Rounds and reads of older epochs begin again in theirs (rule 10). */
+  #adopt(view: View, now: Now): void {
+    this.#view = view
+    this.#places = []
+    this.#report({ kind: 'viewAdopted', view })
+    onEpochs(this.#coordinator, now)
+    onReadEpochs(this.#reader, now)
+    this.#repair.onEpochs(now)
   }
 
   /** Reads are coordinated where they are asked; writes at the first live owner of the key (rule 6). */
@@ -321,6 +424,8 @@ class RingMember implements Peer {
         return
       case 'heal':
         return this.#repair.healed(key, outcome, now)
+      case 'pull':
+        return this.#puller.settled(key, outcome, now)
       case 'history': {
         if (outcome.kind !== 'found' && outcome.kind !== 'absent')
           return this.#finish(client.asker, key, outcome, now)
@@ -337,6 +442,8 @@ class RingMember implements Peer {
     wakeAt(this.#process, sweepReads(this.#reader, now))
     wakeAt(this.#process, sweepRequests(this.#requester, now))
     wakeAt(this.#process, this.#repair.sweep(now))
+    wakeAt(this.#process, this.#puller.sweep(now))
+    wakeAt(this.#process, this.#membership.sweep(now))
   }
 
   #arm(now: Now): void {

@@ -1,12 +1,6 @@
 import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
-import {
-  type Acceptor,
-  floorOf,
-  isDamaged,
-  isWhole,
-  markDamaged,
-  markWhole,
-} from '../../replication/acceptor.ts'
+import { controlPartition } from '../../dht/keyspace.ts'
+import { floorOf, isWhole } from '../../replication/acceptor.ts'
 import { type KeyPlace, type Process, riseAbove } from '../../replication/context.ts'
 import {
   type Healer,
@@ -18,6 +12,14 @@ import {
   sweepHeals,
 } from '../../replication/healer.ts'
 import type { Outcome, ReplicaMessage } from '../../replication/messages.ts'
+import {
+  type Acceptor,
+  isDamaged,
+  isReady,
+  markDamaged,
+  markWhole,
+  partitionState,
+} from '../../replication/partition-state.ts'
 import type { Records } from '../../replication/records.ts'
 import { toPlace } from './place.ts'
 import type { Effect, Input, Now } from './step.ts'
@@ -70,13 +72,13 @@ export class SelfRepair {
   /** The disk lost records that it had acknowledged: nothing here counts until it was read back from the others. */
   recordsLost(now: Now): void {
     const { acceptor, emit, partitionCount, placeOf } = this.#options
-    const owned = Array.from({ length: partitionCount() }, (_, number) => number as PartitionId).filter(
-      partition => placeOf(partition).accepts,
-    )
-    for (const partition of owned) {
+    const numbers = Array.from({ length: partitionCount() }, (_, number) => number as PartitionId)
+    // All of them: which ones it has come into since may be lost with the rest.
+    const all = [...numbers, controlPartition]
+    for (const partition of all) {
       emit({ kind: 'save', changes: [markDamaged(acceptor, toPlace(placeOf(partition)), now.wallMs)] })
     }
-    this.resume(owned, now)
+    this.resume(all, now)
   }
 
   /** Goes on reading these partitions back. */
@@ -84,9 +86,26 @@ export class SelfRepair {
     const { emit, placeOf } = this.#options
     for (const partition of partitions) {
       const place = placeOf(partition)
-      if (!place.accepts) continue
+      // What comes in anew is dropped and copied; then it is looked at again.
+      if (!place.accepts || !this.#isReady(partition, now)) continue
       emit({ kind: 'report', event: { kind: 'partitionDamaged', partition } })
       healPartition(this.#healer, partition, place.quorum, now)
+    }
+  }
+
+  /** A partition that begins anew after records were lost has no vote until it was read back. */
+  resumeIfDamaged(place: KeyPlace, now: Now): void {
+    if (isDamaged(this.#options.acceptor, toPlace(place), now.wallMs)) this.resume([place.partition], now)
+  }
+
+  /** Partitions that are healed have other owners, or another epoch, from now on. */
+  onEpochs(now: Now): void {
+    const { placeOf } = this.#options
+    for (const job of [...this.#healer.partitions.values()]) {
+      const place = placeOf(job.partition)
+      if (place.quorum.epoch === job.quorum.epoch) continue
+      this.#healer.partitions.delete(job.partition)
+      if (place.accepts) healPartition(this.#healer, job.partition, place.quorum, now)
     }
   }
 
@@ -117,13 +136,12 @@ export class SelfRepair {
 
   /** Another owner wants to know which keys are here. */
   scanAsked(from: PeerId, ask: Extract<ReplicaMessage, { kind: 'scanAsked' }>, now: Now): void {
-    const { acceptor, emit, partitionCount, placeOf } = this.#options
+    const { acceptor, emit, placeOf } = this.#options
     const refuse = (reason: 'notOwner' | 'damaged') => {
       emit({ kind: 'send', to: from, message: { kind: 'refused', id: ask.id, epoch: 0, reason } })
     }
-    if (ask.partition >= partitionCount()) return refuse('notOwner')
     const place = placeOf(ask.partition)
-    if (!place.accepts) return refuse('notOwner')
+    if (!place.accepts || !this.#isReady(ask.partition, now)) return refuse('notOwner')
     if (isDamaged(acceptor, toPlace(place), now.wallMs)) return refuse('damaged')
     this.#nextScan += 1
     this.#scans.set(this.#nextScan, { to: from, id: ask.id })
@@ -141,6 +159,11 @@ export class SelfRepair {
       to: scan.to,
       message: { kind: 'scanPage', id: scan.id, entries, done },
     })
+  }
+
+  #isReady(partition: PartitionId, now: Now): boolean {
+    const place = toPlace(this.#options.placeOf(partition))
+    return isReady(partitionState(this.#options.acceptor, place, now.wallMs), place)
   }
 
   #heal(key: ContextKey, now: Now): void {

@@ -1,15 +1,16 @@
-import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
+import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
 import type { Counted } from '../../replication/context.ts'
-import type { Message, Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { Change, Hint } from '../../replication/records.ts'
+import type { PeerMessage } from './fleet-messages.ts'
 
 /** Both clocks at the moment of an input; the peer never reads one itself. */
 export type Now = { readonly wallMs: number; readonly monotonicMs: number }
 
 /** Past events. */
 export type Input =
-  | { readonly kind: 'messageArrived'; readonly from: PeerId; readonly message: Message }
+  | { readonly kind: 'messageArrived'; readonly from: PeerId; readonly message: PeerMessage }
   /** From this process's own store. `timeoutMs` counts from now. */
   | {
       readonly kind: 'requested'
@@ -20,7 +21,20 @@ export type Input =
   | { readonly kind: 'timePassed' }
   | { readonly kind: 'peerConnected'; readonly peer: PeerId }
   | { readonly kind: 'peerLost'; readonly peer: PeerId }
-  | { readonly kind: 'viewAdopted'; readonly view: View }
+  /** Once, after the disk was opened: what an earlier boot left undone goes on. */
+  | { readonly kind: 'started' }
+  /** This process knows of a view that was agreed on. */
+  | { readonly kind: 'viewTold'; readonly view: View }
+  /** Everything that was saved before `confirmSaved` is durable. */
+  | { readonly kind: 'saved'; readonly mark: number }
+  /** At most `limit` of each, from the front; `done`: nothing is left. */
+  | {
+      readonly kind: 'recordsListed'
+      readonly list: number
+      readonly heads: readonly ContextKey[]
+      readonly versions: readonly { readonly key: ContextKey; readonly version: Version }[]
+      readonly done: boolean
+    }
   | {
       readonly kind: 'partitionScanned'
       readonly scan: number
@@ -41,9 +55,20 @@ export type Effect =
       readonly kind: 'sendAfterSave'
       readonly to: PeerId
       readonly key: ContextKey
-      readonly message: Message
+      readonly message: PeerMessage
     }
-  | { readonly kind: 'send'; readonly to: PeerId; readonly message: Message }
+  | { readonly kind: 'send'; readonly to: PeerId; readonly message: PeerMessage }
+  /** The view to start with from the next boot on. */
+  | { readonly kind: 'saveView'; readonly view: View }
+  /** `saved` is wanted when everything saved so far is durable. */
+  | { readonly kind: 'confirmSaved'; readonly mark: number }
+  /** Which heads and versions of a partition there are, for dropping them. */
+  | {
+      readonly kind: 'listRecords'
+      readonly list: number
+      readonly partition: PartitionId
+      readonly limit: number
+    }
   | { readonly kind: 'answer'; readonly request: number; readonly outcome: Outcome }
   /** One timer a peer: `timePassed` is wanted at or after this monotonic time; replaces the one before. */
   | { readonly kind: 'arm'; readonly atMs: number }
@@ -64,4 +89,6 @@ export type PeerEvent =
   | { readonly kind: 'damageRepaired'; readonly key: ContextKey }
   | { readonly kind: 'partitionDamaged'; readonly partition: PartitionId }
   | { readonly kind: 'partitionRepaired'; readonly partition: PartitionId }
+  /** A newer view is in force here. */
+  | { readonly kind: 'viewAdopted'; readonly view: View }
   | { readonly kind: 'counted'; readonly name: Counted }

@@ -1,6 +1,6 @@
 import { hlcFrom } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, PeerId, Version } from '../../base/ids.ts'
-import type { View } from '../../dht/view.ts'
+import { initialControl, type View } from '../../dht/view.ts'
 import { recentOpsMax, type WriteOperation } from '../../replication/messages.ts'
 import { cheapHash, sealedData } from '../envelope.ts'
 import { askedForMs, Stage, stageStartMs } from './stage.ts'
@@ -181,6 +181,8 @@ function viewOf(epoch: number, owners: readonly PeerId[]): View {
     replicas: owners.length,
     members: names.map(id => ({ id, name: id, weight: 1, zone: id })),
     partitions: [{ epoch, stage: 'stable', owners, nextOwners: [] }],
+    ...initialControl([]),
+    control: { epoch: 1, stage: 'stable', owners, nextOwners: [] },
   }
 }
 
@@ -192,6 +194,7 @@ function writeOf(number: number, parent: Version | null): WriteOperation {
     kind: 'write',
     id,
     attempt: 1,
+    epoch: null,
     key,
     expect: 'any',
     parent,

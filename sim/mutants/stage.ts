@@ -3,14 +3,15 @@ import { newClock } from '../../base/hlc.ts'
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import { seeded } from '../../base/random.ts'
 import type { View } from '../../dht/view.ts'
+import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../../node/peer/peer.ts'
 import type { Input } from '../../node/peer/step.ts'
 import { defaultLimits } from '../../replication/limits.ts'
-import type { Message, Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
+import type { Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
 import { KeyLedger } from '../checker/ledger.ts'
 
-type Letter = { readonly from: PeerId; readonly to: PeerId; readonly message: Message }
+type Letter = { readonly from: PeerId; readonly to: PeerId; readonly message: PeerMessage }
 
 /** Wall-clock milliseconds at the beginning of every schedule. */
 export const stageStartMs = 1_750_000_000_000
@@ -55,7 +56,7 @@ export class Stage {
   private readonly peers = new Map<PeerId, { peer: Peer; records: MemoryRecords; boots: number }>()
   private letters: Letter[] = []
   private readonly view: View
-  private readonly sent = new Map<Message['kind'], Message>()
+  private readonly sent = new Map<PeerMessage['kind'], PeerMessage>()
   private nowMs = 0
   private nextId = 0x4000_0000
 
@@ -63,7 +64,7 @@ export class Stage {
   constructor(names: readonly PeerId[], view: View) {
     this.view = view
     this.names = names
-    this.ledger = new KeyLedger(Math.floor(view.partitions[0]!.owners.length / 2) + 1)
+    this.ledger = new KeyLedger(new Map([[1, [view.partitions[0]!.owners]]]))
     for (const self of names) this.boot(self, new MemoryRecords(), 1)
   }
 
@@ -74,20 +75,20 @@ export class Stage {
   }
 
   /** The message of this kind that was sent last. */
-  last<Kind extends Message['kind']>(kind: Kind): Extract<Message, { kind: Kind }> {
+  last<Kind extends PeerMessage['kind']>(kind: Kind): Extract<PeerMessage, { kind: Kind }> {
     const message = this.sent.get(kind)
     assert(message !== undefined, `a message of kind ${kind} was sent`)
-    return message as Extract<Message, { kind: Kind }>
+    return message as Extract<PeerMessage, { kind: Kind }>
   }
 
   adopt(peer: PeerId, view: View): void {
-    this.step(peer, { kind: 'viewAdopted', view })
+    this.step(peer, { kind: 'viewTold', view })
   }
 
   /** What `asker` asks `coordinator` to carry out; the answers arrive in `answers` when delivered. */
   request(asker: PeerId, coordinator: PeerId, operation: Operation): void {
     this.nextId += 1
-    const message: Message = { kind: 'request', id: this.nextId, timeoutMs: askedForMs, operation }
+    const message: PeerMessage = { kind: 'request', id: this.nextId, timeoutMs: askedForMs, operation }
     this.step(coordinator, { kind: 'messageArrived', from: asker, message })
   }
 
@@ -97,7 +98,7 @@ export class Stage {
   }
 
   /** Hands a message over that nobody sent in this schedule. */
-  hand(from: PeerId, to: PeerId, message: Message): void {
+  hand(from: PeerId, to: PeerId, message: PeerMessage): void {
     this.step(to, { kind: 'messageArrived', from, message })
   }
 
@@ -151,6 +152,7 @@ export class Stage {
       for (const effect of this.peers.get(self)!.peer.step(taken, now)) {
         if (effect.kind !== 'send' && effect.kind !== 'sendAfterSave') {
           if (effect.kind === 'save') this.save(self, effect.changes)
+          if (effect.kind === 'confirmSaved') inputs.push({ kind: 'saved', mark: effect.mark })
           continue
         }
         const { to, message } = effect
@@ -161,7 +163,7 @@ export class Stage {
     }
   }
 
-  private watch(from: PeerId, message: Message): void {
+  private watch(from: PeerId, message: PeerMessage): void {
     this.sent.set(message.kind, message)
     if (message.kind === 'reply') this.judge(message.outcome)
     if (message.kind !== 'accept') return
@@ -179,16 +181,16 @@ export class Stage {
   }
 
   /** A proposer may count only what it was told. */
-  private learn(from: PeerId, message: Message): void {
+  private learn(from: PeerId, message: PeerMessage): void {
     const isGrant =
       message.kind === 'promise' ? message.granted : message.kind === 'accepted' && message.nextGranted
-    if (isGrant && 'promised' in message) this.ledger.grant(message.promised, from)
+    if (isGrant && 'promised' in message) this.ledger.grant(message.promised, from, 1)
   }
 
   private save(self: PeerId, changes: readonly Change[]): void {
     for (const change of changes) {
       this.peers.get(self)!.records.apply(change)
-      if (change.kind === 'head') this.complain(this.ledger.accept(change.head.accepted, self))
+      if (change.kind === 'head') this.complain(this.ledger.accept(change.head.accepted, self, 1))
     }
   }
 

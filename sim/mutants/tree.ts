@@ -22,6 +22,7 @@ export const simulatedFolders = [
   'node/peer',
   'node/driver',
   'node/ports',
+  'node/control',
   'sim',
 ]
 export const projectFolder = fileURLToPath(new URL('../..', import.meta.url))

@@ -55,7 +55,11 @@ export function wordsOfReport(report: Report): string[] {
     `peers: ${list(report.peers, 'with')}`,
     `scenarios: ${list(report.scenarios, 'of')}`,
     `kinds of faults at once: ${list(report.faultsOn, 'with')}`,
-    report.brokenSeeds === 0 ? 'every invariant held' : `BROKEN: ${whole(report.brokenSeeds)} seeds`,
+    seeds === 0
+      ? 'nothing was run'
+      : report.brokenSeeds === 0
+        ? 'every invariant held'
+        : `BROKEN: ${whole(report.brokenSeeds)} seeds`,
     ...broken,
   ]
 }

@@ -68,13 +68,16 @@ test('a world is given in full, and a broken one is made smaller and drawn', asy
       },
     })
   const html = join(dir, 'story.html')
-  const world = ['--clients', '2', '--keys', '1', '--faults', 'loss=0.5,crashes=1']
+  const world = ['--clients', '2', '--keys', '1', '--no-moves', '--faults', 'loss=0.5,crashes=1']
   const told = await run(...world, '--minimise', '--html', html)
   assert.match(told.out, /dropped: fault loss/)
   assert.equal(readFileSync(html, 'utf8'), '<html></html>')
   assert.deepEqual(JSON.parse((await run('--faults', 'none', '--json')).out), smaller)
   assert.deepEqual(asked, [
-    [7, { clients: 2, keys: 1, faults: { loss: 0.5, crashes: 1 }, minimises: true, draws: true }],
+    [
+      7,
+      { clients: 2, keys: 1, moves: false, faults: { loss: 0.5, crashes: 1 }, minimises: true, draws: true },
+    ],
     [7, { faults: {} }],
   ])
   for (const wrong of ['loss', 'loss=2', 'loss=0.5,', 'loss=-1', ''])

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Ballot, ContextKey, FleetId, Hlc, PeerId } from '../../base/ids.ts'
-import type { View } from '../../dht/view.ts'
+import { initialView } from '../../dht/view.ts'
 import { encodeFrame } from '../../node/driver/codec/wire.ts'
 import { Story, storyEventsMax } from '../../sim/story.ts'
 import { type Happening, linesOf, type StoryEvent, type Tale, wordsOf } from '../../sim/story-event.ts'
@@ -90,13 +90,14 @@ test('what is not well-formed is noticed', () => {
 const key = 'a'.repeat(64) as ContextKey
 const other = 'b'.repeat(64) as ContextKey
 const peers = ['P1', 'P2'] as PeerId[]
-const view: View = {
+const view = initialView({
   fleet: '0'.repeat(64) as FleetId,
-  epoch: 1,
-  replicas: 2,
   members: peers.map((id, at) => ({ id, name: `p${at + 1}`, weight: 1, zone: 'z' })),
-  partitions: [{ epoch: 1, stage: 'stable', owners: peers, nextOwners: [] }],
-}
+  replicas: 2,
+  partitionCount: 1,
+  hash: () => '7'.repeat(64) as ContextKey,
+})
+const names = new Map(peers.map((id, at) => [id, `p${at + 1}`]))
 const frameOf = (of: ContextKey, ballot: string) =>
   encodeFrame({
     clock: '0'.repeat(24) as Hlc,
@@ -108,7 +109,7 @@ const frameOf = (of: ContextKey, ballot: string) =>
 
 test('a story keeps one key, names ballots as it meets them, and knows what became of a frame', () => {
   let nowMs = 1
-  const story = new Story(view, key, () => nowMs)
+  const story = new Story(view, names, key, () => nowMs)
   const [first, second] = [frameOf(key, '2'.repeat(32)), frameOf(other, '1'.repeat(32))]
   story.frame(peers[0]!, peers[1]!, first)
   story.frame(peers[1]!, peers[0]!, second)
@@ -119,7 +120,7 @@ test('a story keeps one key, names ballots as it meets them, and knows what beca
   story.tellOf(other, 'not told')
   const told = story.end()
   assert.deepEqual(linesOf(told), ['    0.0010  p1 -> p2  prepare b1', '    0.0030  p1 minds b1 and b2'])
-  assert.deepEqual(told.owners, ['p1', 'p2'])
+  assert.deepEqual(told.owners.toSorted(), ['p1', 'p2'])
   assert.deepEqual(told.events[0]?.kind === 'sent' && told.events[0].fate, {
     arrivedAtMs: [3],
     stoppedBy: null,
@@ -128,7 +129,7 @@ test('a story keeps one key, names ballots as it meets them, and knows what beca
 
 test('a long story keeps its end, and what lasts of its beginning', () => {
   let nowMs = 0
-  const story = new Story(view, null, () => nowMs)
+  const story = new Story(view, names, null, () => nowMs)
   story.tell({ kind: 'died', peer: 'p1', why: 'killed' })
   story.tell({ kind: 'died', peer: 'p2', why: 'killed' })
   story.tell({ kind: 'paused', peer: 'p1', forMs: 10 })

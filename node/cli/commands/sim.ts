@@ -6,7 +6,7 @@ import { answer, type Session, table } from '../session.ts'
 import type { SimulationOptions, SimulationResult } from '../wiring.ts'
 
 type RunOptions = JsonOption &
-  Pick<SimulationOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'faults'> & {
+  Pick<SimulationOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'faults'> & {
     seed: number
     minimise?: boolean
     html?: string
@@ -32,6 +32,8 @@ export function addSimulation(command: Command, session: Session): void {
     .option('--operations <count>', 'Operations of all clients together', wholeNumber(1, operationsMax))
     .option('--clients <count>', 'Callers; else the seed chooses', wholeNumber(1, clientsMax))
     .option('--keys <count>', 'Keys that they share; else the seed chooses', wholeNumber(1, keysMax))
+    .option('--moves', 'Peers join, leave and are replaced; else the seed chooses')
+    .option('--no-moves', 'Members and owners stay')
     .option('--faults <kind=hardness,...>', '`none`, or what is on and how hard it hits, 0 to 1', hardness)
     .option('--minimise', 'When it breaks, look for a smaller world that breaks the same way')
     .option('--html <file>', 'When it breaks, write its story as a page for a browser')

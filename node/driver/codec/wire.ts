@@ -1,5 +1,6 @@
-import type { Hlc, PartitionId } from '../../../base/ids.ts'
-import type { Message, Operation, Outcome } from '../../../replication/messages.ts'
+import type { Hlc } from '../../../base/ids.ts'
+import type { Operation, Outcome } from '../../../replication/messages.ts'
+import { type PeerMessage, reportsMax } from '../../peer/fleet-messages.ts'
 import { type Codec, flag, list, oneOf, oneOfOr, optional, spanMs, struct, tagged, varint } from './binary.ts'
 import { DecodeError, Reader } from './reader.ts'
 import {
@@ -13,10 +14,11 @@ import {
   version,
   versionRecord,
 } from './replica-shapes.ts'
+import { anyPartition, viewField } from './view.ts'
 import { Writer } from './writer.ts'
 
 /** First byte of every frame. docs/FORMATS.md says what may change within a version. */
-export const wireVersion = 1
+export const wireVersion = 2
 /** Most messages in one frame. */
 export const frameMessagesMax = 4096
 /** Most records in a chain or entries in a page of a scan, in one message. */
@@ -26,13 +28,9 @@ export const listedRecordsMax = 256
 export type Frame = {
   /** The sender's hybrid logical clock when it sent (rule 13). */
   readonly clock: Hlc
-  readonly messages: readonly Message[]
+  readonly messages: readonly PeerMessage[]
 }
 
-const partition: Codec<PartitionId> = {
-  write: varint.write,
-  read: input => varint.read(input) as PartitionId,
-}
 const records = list(versionRecord, listedRecordsMax)
 
 const operation: Codec<Operation> = tagged({
@@ -45,6 +43,7 @@ const operation: Codec<Operation> = tagged({
       expect: oneOfOr(['any', 'none'], version),
       parent: oneOfOr([null, 'any'], version),
       value: struct({ kind: valueKind, hash: digest, expiresAtMs: varint, data }),
+      epoch: optional(varint),
     },
   },
   read: { tag: 2, fields: { key: contextKey } },
@@ -66,7 +65,7 @@ const outcome: Codec<Outcome> = tagged({
 const answered = { accepted: ballot, value: optional(value), gcFloor: ballot }
 const asked = { id: varint, epoch: varint, key: contextKey }
 
-const message: Codec<Message> = tagged({
+const message: Codec<PeerMessage> = tagged({
   prepare: { tag: 1, fields: { ...asked, ballot, withData: flag } },
   promise: { tag: 2, fields: { id: varint, key: contextKey, granted: flag, promised: ballot, ...answered } },
   accept: { tag: 3, fields: { ...asked, ballot, value, next: ballot } },
@@ -85,17 +84,44 @@ const message: Codec<Message> = tagged({
   backfill: { tag: 9, fields: { id: varint, key: contextKey, record: versionRecord } },
   chainAsked: { tag: 10, fields: { id: varint, key: contextKey, from: version, limit: varint } },
   chain: { tag: 11, fields: { id: varint, key: contextKey, records } },
-  scanAsked: { tag: 12, fields: { id: varint, partition, after: optional(contextKey), limit: varint } },
+  scanAsked: {
+    tag: 12,
+    fields: {
+      id: varint,
+      epoch: varint,
+      partition: anyPartition,
+      after: optional(contextKey),
+      limit: varint,
+    },
+  },
   scanPage: {
     tag: 13,
     fields: {
       id: varint,
-      entries: list(struct({ key: contextKey, accepted: ballot, value }), listedRecordsMax),
+      entries: list(struct({ key: contextKey, accepted: ballot, value: optional(value) }), listedRecordsMax),
       done: flag,
     },
   },
   request: { tag: 14, fields: { id: varint, timeoutMs: spanMs, operation } },
   reply: { tag: 15, fields: { id: varint, outcome } },
+  floorsAsked: { tag: 16, fields: { id: varint, epoch: varint, partition: anyPartition } },
+  floors: { tag: 17, fields: { id: varint, ceiling: ballot, gcFloor: ballot, tsFloor: version } },
+  viewAsked: { tag: 18, fields: { epoch: varint } },
+  viewTold: { tag: 19, fields: { view: viewField } },
+  beat: {
+    tag: 20,
+    fields: {
+      epoch: varint,
+      reports: list(
+        struct({
+          partition: anyPartition,
+          epoch: varint,
+          state: oneOf(['entering', 'copying', 'copied', 'synced']),
+        }),
+        reportsMax,
+      ),
+    },
+  },
 })
 
 const frame: Codec<Frame> = struct({ clock: hlc, messages: list(message, frameMessagesMax) })

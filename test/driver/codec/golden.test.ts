@@ -60,6 +60,7 @@ const sampleMessages: { readonly [K in Message['kind']]: Extract<Message, { kind
       kind: 'write',
       id: version,
       attempt: 1,
+      epoch: null,
       key,
       expect: 'none',
       parent: null,

@@ -1,0 +1,93 @@
+import { controlKey, type PeerId } from '../../base/ids.ts'
+import type { MoveReports } from '../../dht/stages.ts'
+import type { View } from '../../dht/view.ts'
+import type { LeaseRecord } from '../../election/record.ts'
+import { Leadership } from './leadership.ts'
+import { Mover, type WaitingSince } from './mover.ts'
+import { ControlRegister, type RegisterParts } from './register.ts'
+import { type Change, type Changed, ViewRegister } from './view-register.ts'
+
+export const leaseRegisterKey = controlKey(2)
+
+export type ControlPlaneOptions = RegisterParts & {
+  readonly self: PeerId
+  readonly view: () => View
+  readonly reports: MoveReports
+  readonly tellView: (view: View) => void
+  /** T of rule 11, the same on every peer. */
+  readonly leaseMs: number
+  readonly report: (event: ControlEvent) => void
+}
+
+export type ControlEvent =
+  | { readonly kind: 'elected'; readonly token: number }
+  | { readonly kind: 'deposed'; readonly token: number; readonly reason: string }
+
+/** What a peer does for the fleet as a whole: it changes the view when asked, contends for the lead, and leads. */
+export class ControlPlane {
+  readonly #leadership: Leadership
+  readonly #mover: Mover
+  readonly #views: ViewRegister
+
+  constructor(options: ControlPlaneOptions) {
+    const { self, clock, leaseMs, report, view, reports } = options
+    this.#views = new ViewRegister(options)
+    this.#leadership = new Leadership({
+      self,
+      clock,
+      leaseMs,
+      register: new ControlRegister(options, leaseRegisterKey),
+      contends: () => isOfControl(view(), self),
+      onElected: token => {
+        report({ kind: 'elected', token })
+        this.#mover.start()
+      },
+      onDeposed: (token, reason) => {
+        report({ kind: 'deposed', token, reason })
+        this.#mover.stop()
+      },
+    })
+    this.#mover = new Mover({
+      clock,
+      register: this.#views,
+      view,
+      reports,
+      token: () => this.#leadership.token(),
+    })
+  }
+
+  start(): void {
+    this.#leadership.start()
+  }
+
+  stop(): void {
+    this.#mover.stop()
+    this.#leadership.stop()
+  }
+
+  /** Changes the view; any member may. */
+  change(change: Change, timeoutMs: number, done: (changed: Changed) => void): void {
+    this.#views.change(change, timeoutMs, done)
+  }
+
+  /** The token that this process leads under right now, null when it does not. */
+  token(): number | null {
+    return this.#leadership.token()
+  }
+
+  /** Who leads, as far as this process saw. */
+  leader(): LeaseRecord | null {
+    return this.#leadership.seen()
+  }
+
+  stepDown(): void {
+    this.#leadership.stepDown()
+  }
+
+  waiting(): WaitingSince[] {
+    return this.#mover.waiting()
+  }
+}
+
+const isOfControl = (view: View, self: PeerId): boolean =>
+  view.control.owners.includes(self) || view.control.nextOwners.includes(self)

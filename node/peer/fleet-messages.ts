@@ -1,0 +1,25 @@
+import type { PartitionId } from '../../base/ids.ts'
+import type { MoveState } from '../../dht/stages.ts'
+import type { View } from '../../dht/view.ts'
+import type { Message } from '../../replication/messages.ts'
+
+/** How far the sender is with a partition that is not stable, in one epoch of it. */
+export type MoveReport = {
+  readonly partition: PartitionId
+  readonly epoch: number
+  readonly state: MoveState
+}
+
+/** Between members, about the fleet itself. Nothing that is safe only if these arrive rests on them. */
+export type FleetMessage =
+  /** The sender knows the view of this epoch and wants a newer one. */
+  | { readonly kind: 'viewAsked'; readonly epoch: number }
+  /** A view that was agreed on. */
+  | { readonly kind: 'viewTold'; readonly view: View }
+  /** I am here, with the view of this epoch; sent again and again, and when a report changes. */
+  | { readonly kind: 'beat'; readonly epoch: number; readonly reports: readonly MoveReport[] }
+
+export type PeerMessage = Message | FleetMessage
+
+/** Reports in one beat, at most; a wave of moves has fewer partitions. */
+export const reportsMax = 4096
