@@ -14,7 +14,7 @@ export type Bounds = {
   readonly runsMax: number
   /** Real time after which no further world is begun. With it the outcome depends on the machine. */
   readonly msMax: number
-  /** A smaller world that holds in its own seed is tried in seeds 1 to this number too. */
+  /** When its own seed lets no more go, a smaller world is tried in seeds 1 to this number too. */
   readonly otherSeedsMax: number
 }
 
@@ -82,6 +82,7 @@ class Search {
   private readonly untilMs: number
   /** Plans that held in every seed that was tried. */
   private readonly held = new Set<string>()
+  private others: readonly number[] = []
 
   constructor(
     options: SimOptions,
@@ -102,6 +103,14 @@ class Search {
   }
 
   shrink(): void {
+    this.shrinkOnce()
+    // A smaller world is sooner run, so that seeds are tried when it is small.
+    this.held.clear()
+    this.others = Array.from({ length: this.bounds.otherSeedsMax }, (_, at) => at + 1)
+    if (this.others.length > 0) this.shrinkOnce()
+  }
+
+  private shrinkOnce(): void {
     for (;;) {
       const round = this.after
       for (const candidates of [switchedOff, fewerFaults, smallerNumbers, milderFaults])
@@ -125,8 +134,7 @@ class Search {
   private tryPlan(plan: SimPlan): boolean {
     const print = JSON.stringify(plan)
     if (this.held.has(print)) return false
-    const others = Array.from({ length: this.bounds.otherSeedsMax }, (_, at) => at + 1)
-    for (const seed of new Set([this.after.seed, this.before.seed, ...others])) {
+    for (const seed of new Set([this.after.seed, this.before.seed, ...this.others])) {
       if (this.isOver()) return false
       this.runs += 1
       const result = this.tools.run(seed, { ...this.options, ...plan, tellsStory: false })

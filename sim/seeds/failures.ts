@@ -11,6 +11,8 @@ import { brokenWords } from './totals.ts'
 const storiesMax = 20
 /** Seeds that are minimised for each invariant, at most. */
 const minimisedMax = 2
+/** In a process of its own, where nobody waits for it before the end. */
+const ownBounds: Bounds = { ...defaultBounds, msMax: 300_000 }
 
 /** What is written of seeds that break: their stories, and those of the smaller worlds that break the same way. */
 export class Failures {
@@ -25,7 +27,7 @@ export class Failures {
    * @param dir - folder for the files, which is there; null: everything is told instead.
    * @param tell - for the reader of the terminal.
    */
-  constructor(dir: string | null, tell: (text: string) => void, bounds: Bounds = defaultBounds) {
+  constructor(dir: string | null, tell: (text: string) => void, bounds: Bounds = ownBounds) {
     this.dir = dir
     this.tell = tell
     this.bounds = bounds
