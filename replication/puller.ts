@@ -41,7 +41,11 @@ export type PullState = 'entering' | 'copying' | 'copied' | 'synced'
 /** One key that is brought up to what another owner has. */
 type Fetch = {
   readonly entry: ScanEntry
-  readonly from: PeerId
+  from: PeerId
+  /** Owners that had not what was asked for last. */
+  readonly tried: Set<PeerId>
+  /** Times that nobody had it. */
+  rounds: number
   /** The version that is asked for next; null while a round settles the key. */
   hole: Version | null
   id: number
@@ -79,6 +83,8 @@ export type PullerOptions = {
 /** Keys in one page of a list, and keys that are fetched at once for one partition. */
 const pageKeys = 128
 const fetchesMax = 64
+/** Times that every owner is asked for a version of the history that none of them had. */
+const historyRoundsMax = 10
 /** Partitions that are worked on at once. */
 const jobsAtOnceMax = 16
 
@@ -341,9 +347,17 @@ export class Puller {
   #take(job: PullJob, from: PeerId, entry: ScanEntry, now: Moment): void {
     const open = job.open.get(entry.key)
     if (open && open.entry.accepted >= entry.accepted && open.entry.value !== null) return
-    const fetch: Fetch = { entry, from, hole: null, id: 0, dueMs: now.monotonicMs }
+    const fetch: Fetch = {
+      entry,
+      from,
+      tried: new Set(),
+      rounds: 0,
+      hole: null,
+      id: 0,
+      dueMs: now.monotonicMs,
+    }
     if (entry.value !== null) {
-      fetch.hole = this.#holeOf(job, entry)
+      fetch.hole = this.#holeOf(entry)
       if (fetch.hole === null && !this.#isBehind(entry)) return
     }
     job.open.set(entry.key, fetch)
@@ -354,19 +368,20 @@ export class Puller {
     return head === null || head === 'damaged' || head.accepted < entry.accepted
   }
 
-  /** The first version on the way back that is not here; who was an owner before has its history by other ways. */
-  #holeOf(job: PullJob, { key, value }: ScanEntry): Version | null {
-    const { acceptor } = this.#options
-    const { records } = acceptor
+  /**
+   * The first version on the way back that is not here. The current one is on a majority of those before, its ancestors
+   * may be on few of them: so that no move loses history, every next owner looks for it.
+   */
+  #holeOf({ key, value }: ScanEntry): Version | null {
+    const { records } = this.#options.acceptor
     let at: Version | null = value?.version ?? null
     const head = records.head(key)
     if (head !== null && head !== 'damaged' && at !== null && head.value.version > at) at = head.value.version
-    const isNew =
-      !isControlKey(key) && !(partitionState(acceptor, placeOf(job.place), 0).record.copied || job.isSync)
     while (at !== null) {
       const found = records.version(key, at)
       if (found === null || found === 'damaged') return at
-      if (!isNew) return null
+      // Of a control register only what stands is kept.
+      if (isControlKey(key)) return null
       at = found.parent
     }
     return null
@@ -422,24 +437,39 @@ export class Puller {
     }
     if (changes.length > 0) save(changes)
     const before = fetch.hole
-    fetch.hole = this.#holeOf(job, fetch.entry)
+    fetch.hole = this.#holeOf(fetch.entry)
     fetch.id = 0
     fetch.dueMs = now.monotonicMs
+    if (fetch.hole !== before) fetch.tried.clear()
     if (fetch.hole === before && before !== null) this.#stuck(job, fetch, now)
     else if (fetch.hole === null && !this.#isBehind(fetch.entry)) job.open.delete(fetch.entry.key)
     this.#list(job, now)
   }
 
-  /** Whoever listed it has not the bytes. Without those of the current version only a round can tell; older ones may be gone for good. */
+  /** Whoever was asked has it not: the others are asked, then a while later all of them again. */
   #stuck(job: PullJob, fetch: Fetch, now: Moment): void {
+    const { acceptor, process } = this.#options
     const { key, value } = fetch.entry
-    const current = this.#options.acceptor.records.version(key, value!.version)
-    fetch.hole = null
-    if (current !== null && current !== 'damaged' && !this.#isBehind(fetch.entry)) {
+    fetch.tried.add(fetch.from)
+    const next = this.#group(job, now).others.find(
+      peer => !fetch.tried.has(peer) && isReachable(process, peer),
+    )
+    if (next !== undefined) {
+      fetch.from = next
+      return
+    }
+    fetch.tried.clear()
+    fetch.rounds += 1
+    const current = acceptor.records.version(key, value!.version)
+    const isWhole = current !== null && current !== 'damaged' && !this.#isBehind(fetch.entry)
+    if (isWhole && fetch.rounds >= (job.isSync ? 1 : historyRoundsMax)) {
+      // It may be gone for good; what was asked for longer than anybody is away is not waited for.
       job.open.delete(key)
       return
     }
-    fetch.dueMs = now.monotonicMs
+    // Without the bytes of the current version only a round can tell.
+    if (!isWhole) fetch.hole = null
+    fetch.dueMs = now.monotonicMs + (isWhole ? process.limits.resendMs * 2 : 0)
   }
 
   /** Rule 8: an accept at its original ballot. False: a promise or missing bytes stand in the way. */

@@ -149,7 +149,7 @@ class Run {
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
     const keys = chosen(options.keys, 1 + random.below(5))
     this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
-    const thinkMs = random.pick([5, 30, 100, 300])
+    const thinkMs = random.pick(moves ? [60, 150, 400] : [5, 30, 100, 300])
     const clients = chosen(options.clients, 2 + random.below(5))
     this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, thinkMs, random))
     this.plan = { peers: fleetPlan.peers, operations, clients, keys, moves, faults: Object.fromEntries(plan) }

@@ -21,8 +21,8 @@ export const simulatedFolders = [
   'election',
   'node/peer',
   'node/driver',
-  'node/ports',
   'node/control',
+  'node/ports',
   'sim',
 ]
 export const projectFolder = fileURLToPath(new URL('../..', import.meta.url))
