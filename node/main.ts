@@ -37,8 +37,8 @@ const wiring: Wiring = {
     return servePeer(dir, settings, version)
   },
   async simulate(seed, options) {
-    const { runSeed } = await import('../sim/scenario.ts')
-    return runSeed(seed, options)
+    const { replay } = await import('../sim/replay.ts')
+    return replay(seed, options)
   },
 }
 

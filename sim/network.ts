@@ -44,6 +44,8 @@ export class SimNetwork {
   weather: NetworkWeather = calmWeather
   /** Sees every frame that a running process hands over, before its fate is drawn. */
   onSent: (from: PeerId, to: PeerId, frame: Uint8Array) => void = () => undefined
+  /** What became of a frame: `arrived` once for every copy that a process took. */
+  onFate: (frame: Uint8Array, became: 'arrived' | 'cut' | 'loss') => void = () => undefined
   /** Frames that arrive once although the weather duplicates. */
   mayDuplicate: (frame: Uint8Array) => boolean = () => true
   /** Frames: sent, stopped by a block, and what the weather did to them. */
@@ -137,10 +139,12 @@ export class SimNetwork {
     const { weather, random } = this
     if (this.isBlocked(from, to)) {
       this.counts.cut++
+      this.onFate(frame, 'cut')
       return
     }
     if (random.chance(weather.lossRate)) {
       this.counts.loss++
+      this.onFate(frame, 'loss')
       return
     }
     const receiver = this.endpoints.get(to)
@@ -178,9 +182,11 @@ export class SimNetwork {
       if (this.endpoints.get(receiver.peer) !== receiver) return
       if (this.isBlocked(from, receiver.peer)) {
         this.counts.cut++
+        this.onFate(frame, 'cut')
         return
       }
       receiver.whenRunning(() => {
+        this.onFate(frame, 'arrived')
         this.world.trace.number(this.world.nowMs)
         this.world.trace.text(from)
         this.world.trace.text(receiver.peer)

@@ -40,8 +40,27 @@ export type Wiring = {
   createFleet(plan: FleetPlan): Promise<CreatedFleet>
   /** @throws SlurpError as `StartPeer` does. */
   servePeer(dir: string, settings: ProcessSettings): Promise<ServedPeer>
-  /** Runs the simulated world of one seed. */
-  simulate(seed: number, options: { peers?: number; operations?: number }): Promise<SimulationResult>
+  /**
+   * Runs the simulated world of one seed.
+   *
+   * @throws SlurpError USAGE for a fault that the simulator does not have.
+   */
+  simulate(seed: number, options: SimulationOptions): Promise<SimulationResult>
+}
+
+export type SimulationOptions = {
+  readonly peers?: number
+  readonly operations?: number
+  readonly clients?: number
+  readonly keys?: number
+  /** Whether peers join, leave and are replaced; else the seed chooses. */
+  readonly moves?: boolean
+  /** Kinds that are on, and how hard each hits, 0 to 1; else the seed chooses. */
+  readonly faults?: Readonly<Record<string, number>>
+  /** Looks for a smaller world that breaks the same invariant, when the seed breaks one. */
+  readonly minimises?: boolean
+  /** Draws the story of a seed that breaks as a page. */
+  readonly draws?: boolean
 }
 
 export type SimulationResult = {
@@ -59,4 +78,8 @@ export type SimulationResult = {
     readonly atMs: number
   }[]
   readonly story: readonly string[]
+  /** What a minimiser dropped and how to see what is left; the rest of the result is what is left. */
+  readonly minimised?: readonly string[]
+  /** HTML that stands alone. */
+  readonly page?: string
 }
