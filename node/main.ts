@@ -40,6 +40,10 @@ const wiring: Wiring = {
     const { runSeed } = await import('../sim/scenario.ts')
     return runSeed(seed, options)
   },
+  async simulateScale(wish) {
+    const { runScale } = await import('../sim/scale/scale.ts')
+    return runScale(wish)
+  },
 }
 
 const session: Session = {

@@ -42,6 +42,44 @@ export type Wiring = {
   servePeer(dir: string, settings: ProcessSettings): Promise<ServedPeer>
   /** Runs the simulated world of one seed. */
   simulate(seed: number, options: { peers?: number; operations?: number }): Promise<SimulationResult>
+  /** Runs fleets of these sizes under load, and computes placement for those. */
+  simulateScale(wish: ScaleWish): Promise<ScaleFigures>
+}
+
+export type ScaleWish = {
+  readonly seed: number
+  /** In peers, ascending, like `placements`. */
+  readonly peers: readonly number[]
+  readonly placements: readonly number[]
+  readonly told: (progress: string) => void
+}
+
+type Moves = { readonly moved: number; readonly least: number }
+
+export type ScaleFigures = {
+  readonly clientsPerPeer: number
+  readonly writeShare: number
+  readonly fleets: readonly {
+    readonly peers: number
+    readonly perSecond: number
+    readonly perSecondAndPeer: number
+    /** What each doubling left of a peer's throughput; null for the first fleet. */
+    readonly efficiency: number | null
+    readonly messagesPerOperation: number
+    readonly p50Ms: number
+    readonly p99Ms: number
+    readonly viewBytes: number
+    readonly growth: { readonly added: number; readonly movedBytes: number; readonly leastBytes: number }
+  }[]
+  readonly placements: readonly {
+    readonly peers: number
+    readonly loadMean: number
+    readonly loadMost: number
+    readonly loadLeast: number
+    readonly tookMs: number
+    readonly join: Moves
+    readonly leave: Moves
+  }[]
 }
 
 export type SimulationResult = {

@@ -11,8 +11,6 @@ import { type BalanceFigures, type GrowthFigures, measureBalance, measureGrowth 
 import type { ServiceTimes } from './service-times.ts'
 import { compactViewBytes } from './view-size.ts'
 
-export const peersDefault: readonly number[] = [3, 6, 12, 25, 50, 100]
-export const placementsDefault: readonly number[] = [10, 30, 100, 300, 1_000, 3_000, 10_000]
 /** Bytes that each peer is taken to store when a tenth more peers join. */
 const storedBytes = 10e9
 

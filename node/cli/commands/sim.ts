@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { type JsonOption, wholeNumber, withExamples, withJson } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
 import type { SimulationResult } from '../wiring.ts'
+import { addScale } from './sim-scale.ts'
 
 type SimulationOptions = JsonOption & { seed: number; peers?: number; operations?: number }
 
@@ -25,6 +26,7 @@ export function addSimulation(command: Command, session: Session): void {
     'slurp sim run --seed 42',
     'slurp sim run --seed 42 --peers 7 --operations 500 --json',
   ]).action((options: SimulationOptions) => replay(session, options))
+  addScale(command, session)
 }
 
 async function replay(session: Session, { seed, peers, operations, json }: SimulationOptions): Promise<void> {

@@ -5,6 +5,7 @@ import { describeMachine } from '../machine.ts'
 import { measureDisk } from './disk.ts'
 import { measureDoor } from './door.ts'
 import { measureEnvelopes } from './envelopes.ts'
+import { measureFleet } from './fleet.ts'
 import { measureHandlers } from './handlers.ts'
 import { measureLinks } from './links.ts'
 
@@ -25,6 +26,8 @@ const links = await measureLinks()
 say('links: done')
 const door = await measureDoor(context)
 say('door and store: done')
+const fleet = await measureFleet(context)
+say('a whole fleet: done')
 const round = (value: unknown): unknown =>
   typeof value === 'number'
     ? Number(value.toPrecision(3))
@@ -32,6 +35,10 @@ const round = (value: unknown): unknown =>
       ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, round(each)]))
       : value
 console.log(
-  JSON.stringify({ machine, ...(round({ envelopes, handlers, disk, links, door }) as object) }, null, 2),
+  JSON.stringify(
+    { machine, ...(round({ envelopes, handlers, disk, links, door, fleet }) as object) },
+    null,
+    2,
+  ),
 )
 process.exit(0)
