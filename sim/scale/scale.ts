@@ -8,7 +8,7 @@ import {
   measureLoad,
 } from './load.ts'
 import { type BalanceFigures, type GrowthFigures, measureBalance, measureGrowth } from './placement.ts'
-import type { ServiceTimes } from './service-times.ts'
+import { measuredOn, realFleet, type ServiceTimes } from './service-times.ts'
 import { compactViewBytes } from './view-size.ts'
 
 /** Bytes that each peer is taken to store when a tenth more peers join. */
@@ -54,6 +54,8 @@ export type ScaleResult = {
   readonly writeShare: number
   readonly window: LoadWindow
   readonly times: ServiceTimes
+  readonly measuredOn: string
+  readonly realFleet: typeof realFleet
   /** Bytes that each peer stores before it grows. */
   readonly storedBytes: number
   readonly fleets: readonly FleetRow[]
@@ -100,6 +102,8 @@ export function runScale({
     writeShare,
     window,
     times,
+    measuredOn,
+    realFleet,
     storedBytes,
     fleets,
     placements: balances,
