@@ -51,6 +51,7 @@ export type ScaleWish = {
   /** In peers, ascending, like `placements`. */
   readonly peers: readonly number[]
   readonly placements: readonly number[]
+  readonly clientsPerPeer: number
   readonly told: (progress: string) => void
 }
 

@@ -13,10 +13,6 @@ const dashes = [
   [2, 4],
 ]
 
-/**
- * @param {import('./charts.ts').Chart} chart
- * @returns {Promise<string>} text of an SVG file.
- */
 export async function draw(chart) {
   const names = chart.series.map(each => each.name)
   const sizes = [...new Set(chart.series.flatMap(each => each.points.map(point => point.x)))].sort(

@@ -40,10 +40,11 @@ fleet does ${(last.perSecond / first.perSecond).toFixed(1)} times as much with $
 What is lost is lost early, for two reasons. In a small fleet an operation often begins at an owner of its key, so
 part of the work stays in one process; and few peers send each other so much that several messages share a frame and a
 wake-up. Both run out: beyond some 25 peers nearly every message has a frame of its own, and a peer's work stays the
-same however large the fleet is. No part of an operation grows with the number of peers.
+same however large the fleet is. No part of an operation grows with the number of peers. \`--clients\` runs it with more
+clients or fewer; the shape stays.
 
-*Busiest* is the event loop with the most to do. With ${partitions} partitions a fleet of ${last.peers} can only be even to a whole
-partition: whoever is asked first for ${Math.ceil((partitions / last.peers) | 0) + 1} partitions has more to do than whoever is for ${(partitions / last.peers) | 0}.
+*Busiest* is the event loop with the most to do; clients never pause, so all are busy. With ${partitions} partitions each of
+${last.peers} peers coordinates ${(partitions / last.peers).toFixed(2)} on average and ${firstsMost(last.peers, result)} at most.
 
 ## Traffic
 
@@ -55,13 +56,14 @@ to both others, and the answers to all of these; a read by a stranger takes two 
 ## View
 
 ${figure('scale-view')}
-${sentence(
-  result.fleets.every(each => each.viewSpreadMs === null),
-  `The size is that of a compact encoding: ids, names and zones of the members, and for every partition its epoch, stage
-and owners by their place in the list of members. How long a new view takes to spread is not given: peers do
-not exchange views yet.`,
-)}
-${figure('scale-spread')}
+The size is that of a compact encoding: ids, names and zones of the members, and for every partition its epoch, stage
+and owners by their place in the list of members.
+
+${
+  fleets.every(each => each.viewSpreadMs === null)
+    ? 'How long a new view takes to spread is not given: peers do not exchange views yet.\n'
+    : figure('scale-spread')
+}
 ## Adding a tenth
 
 ${figure('scale-growth-bytes')}
@@ -69,11 +71,11 @@ Each peer stores ${result.storedBytes / 1e9} GB before; a tenth more peers join 
 owners that did not have it; least possible is what the new peers own afterwards.
 
 ${growthTable(result)}
-${sentence(
-  fleets.every(each => each.growth.tookMs === null),
-  'How long it takes is not given: partitions do not move yet.\n',
-)}
-${figure('scale-growth-time')}
+${
+  fleets.every(each => each.growth.tookMs === null)
+    ? 'How long it takes is not given: partitions do not move yet.\n'
+    : figure('scale-growth-time')
+}
 ## Placement to ten thousand peers
 
 Placement alone, with the most partitions that a fleet can have.
@@ -83,8 +85,8 @@ ${figure('scale-balance')}
 ${figure('scale-moves')}
 Loads are even to a whole partition at every size: nobody owns more than the mean rounded up. How even that is depends
 on how many partitions a peer owns. ${lastPlacement(result)} A fleet cannot have more than 4,096
-partitions, and a view checks for 1,024 members at most: above that, placement works and the rest of SLURP
-is not made for it. *Took* is real time on the machine that wrote this page.
+partitions, and a view has 1,024 members at most: above that, placement works and the rest of SLURP is not made for
+it. *Took* is processor time on the machine that wrote this page.
 
 ## Service times
 
@@ -105,7 +107,8 @@ ${check(result)}
 - Reads find nothing in the memory of opened contexts and little in that of checked signatures: the data set is taken
   to be far larger than both.
 - The network has a delay and a price for each byte, but no switch that could be full.
-- No faults, no moves, no background repair; heartbeats and gossip are not counted.
+- No faults, no moves, no background repair. Heartbeats and gossip are left out too; one heartbeat a second to and from
+  each of ${last.peers - 1} others would take ${percent(heartbeats(last.peers, result.times))} of a peer's core.
 - One size of contexts, 4 KB. Keys are uniformly random: a single busy key is served by one coordinator in any fleet.
 `
 }
@@ -235,10 +238,18 @@ function check({ fleets, realFleet }: ScaleResult): string {
   const same = fleets.find(each => each.peers === realFleet.peers)
   if (same === undefined) return ''
   const modelUs = (same.busyMean * same.peers * 1e6) / same.perSecond
-  return `Held against the real thing: in the model the event loops of ${same.peers} peers use ${modelUs.toFixed(0)} µs for one operation, all together. ${realFleet.peers}
-real processes under the same mix used ${realFleet.operationUs} µs of processor time for one, with all their other threads. So the model accounts for
-${percent(modelUs / realFleet.operationUs)} of what a peer really uses; the rest is those threads, timers and heartbeats.`
+  return `Held against the real thing: in the model all event loops together use ${modelUs.toFixed(0)} µs for one operation of ${same.peers}
+peers. As many real processes under the same mix used ${realFleet.operationUs} µs of processor time for one, with all their other
+threads: compilers, garbage collection, the disk. The parts that were measured account for ${percent(modelUs / realFleet.operationUs)} of that.`
 }
+
+/** Partitions that one peer is asked first for, at most (dht/firsts.ts). */
+const firstsMost = (peers: number, { partitions, replicas }: ScaleResult): number =>
+  Math.ceil(Math.ceil((partitions * replicas) / peers) / replicas)
+
+/** Part of a core that a heartbeat a second to everybody, and from everybody, takes. */
+const heartbeats = (peers: number, { link }: ServiceTimes): number =>
+  (2 * (peers - 1) * (link.connectionUs + link.frameUs)) / 1e6
 
 function lastPlacement({ placements }: ScaleResult): string {
   const last = placements.at(-1)
@@ -248,7 +259,6 @@ function lastPlacement({ placements }: ScaleResult): string {
 others ${last.loadLeast}: the fullest has ${(loadMost / loadMean).toFixed(2)} times the mean, and no placement could do better.`
 }
 
-const sentence = (isWanted: boolean, text: string): string => (isWanted ? text : '')
 const percent = (part: number): string => `${(part * 100).toFixed(0)} %`
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`
 

@@ -33,6 +33,7 @@ export type ScaleOptions = {
   readonly peers: readonly number[]
   /** Sizes of the fleets whose placement alone is computed. */
   readonly placements: readonly number[]
+  readonly clientsPerPeer: number
   readonly window?: LoadWindow
   readonly told?: (progress: string) => void
 }
@@ -63,14 +64,13 @@ export type ScaleResult = {
 }
 
 /** Fleets of growing size under the same load for each peer, and placement alone for far larger ones. */
-export function runScale({
-  seed,
-  peers,
-  placements,
-  window = defaultWindow,
-  told,
-}: ScaleOptions): ScaleResult {
-  const options: FleetOptions = { ...defaultFleet, seed }
+export function runScale(wish: ScaleOptions): ScaleResult {
+  const { seed, peers, placements, clientsPerPeer, window = defaultWindow, told } = wish
+  const options: FleetOptions = {
+    ...defaultFleet,
+    seed,
+    workload: { ...defaultFleet.workload, clientsPerPeer },
+  }
   const { partitions, replicas, workload, times } = options
   const fleets: FleetRow[] = []
   for (const count of peers) {
@@ -93,7 +93,7 @@ export function runScale({
     told?.(`placement on ${count} peers`)
     return measureBalance(count, { partitions: partitionCountMax, replicas })
   })
-  const { clientsPerPeer, writeShare } = workload
+  const { writeShare } = workload
   return {
     seed,
     partitions,

@@ -3,13 +3,20 @@ import { type JsonOption, wholeNumber, withExamples, withJson } from '../options
 import { answer, type Session, table } from '../session.ts'
 import type { ScaleFigures } from '../wiring.ts'
 
-type ScaleOptions = JsonOption & { seed: number; peers: readonly number[]; placement: readonly number[] }
+type ScaleOptions = JsonOption & {
+  seed: number
+  peers: readonly number[]
+  placement: readonly number[]
+  clients: number
+}
 
 const peersDefault: readonly number[] = [3, 6, 12, 25, 50, 100]
 const placementsDefault: readonly number[] = [10, 30, 100, 300, 1_000, 3_000, 10_000]
 /** More do not fit into the memory of one process. */
 const peersMax = 200
 const placementMax = 10_000
+const clientsDefault = 16
+const clientsMax = 64
 
 export function addScale(command: Command, session: Session): void {
   const scale = command
@@ -27,6 +34,7 @@ export function addScale(command: Command, session: Session): void {
       counts(3, placementMax),
       placementsDefault,
     )
+    .option('--clients <count>', 'Clients of each peer', wholeNumber(1, clientsMax), clientsDefault)
     .option('--seed <number>', 'Seed of the world', wholeNumber(0, 2 ** 32 - 1), 1)
   withExamples(withJson(scale), [
     'slurp sim scale --peers 3,6,12 --placement 10,100',
@@ -35,13 +43,13 @@ export function addScale(command: Command, session: Session): void {
 }
 
 async function measure(session: Session, options: ScaleOptions): Promise<void> {
-  const { seed, peers, placement: placements } = options
+  const { seed, peers, placement: placements, clients: clientsPerPeer } = options
   const startMs = performance.now()
   const told = (what: string) => {
     const seconds = Math.round((performance.now() - startMs) / 1_000)
     if (session.errIsTerminal) session.err(`\r${seconds} s  ${what}\x1b[K`)
   }
-  const figures = await session.wiring.simulateScale({ seed, peers, placements, told })
+  const figures = await session.wiring.simulateScale({ seed, peers, placements, clientsPerPeer, told })
   if (session.errIsTerminal) session.err('\r\x1b[K')
   answer(session, options.json, figures, () => describe(figures))
 }
