@@ -109,7 +109,7 @@ export function chartsOf(result: ScaleResult): Chart[] {
       yTitle: 'Load of the fullest peer',
       series: [
         placed('by the mean', each => each.loadMost / each.loadMean),
-        placed('by the mean rounded up to a whole partition', each => each.unevenness),
+        placed('by the mean rounded up', each => each.unevenness),
       ],
     },
     {

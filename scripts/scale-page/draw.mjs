@@ -37,7 +37,7 @@ export async function draw(chart) {
     type: 'nominal',
     title: null,
     scale: { domain: names, range: colours.slice(0, names.length) },
-    legend: names.length > 1 ? { orient: 'top', offset: 4 } : null,
+    legend: names.length > 1 ? { orient: 'top', offset: 10 } : null,
   }
   const shape = {
     field: 'series',
@@ -50,7 +50,6 @@ export async function draw(chart) {
   const strokeDash = {
     ...shape,
     scale: { domain: names, range: dashes.slice(0, names.length) },
-    legend: null,
   }
   const aim =
     chart.aim === undefined
@@ -73,7 +72,7 @@ export async function draw(chart) {
     layer: [
       ...aim,
       {
-        mark: { type: 'line', strokeWidth: 2, point: false },
+        mark: { type: 'line', strokeWidth: 2 },
         encoding: { x, y, color, strokeDash },
       },
       {

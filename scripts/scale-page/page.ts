@@ -39,8 +39,8 @@ fleet does ${(last.perSecond / first.perSecond).toFixed(1)} times as much with $
 
 What is lost is lost early, for two reasons. In a small fleet an operation often begins at an owner of its key, so
 part of the work stays in one process; and few peers send each other so much that several messages share a frame and a
-wake-up. Both run out: beyond some 25 peers nearly every message has a frame of its own, and a peer's work stays the
-same however large the fleet is. No part of an operation grows with the number of peers. \`--clients\` runs it with more
+wake-up. Both run out: from some 25 peers on most messages have a frame of their own, and a peer's work hardly
+changes however large the fleet is. No part of an operation grows with the number of peers. \`--clients\` runs it with more
 clients or fewer; the shape stays.
 
 *Busiest* is the event loop with the most to do; clients never pause, so all are busy. With ${partitions} partitions each of
@@ -240,7 +240,8 @@ function check({ fleets, realFleet }: ScaleResult): string {
   const modelUs = (same.busyMean * same.peers * 1e6) / same.perSecond
   return `Held against the real thing: in the model all event loops together use ${modelUs.toFixed(0)} µs for one operation of ${same.peers}
 peers. As many real processes under the same mix used ${realFleet.operationUs} µs of processor time for one, with all their other
-threads: compilers, garbage collection, the disk. The parts that were measured account for ${percent(modelUs / realFleet.operationUs)} of that.`
+threads: compilers, garbage collection, the disk; their reads could profit from what they had opened before, those of
+the model cannot. The parts that were measured account for ${percent(modelUs / realFleet.operationUs)} of what the real ones used.`
 }
 
 /** Partitions that one peer is asked first for, at most (dht/firsts.ts). */
