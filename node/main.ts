@@ -40,6 +40,10 @@ const wiring: Wiring = {
     const { replay } = await import('../sim/replay.ts')
     return replay(seed, options)
   },
+  async simulateScale(wish) {
+    const { runScale } = await import('../sim/scale/scale.ts')
+    return runScale(wish)
+  },
 }
 
 const session: Session = {

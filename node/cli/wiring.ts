@@ -46,6 +46,8 @@ export type Wiring = {
    * @throws SlurpError USAGE for a fault that the simulator does not have.
    */
   simulate(seed: number, options: SimulationOptions): Promise<SimulationResult>
+  /** Runs fleets of these sizes under load, and computes placement for those. */
+  simulateScale(wish: ScaleWish): Promise<ScaleFigures>
 }
 
 export type SimulationOptions = {
@@ -61,6 +63,43 @@ export type SimulationOptions = {
   readonly minimises?: boolean
   /** Draws the story of a seed that breaks as a page. */
   readonly draws?: boolean
+}
+
+export type ScaleWish = {
+  readonly seed: number
+  /** In peers, ascending, like `placements`. */
+  readonly peers: readonly number[]
+  readonly placements: readonly number[]
+  readonly clientsPerPeer: number
+  readonly told: (progress: string) => void
+}
+
+type Moves = { readonly moved: number; readonly least: number }
+
+export type ScaleFigures = {
+  readonly clientsPerPeer: number
+  readonly writeShare: number
+  readonly fleets: readonly {
+    readonly peers: number
+    readonly perSecond: number
+    readonly perSecondAndPeer: number
+    /** What each doubling left of a peer's throughput; null for the first fleet. */
+    readonly efficiency: number | null
+    readonly messagesPerOperation: number
+    readonly p50Ms: number
+    readonly p99Ms: number
+    readonly viewBytes: number
+    readonly growth: { readonly added: number; readonly movedBytes: number; readonly leastBytes: number }
+  }[]
+  readonly placements: readonly {
+    readonly peers: number
+    readonly loadMean: number
+    readonly loadMost: number
+    readonly loadLeast: number
+    readonly tookMs: number
+    readonly join: Moves
+    readonly leave: Moves
+  }[]
 }
 
 export type SimulationResult = {

@@ -4,6 +4,7 @@ import { SlurpError } from '../../../base/errors.ts'
 import { type JsonOption, wholeNumber, withExamples, withJson } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
 import type { SimulationOptions, SimulationResult } from '../wiring.ts'
+import { addScale } from './sim-scale.ts'
 
 type RunOptions = JsonOption &
   Pick<SimulationOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'faults'> & {
@@ -42,6 +43,7 @@ export function addSimulation(command: Command, session: Session): void {
     'slurp sim run --seed 42 --peers 7 --operations 500 --json',
     'slurp sim run --seed 42 --faults loss=0.5,crashes=1 --minimise --html story.html',
   ]).action((options: RunOptions) => replay(session, options))
+  addScale(command, session)
 }
 
 /** Parser of `loss=0.5,crashes=1`, or `none`. Which faults there are, the simulator knows. */
