@@ -26,6 +26,7 @@ export function newHealth(
   nowMs: number,
   options: HealthOptions = healthDefaults,
 ): Health {
+  assert(Number.isInteger(firstSequence) && firstSequence >= 0, 'reports are numbered')
   return {
     self,
     options,
@@ -39,6 +40,7 @@ export function newHealth(
     startedMs: nowMs,
     lastStepMs: nowMs,
     wakeMs: nowMs,
+    deafUntilMs: nowMs,
     refused: 0,
   }
 }
@@ -90,7 +92,9 @@ function afterOwnPause(health: Health, nowMs: number): Health {
     peer,
     later(member, sleptMs),
   ])
-  return { ...health, detector: shifted(detector, sleptMs), members: new Map(members) }
+  const isLong = sleptMs > options.reportMaxAgeMs
+  const deafUntilMs = isLong ? nowMs + options.reportEveryMs : health.deafUntilMs
+  return { ...health, deafUntilMs, detector: shifted(detector, sleptMs), members: new Map(members) }
 }
 
 function take(health: Health, input: HealthInput, nowMs: number): Taken {
@@ -134,7 +138,7 @@ function takeReport(health: Health, from: PeerId, report: Report, ageMs: number,
   const last = health.reports.get(from)
   const { sequence, suspected } = report
   const isNews = sequence > (last?.sequence ?? -1) && ageMs <= health.options.reportMaxAgeMs
-  if (!health.members.has(from) || !isNews) return { health, touched: [] }
+  if (!health.members.has(from) || !isNews || nowMs < health.deafUntilMs) return { health, touched: [] }
   const held = { sequence, madeMs: nowMs - ageMs, suspected }
   // One more reporter counts for everybody.
   const touched = last === undefined ? 'all' : [...last.suspected, ...suspected].map(({ peer }) => peer)

@@ -55,6 +55,10 @@ export const healthMutants: readonly (readonly [keyof typeof scenarios, Mutant])
       edit(health, 'later(member, sleptMs)', 'later(member, 0)'),
     ),
   ],
+  [
+    'oldMail',
+    broken('mail of an own pause that is taken for news', edit(health, ' || nowMs < health.deafUntilMs', '')),
+  ],
   ['hastyReturn', broken('no hysteresis', edit(state, 'beats >= options.steadyBeats &&', 'beats >= 2 &&'))],
   [
     'flapping',
