@@ -83,6 +83,9 @@ function checkPlans(
   }
   if (!isObject(moves) || typeof moves.paused !== 'boolean')
     return 'The view must say whether moves are paused.'
+  if (!Number.isSafeInteger(moves.replaceAfterMs) || (moves.replaceAfterMs as number) < 0) {
+    return 'The time after which a member is replaced must be whole milliseconds from 0.'
+  }
   if (!isCount(moves.bytesPerSecond) || !isCount(moves.atOnceMax)) {
     return 'Bytes a second and moves at once must be whole numbers from 1.'
   }

@@ -24,6 +24,7 @@ export function drawFleet(random: Random, faults: FaultPlan, options: SimOptions
     peers,
     spares: moves ? 3 : 0,
     controls: moves,
+    replaceAfterMs: moves ? random.pick([4_000, 30_000, 900_000]) : 900_000,
     replicas: drawnPeers >= 5 && random.chance(0.25) && peers >= 5 ? 5 : 3,
     partitions: random.pick([1, 2, 8]),
     limits: { ...limits, ...options.limits },

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { type Assignment, type Member as FleetMember, initialControl, type View } from '../dht/view.ts'
+import {
+  type Assignment,
+  defaultMoves,
+  type Member as FleetMember,
+  initialControl,
+  type View,
+} from '../dht/view.ts'
 import type { ControlEvent } from '../node/control/control-plane.ts'
 import type { DriverEvent } from '../node/driver/driver.ts'
 import type { Disk, DiskChange } from '../node/ports/ports.ts'
@@ -49,6 +55,8 @@ export type FleetPlan = {
   readonly spares: number
   /** Whether processes contend for the lead and change the view. */
   readonly controls: boolean
+  /** A peer that is down for so long is taken out of the fleet. */
+  readonly replaceAfterMs: number
   readonly replicas: number
   readonly partitions: number
   readonly limits: Partial<Limits>
@@ -117,7 +125,11 @@ export class Fleet {
     member.process = new Process(member.machine, member.boots, {
       opened: (disk, recordsLost) => this.look(member, disk, recordsLost),
       durable: batch => this.events.durable(self, batch),
-      reported: event => this.events.reported(self, event),
+      reported: event => {
+        this.events.reported(self, event)
+        if (event.kind === 'viewAdopted' && !event.view.members.some(each => each.id === self))
+          this.leaves(member)
+      },
       ruled: event => this.events.ruled(self, event),
       failed: () => {
         this.kill(member, false, 'its disk failed')
@@ -176,6 +188,13 @@ export class Fleet {
     member.process?.submit(operation, timeoutMs, end)
   }
 
+  /** Who was a member and is none any more ends, as a real process does. */
+  private leaves(member: Member): void {
+    if (member.isAway) return
+    member.isGone = true
+    this.world.after(0, () => this.kill(member, false, 'no member any more'))
+  }
+
   private ended(member: Member, why: string): void {
     if (member.process === null) return
     member.process = null
@@ -222,5 +241,6 @@ function newView(plan: FleetPlan, random: Random): View {
     members,
     partitions,
     ...initialControl(members),
+    moves: { ...defaultMoves, replaceAfterMs: plan.replaceAfterMs },
   }
 }

@@ -10,7 +10,7 @@ import { checkLinearizable } from './checker/linearizability.ts'
 import { Client } from './client.ts'
 import { chosen, drawFleet } from './draw-fleet.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet, type Member } from './fleet.ts'
 import { History } from './history.ts'
 import { Operator } from './operator.ts'
 import { Story } from './story.ts'
@@ -228,11 +228,25 @@ class Run {
         const moving = view.partitions.filter(each => each.stage !== 'stable').length
         this.breached({
           invariant: 14,
-          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving`,
+          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving; ${this.waitedFor()}`,
           key: null,
         })
       }
     }
+  }
+
+  /** Whom the moves wait for, as somebody who is there sees it. */
+  private waitedFor(): string {
+    const { epoch } = this.invariants.view
+    const control = this.fleet.members.find(member => member.process?.view().epoch === epoch)?.process
+      ?.control
+    const waiting = control?.waiting() ?? []
+    return waiting
+      .map(({ partition, stage, peers }) => {
+        const states = peers.map(peer => `${this.nameOf(peer)} ${control?.stateOf(partition, peer)}`)
+        return `partition ${partition} in ${stage} waits for ${states.join(', ')}`
+      })
+      .join('; ')
   }
 
   /** Invariant 11: nobody else acts when a leader begins. */
@@ -249,6 +263,10 @@ class Run {
         key: null,
       })
     }
+  }
+
+  private memberOf(peer: PeerId): Member {
+    return this.fleet.members.find(each => each.machine.self === peer)!
   }
 
   private nameOf(peer: PeerId): string {
@@ -268,7 +286,9 @@ class Run {
 
   private readEverywhere(key: ContextKey): void {
     for (const owner of this.invariants.ownersOf(key)) {
-      const member = this.fleet.members.find(each => each.machine.self === owner)!
+      const member = this.memberOf(owner)
+      // A machine that is gone for good is an owner until the fleet can do without it.
+      if (member.isGone) continue
       let isAnswered: boolean | null = null
       this.clients[0]!.read(key, answered => (isAnswered = answered), member)
       this.run(finishMsMax, () => isAnswered !== null)
@@ -286,7 +306,8 @@ class Run {
   /** Nobody is behind what was chosen last. A value that never was may stay where it is (rules 7 and 8). */
   private isConverged(key: ContextKey): boolean {
     const chosen = this.invariants.ledger(key).lastChosen()
-    return this.invariants.ownersOf(key).every(owner => this.invariants.durableBallot(owner, key) >= chosen)
+    const owners = this.invariants.ownersOf(key).filter(owner => !this.memberOf(owner).isGone)
+    return owners.every(owner => this.invariants.durableBallot(owner, key) >= chosen)
   }
 
   private checkKeys(): void {

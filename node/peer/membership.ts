@@ -77,7 +77,7 @@ export class Membership {
     this.#retarget(now)
   }
 
-  take(from: PeerId, message: FleetMessage, now: Now): void {
+  take(from: PeerId, message: Exclude<FleetMessage, { kind: 'health' }>, now: Now): void {
     switch (message.kind) {
       case 'viewAsked':
         if (message.epoch < this.#view.epoch) this.#tell(from, now)

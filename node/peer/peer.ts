@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
+import type { HealthState } from '../../election/health-step.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
   type Coordinator,
@@ -53,6 +54,7 @@ import { Membership } from './membership.ts'
 import { placeIn } from './place.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
+import { Watch } from './watch.ts'
 import { grantWishes } from './wishes.ts'
 
 export type PeerOptions = {
@@ -76,6 +78,10 @@ export type Peer = {
   view(): View
   /** How far the members are with the moves under way, as they said themselves. */
   reports: MoveReports
+  /** What the fleet takes a member for, as this peer sees it. */
+  healthOf(peer: PeerId): HealthState
+  /** For how long a member has been down for most of the fleet; null while it is not. */
+  deadForMs(peer: PeerId, monotonicMs: number): number | null
   /** Bytes that this peer copied for moves, in this boot. */
   copiedBytes(): number
 }
@@ -93,6 +99,7 @@ class RingMember implements Peer {
   readonly #deliverer: Deliverer
   readonly #puller: Puller
   readonly #membership: Membership
+  readonly #watch: Watch
   readonly #machines: Machines
   #view: View
   #places: (KeyPlace | undefined)[] = []
@@ -160,6 +167,11 @@ class RingMember implements Peer {
       emit: effect => this.#effects.push(effect),
       adopt: (view, now) => this.#adopt(view, now),
     })
+    this.#watch = new Watch({
+      process: this.#process,
+      emit: effect => this.#effects.push(effect),
+      suspected: (peer, now) => onTargetLost(this.#requester, peer, now),
+    })
     this.#machines = {
       process: this.#process,
       acceptor: this.#acceptor,
@@ -181,6 +193,14 @@ class RingMember implements Peer {
 
   get reports(): MoveReports {
     return this.#membership.reports
+  }
+
+  healthOf(peer: PeerId): HealthState {
+    return this.#watch.healthOf(peer)
+  }
+
+  deadForMs(peer: PeerId, monotonicMs: number): number | null {
+    return this.#watch.deadForMs(peer, monotonicMs)
   }
 
   copiedBytes(): number {
@@ -219,6 +239,7 @@ class RingMember implements Peer {
         onPeerLost(this.#process, this.#coordinator.tails, input.peer, now)
         return forgetDeliveries(this.#deliverer, input.peer)
       case 'started':
+        this.#watchMembers(now)
         return this.#membership.begin(now)
       case 'viewTold':
         return this.#membership.learn(input.view)
@@ -252,8 +273,12 @@ class RingMember implements Peer {
         return answerAsk(this.#machines, from, message, now)
       case 'viewAsked':
       case 'viewTold':
-      case 'beat':
         return this.#membership.take(from, message, now)
+      case 'beat':
+        this.#watch.heard(from, now)
+        return this.#membership.take(from, message, now)
+      case 'health':
+        return this.#watch.reported(from, message.report, now)
       case 'promise':
       case 'accepted':
       case 'report':
@@ -299,6 +324,14 @@ class RingMember implements Peer {
     onEpochs(this.#coordinator, now)
     onReadEpochs(this.#reader, now)
     this.#repair.onEpochs(now)
+    this.#watchMembers(now)
+  }
+
+  #watchMembers(now: Now): void {
+    this.#watch.membersChanged(
+      this.#view.members.map(member => member.id),
+      now,
+    )
   }
 
   /** Reads are coordinated where they are asked; writes at the first live owner of the key (rule 6). */
@@ -326,6 +359,7 @@ class RingMember implements Peer {
     wakeAt(this.#process, this.#repair.sweep(now))
     wakeAt(this.#process, this.#puller.sweep(now))
     wakeAt(this.#process, this.#membership.sweep(now))
+    wakeAt(this.#process, this.#watch.sweep(now))
   }
 
   #arm(now: Now): void {

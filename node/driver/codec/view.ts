@@ -37,6 +37,7 @@ const whole = struct({
   paused: flag,
   bytesPerSecond: varint,
   atOnceMax: varint,
+  replaceAfterMs: varint,
   token: varint,
 })
 
@@ -91,7 +92,7 @@ export function decodeView(bytes: Uint8Array): View {
           ),
         }),
   })
-  const { fleet, epoch, replicas, paused, bytesPerSecond, atOnceMax, token } = read
+  const { fleet, epoch, replicas, paused, bytesPerSecond, atOnceMax, replaceAfterMs, token } = read
   const view: View = {
     fleet,
     epoch,
@@ -107,7 +108,7 @@ export function decodeView(bytes: Uint8Array): View {
         owners: owners.map(peerAt),
       }),
     ),
-    moves: { paused, bytesPerSecond, atOnceMax },
+    moves: { paused, bytesPerSecond, atOnceMax, replaceAfterMs },
     token,
   }
   const wrong = checkView(view)
