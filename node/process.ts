@@ -93,6 +93,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         logEvent(log, event)
         if (event.kind === 'viewAdopted') adopted(event.view)
       },
+      passedOn: (from, message) => control.heard(from, message),
       failed: failure => stopForDisk(failure),
     })
     const stopForDisk = (failure: unknown) => {
@@ -114,6 +115,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       tellView: newer => driver.tellView(newer),
       deadForMs: peer => driver.deadForMs(peer),
       leaseMs: leaseDefaultMs,
+      random: seeded(Number.parseInt(hlc.tag, 16) + 1),
+      disk: opened.disk,
+      recordsLost,
+      send: (to, message) => driver.pass(to, message),
+      compact: () => opened.compact(),
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])

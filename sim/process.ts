@@ -82,7 +82,11 @@ export class Process {
       checker: simEnvelopeChecker,
       limits: machine.limits,
       random: seeded((machine.number + 1) * 0x1_0000 + boot),
-      report: event => events.reported(event),
+      report: event => {
+        events.reported(event)
+        if (event.kind === 'viewAdopted') this.control.viewAdopted()
+      },
+      passedOn: (from, message) => this.control.heard(from, message),
       failed: () => machine.world.after(0, () => events.failed()),
     })
     this.control = new ControlPlane({
@@ -96,6 +100,11 @@ export class Process {
       tellView: view => this.driver.tellView(view),
       deadForMs: peer => this.driver.deadForMs(peer),
       leaseMs: 2_000,
+      random: seeded((machine.number + 1) * 0x1_0000 + boot + 0x7000),
+      disk: watched(opened.disk, alive, events.durable),
+      recordsLost,
+      send: (to, message) => this.driver.pass(to, message),
+      compact: () => Promise.resolve(),
       report: event => events.ruled(event),
     })
     this.driver.start((failure: DiskFailure | null) => {

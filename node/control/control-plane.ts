@@ -1,13 +1,23 @@
 import { controlKey, type PartitionId, type PeerId } from '../../base/ids.ts'
+import type { Random } from '../../base/random.ts'
 import type { MoveReports, MoveState } from '../../dht/stages.ts'
 import { assignmentAt, type View } from '../../dht/view.ts'
+import type { DutyStatus } from '../../election/duties.ts'
+import type { WishKind, WishOutcome } from '../../election/duty-step.ts'
 import type { LeaseRecord } from '../../election/record.ts'
+import { decodeLease } from '../../election/record.ts'
+import type { DutyMessage } from '../peer/fleet-messages.ts'
+import type { Disk } from '../ports/ports.ts'
+import { DutyDesk } from './duty-desk.ts'
+import { Guard } from './guard.ts'
 import { Leadership } from './leadership.ts'
 import { Mover, type WaitingSince } from './mover.ts'
 import { ControlRegister, type RegisterParts } from './register.ts'
 import { Replacer } from './replacer.ts'
+import { compactRunner, movesRunner, replaceRunner } from './runners.ts'
 import { type Change, type Changed, ViewRegister } from './view-register.ts'
 
+const readMs = 1_500
 export const leaseRegisterKey = controlKey(2)
 
 export type ControlPlaneOptions = RegisterParts & {
@@ -20,6 +30,14 @@ export type ControlPlaneOptions = RegisterParts & {
   /** For how long a member has been down for most of the fleet; null while it is not. */
   readonly deadForMs: (peer: PeerId) => number | null
   readonly report: (event: ControlEvent) => void
+  readonly random: Random
+  /** Where the fences of duties are kept. */
+  readonly disk: Disk
+  /** The disk said at open that acknowledged writes are gone. */
+  readonly recordsLost: boolean
+  readonly send: (to: PeerId, message: DutyMessage) => void
+  /** Rewrites the files of the disk without what was deleted. */
+  readonly compact: () => Promise<void>
 }
 
 export type ControlEvent =
@@ -32,7 +50,7 @@ export type ControlEvent =
 export class ControlPlane {
   readonly #leadership: Leadership
   readonly #mover: Mover
-  readonly #replacer: Replacer
+  readonly #desk: DutyDesk
   readonly #views: ViewRegister
   readonly #view: () => View
   readonly #reports: MoveReports
@@ -50,13 +68,11 @@ export class ControlPlane {
       contends: () => isOfControl(view(), self),
       onElected: token => {
         report({ kind: 'elected', token })
-        this.#mover.start()
-        this.#replacer.start()
+        this.#desk.elected(token)
       },
       onDeposed: (token, reason) => {
         report({ kind: 'deposed', token, reason })
-        this.#mover.stop()
-        this.#replacer.stop()
+        this.#desk.deposed()
       },
     })
     this.#mover = new Mover({
@@ -66,24 +82,51 @@ export class ControlPlane {
       reports,
       token: () => this.#leadership.token(),
     })
-    this.#replacer = new Replacer({
-      clock,
+    const replacer = new Replacer({
       register: this.#views,
       view,
       token: () => this.#leadership.token(),
       deadForMs: options.deadForMs,
       replaced: peer => report({ kind: 'replaced', peer, token: this.#leadership.token() ?? 0 }),
     })
+    const lease = new ControlRegister(options, leaseRegisterKey)
+    this.#desk = new DutyDesk({
+      ...options,
+      guard: new Guard(options.disk, options.recordsLost, done =>
+        lease.read(readMs, answer =>
+          done(answer.kind === 'found' ? (decodeLease(answer.found.body)?.token ?? null) : null),
+        ),
+      ),
+      runners: [movesRunner(this.#mover), replaceRunner(replacer), compactRunner(options.compact)],
+      token: () => this.#leadership.token(),
+      stepDown: () => this.#leadership.stepDown(),
+    })
   }
 
   start(): void {
+    this.viewAdopted()
     this.#leadership.start()
   }
 
   stop(): void {
+    this.#desk.stop()
     this.#mover.stop()
-    this.#replacer.stop()
     this.#leadership.stop()
+  }
+
+  /** A message of another control plane. */
+  heard(from: PeerId, message: DutyMessage): void {
+    this.#desk.heard(from, message)
+  }
+
+  /** The duties as their leader sees them; empty elsewhere. */
+  duties(): readonly DutyStatus[] {
+    return this.#desk.list()
+  }
+
+  /** An operator's wish about a duty; only the leader carries it out. */
+  wish(kind: WishKind, name: string, done: (outcome: WishOutcome) => void): void {
+    this.#desk.wish(kind, name, done)
   }
 
   /** Changes the view; any member may. */
@@ -108,6 +151,7 @@ export class ControlPlane {
   /** A newer view is in force: how long its stages last is counted from here. */
   viewAdopted(): void {
     this.#mover.noteStages()
+    this.#desk.peersChanged(this.#view().members.map(member => member.id))
   }
 
   /** How far a member said that it is with a moving partition. */

@@ -53,6 +53,9 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
     case 'viewTold':
     case 'beat':
     case 'health':
+    case 'dutyOrdered':
+    case 'dutyStopped':
+    case 'dutyEnded':
       return admitted
   }
 }

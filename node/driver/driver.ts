@@ -7,7 +7,7 @@ import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
-import type { PeerMessage } from '../peer/fleet-messages.ts'
+import type { DutyMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
@@ -46,6 +46,8 @@ export type DriverOptions = {
   readonly damageMarked?: () => void
   /** What happened; counts, keys' hashes and partitions only. */
   readonly report: (event: DriverEvent) => void
+  /** A message for the control plane of this process. */
+  readonly passedOn?: (from: PeerId, message: DutyMessage) => void
   /** The disk failed: nothing more can be promised, the process must end. */
   readonly failed: (failure: DiskFailure) => void
 }
@@ -149,6 +151,13 @@ export class Driver {
   /** A view that this process knows to be agreed on. */
   tellView(view: View): void {
     this.#take({ kind: 'viewTold', view })
+  }
+
+  /** A message of this process's control plane to another one's, or to itself. */
+  pass(to: PeerId, message: DutyMessage): void {
+    if (this.#stopped) return
+    this.#send(to, message)
+    this.#flushLater()
   }
 
   /** The view in force. */
@@ -288,6 +297,8 @@ export class Driver {
         return this.#listHints(effect.peer, effect.limit)
       case 'report':
         return report(effect.event)
+      case 'passOn':
+        return this.#options.passedOn?.(effect.from, effect.message)
     }
   }
 

@@ -277,6 +277,11 @@ class RingMember implements Peer {
       case 'beat':
         this.#watch.heard(from, now)
         return this.#membership.take(from, message, now)
+      case 'dutyOrdered':
+      case 'dutyStopped':
+      case 'dutyEnded':
+        this.#effects.push({ kind: 'passOn', from, message })
+        return
       case 'health':
         return this.#watch.reported(from, message.report, now)
       case 'promise':

@@ -1,8 +1,10 @@
 import type { Hlc } from '../../../base/ids.ts'
+import { runOutcomes, stateBytesMax } from '../../../election/duty-record.ts'
 import { decodeReport, encodeReport, type Report } from '../../../election/report.ts'
 import type { Operation, Outcome } from '../../../replication/messages.ts'
 import { type PeerMessage, reportsMax } from '../../peer/fleet-messages.ts'
 import {
+  ascii,
   blob,
   type Codec,
   flag,
@@ -75,6 +77,9 @@ const report: Codec<Report> = {
   },
 }
 
+const dutyName = ascii<string>(64)
+const dutyState = blob(stateBytesMax)
+
 const outcome: Codec<Outcome> = tagged({
   written: { tag: 1, fields: { version, parent: optional(version), acks: varint, replicas: varint } },
   found: { tag: 2, fields: { value } },
@@ -133,6 +138,21 @@ const message: Codec<PeerMessage> = tagged({
   floors: { tag: 17, fields: { id: varint, ceiling: ballot, gcFloor: ballot, tsFloor: version } },
   viewAsked: { tag: 18, fields: { epoch: varint } },
   viewTold: { tag: 19, fields: { view: viewField } },
+  dutyOrdered: {
+    tag: 22,
+    fields: { name: dutyName, token: varint, run: varint, timeoutMs: spanMs, state: dutyState },
+  },
+  dutyStopped: { tag: 23, fields: { name: dutyName, token: varint, run: varint } },
+  dutyEnded: {
+    tag: 24,
+    fields: {
+      name: dutyName,
+      token: varint,
+      run: varint,
+      outcome: oneOf(runOutcomes),
+      state: optional(dutyState),
+    },
+  },
   health: { tag: 21, fields: { report } },
   beat: {
     tag: 20,
