@@ -1,15 +1,28 @@
 import { type ContextKey, isControlKey, type PeerId, type Version } from '../base/ids.ts'
 import { consider } from './acceptor.ts'
-import { type KeyPlace, type Moment, newId, type Process, send, wakeAt } from './context.ts'
+import {
+  byPromise,
+  isReachable,
+  type KeyPlace,
+  type Moment,
+  newId,
+  type Process,
+  send,
+  wakeAt,
+} from './context.ts'
 import type { Outcome, ReplicaMessage, ScanEntry, Value } from './messages.ts'
-import { type Acceptor, partitionState, toPlace } from './partition-state.ts'
+import { type Acceptor, toPlace } from './partition-state.ts'
 import type { Change } from './records.ts'
 import { saveVersion } from './versions.ts'
 
 /** One key that is brought up to what another owner has. */
 type KeyPull = {
   readonly entry: ScanEntry
-  readonly from: PeerId
+  from: PeerId
+  /** Owners that had not what was asked for last. */
+  readonly tried: Set<PeerId>
+  /** Times that nobody had it. */
+  rounds: number
   /** The version that is asked for next; null while a round settles the key. */
   hole: Version | null
   id: number
@@ -36,6 +49,8 @@ export type FetcherOptions = {
 
 /** Keys that are fetched at once for one partition. */
 export const fetchesMax = 64
+/** Times that every owner is asked for a version of the history that none of them had. */
+const historyRoundsMax = 10
 
 /**
  * Brings single keys up to what another owner listed: the bytes of their versions back to where they are here
@@ -56,9 +71,10 @@ export class Fetcher {
   take(fetches: Fetches, from: PeerId, entry: ScanEntry, now: Moment): void {
     const open = fetches.open.get(entry.key)
     if (open && open.entry.accepted >= entry.accepted && open.entry.value !== null) return
-    const pull: KeyPull = { entry, from, hole: null, id: 0, dueMs: now.monotonicMs }
+    const due = { id: 0, dueMs: now.monotonicMs }
+    const pull: KeyPull = { entry, from, tried: new Set(), rounds: 0, hole: null, ...due }
     if (entry.value !== null) {
-      pull.hole = this.#holeOf(fetches, entry)
+      pull.hole = this.#holeOf(entry)
       if (pull.hole === null && !this.#isBehind(entry)) return
     }
     fetches.open.set(entry.key, pull)
@@ -77,6 +93,8 @@ export class Fetcher {
         continue
       }
       if (!fetches.isSync && !this.#mayCopy(now)) return
+      if (pull.id !== 0) this.#leaveSilent(fetches, pull, now)
+      if (pull.hole === null || !fetches.open.has(pull.entry.key)) continue
       pull.id = newId(process)
       pull.dueMs = now.monotonicMs + process.limits.resendMs
       const { key } = pull.entry
@@ -106,24 +124,32 @@ export class Fetcher {
     return true
   }
 
+  /** Whoever was asked is slow, or gone: another owner may be there. */
+  #leaveSilent(fetches: Fetches, pull: KeyPull, now: Moment): void {
+    const next = this.#another(fetches, pull, now)
+    if (next !== undefined) pull.from = next
+    else if (!isReachable(this.#options.process, pull.from)) this.#stuck(fetches, pull, now)
+  }
+
   #isBehind(entry: ScanEntry): boolean {
     const head = this.#options.acceptor.records.head(entry.key)
     return head === null || head === 'damaged' || head.accepted < entry.accepted
   }
 
-  /** The first version on the way back that is not here; who was an owner before has its history by other ways. */
-  #holeOf(fetches: Fetches, { key, value }: ScanEntry): Version | null {
-    const { acceptor } = this.#options
-    const { records } = acceptor
+  /**
+   * The first version on the way back that is not here. The current one is on a majority of those before, its ancestors
+   * may be on few of them: so that no move loses history, every next owner looks for it.
+   */
+  #holeOf({ key, value }: ScanEntry): Version | null {
+    const { records } = this.#options.acceptor
     let at: Version | null = value?.version ?? null
     const head = records.head(key)
     if (head !== null && head !== 'damaged' && at !== null && head.value.version > at) at = head.value.version
-    const { copied } = partitionState(acceptor, toPlace(fetches.place), 0).record
-    const isNew = !(copied || fetches.isSync || isControlKey(key))
     while (at !== null) {
       const found = records.version(key, at)
       if (found === null || found === 'damaged') return at
-      if (!isNew) return null
+      // Of a control register only what stands is kept.
+      if (isControlKey(key)) return null
       at = found.parent
     }
     return null
@@ -160,23 +186,45 @@ export class Fetcher {
     }
     if (changes.length > 0) save(changes)
     const before = pull.hole
-    pull.hole = this.#holeOf(fetches, pull.entry)
+    pull.hole = this.#holeOf(pull.entry)
     pull.id = 0
     pull.dueMs = now.monotonicMs
+    if (pull.hole !== before) pull.tried.clear()
     if (pull.hole === before && before !== null) this.#stuck(fetches, pull, now)
     else if (pull.hole === null && !this.#isBehind(pull.entry)) fetches.open.delete(pull.entry.key)
   }
 
-  /** Whoever listed it has not the bytes. Without those of the current version only a round can tell; older ones may be gone for good. */
+  /** Whoever was asked has it not: the others are asked, then a while later all of them again. */
   #stuck(fetches: Fetches, pull: KeyPull, now: Moment): void {
+    const { acceptor, process } = this.#options
     const { key, value } = pull.entry
-    const current = this.#options.acceptor.records.version(key, value!.version)
-    pull.hole = null
-    if (current !== null && current !== 'damaged' && !this.#isBehind(pull.entry)) {
+    pull.tried.add(pull.from)
+    const next = this.#another(fetches, pull, now)
+    if (next !== undefined) {
+      pull.from = next
+      return
+    }
+    pull.tried.clear()
+    pull.rounds += 1
+    const current = acceptor.records.version(key, value!.version)
+    const isWhole = current !== null && current !== 'damaged' && !this.#isBehind(pull.entry)
+    if (isWhole && pull.rounds >= (fetches.isSync ? 1 : historyRoundsMax)) {
+      // It may be gone for good; what was asked for longer than anybody is away is not waited for.
       fetches.open.delete(key)
       return
     }
-    pull.dueMs = now.monotonicMs
+    // Without the bytes of the current version only a round can tell.
+    if (!isWhole) pull.hole = null
+    pull.dueMs = now.monotonicMs + (isWhole ? process.limits.resendMs * 2 : 0)
+  }
+
+  /** An owner that was not asked for this yet. */
+  #another({ place }: Fetches, pull: KeyPull, now: Moment): PeerId | undefined {
+    const { process } = this.#options
+    const others = place.quorum.groups[0]!.filter(peer => peer !== process.self && peer !== pull.from)
+    return byPromise(process, others, now.monotonicMs).find(
+      peer => !pull.tried.has(peer) && isReachable(process, peer),
+    )
   }
 
   /** Rule 8: an accept at its original ballot. False: a promise or missing bytes stand in the way. */

@@ -104,7 +104,8 @@ export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): C
 /** Every key of the partition was written back from the others: it votes again. */
 export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Change {
   const partition = partitionState(acceptor, place, wallMs)
-  partition.record = { ...partition.record, damagedBelow: noBallot }
+  // The keys were written back, their histories were not: they are copied anew.
+  partition.record = { ...partition.record, damagedBelow: noBallot, copied: false }
   partition.renewed.clear()
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }

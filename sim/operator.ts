@@ -16,7 +16,7 @@ export type OperatorOptions = {
   readonly counted: (name: string) => void
 }
 
-const everyMs = 2_500
+const everyMs = 700
 const changeMs = 6_000
 
 const hashes = new Map<string, ContextKey>()

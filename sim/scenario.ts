@@ -124,7 +124,7 @@ class Run {
       : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
     this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
-    const thinkMs = random.pick([5, 30, 100, 300])
+    const thinkMs = random.pick(moves ? [60, 150, 400] : [5, 30, 100, 300])
     this.clients = Array.from({ length: 2 + random.below(5) }, (_, at) =>
       this.client(`c${at + 1}`, thinkMs, random),
     )

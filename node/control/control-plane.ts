@@ -1,6 +1,6 @@
-import { controlKey, type PeerId } from '../../base/ids.ts'
-import type { MoveReports } from '../../dht/stages.ts'
-import type { View } from '../../dht/view.ts'
+import { controlKey, type PartitionId, type PeerId } from '../../base/ids.ts'
+import type { MoveReports, MoveState } from '../../dht/stages.ts'
+import { assignmentAt, type View } from '../../dht/view.ts'
 import type { LeaseRecord } from '../../election/record.ts'
 import { Leadership } from './leadership.ts'
 import { Mover, type WaitingSince } from './mover.ts'
@@ -28,10 +28,14 @@ export class ControlPlane {
   readonly #leadership: Leadership
   readonly #mover: Mover
   readonly #views: ViewRegister
+  readonly #view: () => View
+  readonly #reports: MoveReports
 
   constructor(options: ControlPlaneOptions) {
     const { self, clock, leaseMs, report, view, reports } = options
     this.#views = new ViewRegister(options)
+    this.#view = view
+    this.#reports = reports
     this.#leadership = new Leadership({
       self,
       clock,
@@ -82,6 +86,16 @@ export class ControlPlane {
 
   stepDown(): void {
     this.#leadership.stepDown()
+  }
+
+  /** A newer view is in force: how long its stages last is counted from here. */
+  viewAdopted(): void {
+    this.#mover.noteStages()
+  }
+
+  /** How far a member said that it is with a moving partition. */
+  stateOf(partition: PartitionId, peer: PeerId): MoveState | null {
+    return this.#reports(partition, assignmentAt(this.#view(), partition).epoch, peer)
   }
 
   waiting(): WaitingSince[] {

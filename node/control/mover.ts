@@ -49,6 +49,7 @@ export class Mover {
 
   /** The partitions in a stage that is not over, whom they wait for, and for how long as far as this process saw. */
   waiting(): WaitingSince[] {
+    this.noteStages()
     const nowMs = this.#options.clock.monotonicMs()
     return waitedFor(this.#options.view(), this.#options.reports).map(each => ({
       ...each,
@@ -59,7 +60,7 @@ export class Mover {
   #look(): void {
     if (!this.#running) return
     const { clock } = this.#options
-    this.#note()
+    this.noteStages()
     this.#cancel = clock.at(clock.monotonicMs() + lookEveryMs, () => this.#look())
     const token = this.#options.token()
     if (token === null || this.#changing || this.#next(this.#options.view(), token) === null) return
@@ -81,7 +82,8 @@ export class Mover {
     return advanced(view, this.#options.reports, partition => this.#isPatient(partition), token)
   }
 
-  #note(): void {
+  /** Notes since when a partition has been in its stage. */
+  noteStages(): void {
     const nowMs = this.#options.clock.monotonicMs()
     for (const { partition, assignment } of assignmentsOf(this.#options.view())) {
       if (assignment.stage === 'stable') this.#stages.delete(partition)

@@ -1,6 +1,6 @@
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { MoveReports, MoveState } from '../../dht/stages.ts'
-import { assignmentsOf, type View } from '../../dht/view.ts'
+import { assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
 import { type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import type { ReplicaMessage } from '../../replication/messages.ts'
 import { type Acceptor, leave, partitionState, toPlace } from '../../replication/partition-state.ts'
@@ -153,6 +153,23 @@ export class Membership {
     this.#tell(to, now)
   }
 
+  /** Looks at what is to be done in one partition: taking it over, or dropping what was given away. */
+  retarget(partition: PartitionId, now: Now): void {
+    const { acceptor, placeOf, process, puller } = this.#options
+    const place = placeOf(partition)
+    const drop = this.#drops.get(partition)
+    if (place.accepts) {
+      if (drop && !drop.isEntering) this.#drops.delete(partition)
+      const { nextOwners } = assignmentAt(this.#view, partition)
+      return puller.retarget(place, nextOwners.includes(process.self), now)
+    }
+    puller.retarget(place, false, now)
+    if (partitionState(acceptor, toPlace(place), now.wallMs).record.since === 0 || drop) return
+    const dueMs = now.monotonicMs + process.limits.dropAfterMs
+    this.#drops.set(partition, { partition, list: 0, dueMs, isEntering: false })
+    wakeAt(process, dueMs)
+  }
+
   reportsChanged(now: Now): void {
     this.#beatSoon = true
     wakeAt(this.#options.process, now.monotonicMs)
@@ -228,22 +245,7 @@ export class Membership {
   }
 
   #retarget(now: Now): void {
-    const { acceptor, placeOf, process, puller } = this.#options
-    for (const { partition, assignment } of assignmentsOf(this.#view)) {
-      const place = placeOf(partition)
-      if (place.accepts) {
-        const drop = this.#drops.get(partition)
-        if (drop && !drop.isEntering) this.#drops.delete(partition)
-        puller.retarget(place, assignment.nextOwners.includes(process.self), now)
-        continue
-      }
-      puller.retarget(place, false, now)
-      if (partitionState(acceptor, toPlace(place), now.wallMs).record.since === 0) continue
-      if (this.#drops.has(partition)) continue
-      const dueMs = now.monotonicMs + process.limits.dropAfterMs
-      this.#drops.set(partition, { partition, list: 0, dueMs, isEntering: false })
-      wakeAt(process, dueMs)
-    }
+    for (const { partition } of assignmentsOf(this.#view)) this.retarget(partition, now)
   }
 
   #listNext(drop: Dropping): void {

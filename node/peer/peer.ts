@@ -132,6 +132,7 @@ class RingMember implements Peer {
       partitionCount: () => this.#view.partitions.length,
       placeOf: partition => this.#placeOf(partition),
       emit: effect => this.#effects.push(effect),
+      whole: (partition, now) => this.#membership.retarget(partition, now),
       confirm: (key, now) =>
         coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
     })

@@ -31,6 +31,8 @@ export type SelfRepairOptions = {
   readonly partitionCount: () => number
   readonly placeOf: (partition: PartitionId) => KeyPlace
   readonly emit: (effect: Effect) => void
+  /** The keys of a partition are whole again; their histories may not be. */
+  readonly whole: (partition: PartitionId, now: Now) => void
   /** Starts a full round that writes back whatever stands. */
   readonly confirm: (key: ContextKey, now: Now) => void
 }
@@ -177,5 +179,6 @@ export class SelfRepair {
     const { acceptor, emit, placeOf } = this.#options
     emit({ kind: 'save', changes: [markWhole(acceptor, toPlace(placeOf(partition)), now.wallMs)] })
     emit({ kind: 'report', event: { kind: 'partitionRepaired', partition } })
+    this.#options.whole(partition, now)
   }
 }
