@@ -19,7 +19,7 @@ import { saveVersion } from './versions.ts'
 type KeyPull = {
   readonly entry: ScanEntry
   from: PeerId
-  /** Owners that had not what was asked for last. */
+  /** Owners that had not what was asked for last, or did not answer. */
   readonly tried: Set<PeerId>
   /** Times that nobody had it. */
   rounds: number
@@ -71,8 +71,15 @@ export class Fetcher {
   take(fetches: Fetches, from: PeerId, entry: ScanEntry, now: Moment): void {
     const open = fetches.open.get(entry.key)
     if (open && open.entry.accepted >= entry.accepted && open.entry.value !== null) return
-    const due = { id: 0, dueMs: now.monotonicMs }
-    const pull: KeyPull = { entry, from, tried: new Set(), rounds: 0, hole: null, ...due }
+    const pull: KeyPull = {
+      entry,
+      from,
+      tried: new Set(),
+      rounds: 0,
+      hole: null,
+      id: 0,
+      dueMs: now.monotonicMs,
+    }
     if (entry.value !== null) {
       pull.hole = this.#holeOf(entry)
       if (pull.hole === null && !this.#isBehind(entry)) return
@@ -93,8 +100,7 @@ export class Fetcher {
         continue
       }
       if (!fetches.isSync && !this.#mayCopy(now)) return
-      if (pull.id !== 0) this.#leaveSilent(fetches, pull, now)
-      if (pull.hole === null || !fetches.open.has(pull.entry.key)) continue
+      if (pull.id !== 0) this.#turnAway(fetches, pull, now)
       pull.id = newId(process)
       pull.dueMs = now.monotonicMs + process.limits.resendMs
       const { key } = pull.entry
@@ -122,13 +128,6 @@ export class Fetcher {
     if (outcome.kind === 'found' || outcome.kind === 'absent') fetches.open.delete(key)
     else pull.dueMs = now.monotonicMs + this.#options.process.limits.resendMs
     return true
-  }
-
-  /** Whoever was asked is slow, or gone: another owner may be there. */
-  #leaveSilent(fetches: Fetches, pull: KeyPull, now: Moment): void {
-    const next = this.#another(fetches, pull, now)
-    if (next !== undefined) pull.from = next
-    else if (!isReachable(this.#options.process, pull.from)) this.#stuck(fetches, pull, now)
   }
 
   #isBehind(entry: ScanEntry): boolean {
@@ -198,14 +197,7 @@ export class Fetcher {
   #stuck(fetches: Fetches, pull: KeyPull, now: Moment): void {
     const { acceptor, process } = this.#options
     const { key, value } = pull.entry
-    pull.tried.add(pull.from)
-    const next = this.#another(fetches, pull, now)
-    if (next !== undefined) {
-      pull.from = next
-      return
-    }
-    pull.tried.clear()
-    pull.rounds += 1
+    if (this.#turnAway(fetches, pull, now)) return
     const current = acceptor.records.version(key, value!.version)
     const isWhole = current !== null && current !== 'damaged' && !this.#isBehind(pull.entry)
     if (isWhole && pull.rounds >= (fetches.isSync ? 1 : historyRoundsMax)) {
@@ -218,13 +210,21 @@ export class Fetcher {
     pull.dueMs = now.monotonicMs + (isWhole ? process.limits.resendMs * 2 : 0)
   }
 
-  /** An owner that was not asked for this yet. */
-  #another({ place }: Fetches, pull: KeyPull, now: Moment): PeerId | undefined {
+  /** Turns to an owner that was not tried yet; false when there is none, and all of them may be tried again. */
+  #turnAway(fetches: Fetches, pull: KeyPull, now: Moment): boolean {
     const { process } = this.#options
-    const others = place.quorum.groups[0]!.filter(peer => peer !== process.self && peer !== pull.from)
-    return byPromise(process, others, now.monotonicMs).find(
-      peer => !pull.tried.has(peer) && isReachable(process, peer),
+    pull.tried.add(pull.from)
+    const owners = byPromise(process, fetches.place.quorum.groups[0]!, now.monotonicMs)
+    const next = owners.find(
+      peer => peer !== process.self && !pull.tried.has(peer) && isReachable(process, peer),
     )
+    if (next !== undefined) {
+      pull.from = next
+      return true
+    }
+    pull.tried.clear()
+    pull.rounds += 1
+    return false
   }
 
   /** Rule 8: an accept at its original ballot. False: a promise or missing bytes stand in the way. */

@@ -11,6 +11,7 @@ import { MachineTime } from './clock.ts'
 import { noDiskFaults, SimDisk } from './disk.ts'
 import { SimNetwork } from './network.ts'
 import { type Machine, Process } from './process.ts'
+import type { Telling } from './story-event.ts'
 import type { World } from './world.ts'
 
 /** What a caller sees: an answer, or nothing any more because the process died or the caller gave up. */
@@ -22,7 +23,7 @@ export type FleetEvents = {
   readonly ruled: (peer: PeerId, event: ControlEvent) => void
   readonly reported: (peer: PeerId, event: DriverEvent) => void
   /** Something befell a machine: for the story. */
-  readonly told: (what: string) => void
+  readonly told: (what: Telling) => void
 }
 
 /** One machine and the process that runs on it now. */
@@ -112,7 +113,7 @@ export class Fleet {
     member.boots += 1
     member.fuse = Number.POSITIVE_INFINITY
     const { self, name } = member.machine
-    this.events.told(`${name} starts, boot ${member.boots}`)
+    this.events.told({ kind: 'started', peer: name, boot: member.boots })
     member.process = new Process(member.machine, member.boots, {
       opened: (disk, recordsLost) => this.look(member, disk, recordsLost),
       durable: batch => this.events.durable(self, batch),
@@ -178,7 +179,7 @@ export class Fleet {
   private ended(member: Member, why: string): void {
     if (member.process === null) return
     member.process = null
-    this.events.told(`${member.machine.name} is dead: ${why}`)
+    this.events.told({ kind: 'died', peer: member.machine.name, why })
     const waiting = [...member.waiting]
     member.waiting.clear()
     for (const dies of waiting) dies()
