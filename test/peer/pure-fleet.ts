@@ -19,7 +19,7 @@ export class PureMember {
   readonly records = new MemoryRecords()
   readonly hints: Hint[] = []
   readonly events: PeerEvent[] = []
-  readonly peer: Peer
+  peer: Peer
   /** While held nothing that was saved becomes durable; `sync` lets it. */
   isHeld = false
   storedView: View | null = null
@@ -28,19 +28,33 @@ export class PureMember {
   readonly outcomes = new Map<number, Outcome>()
   readonly self: PeerId
   readonly hlc: Clock
+  readonly #number: number
+  readonly #limits: Limits
+  #boots = 0
 
   constructor(self: PeerId, number: number, view: View, limits: Limits) {
     this.self = self
+    this.#number = number
+    this.#limits = limits
     this.hlc = newClock(number.toString(16).padStart(8, '0'))
+    this.peer = this.boot(view)
+  }
+
+  /** A peer that knows what is in the records and nothing else. */
+  boot(view: View): Peer {
+    this.#boots += 1
+    this.gated = []
+    this.armedMs = Number.POSITIVE_INFINITY
     this.peer = newPeer({
-      self,
-      view,
+      self: this.self,
+      view: this.storedView ?? view,
       clock: this.hlc,
-      incarnation: 1,
+      incarnation: this.#boots,
       records: this.records,
-      limits,
-      random: seeded(number),
+      limits: this.#limits,
+      random: seeded(this.#number),
     })
+    return this.peer
   }
 }
 
@@ -59,10 +73,19 @@ export class PureFleet {
   constructor(view: View, peers: readonly PeerId[], limits: Partial<Limits> = {}) {
     const all = { ...defaultLimits, ...limits }
     for (const [at, peer] of peers.entries()) this.members.set(peer, new PureMember(peer, at + 1, view, all))
-    for (const peer of peers) {
-      this.step(peer, { kind: 'started' })
-      for (const other of peers) if (other !== peer) this.step(peer, { kind: 'peerConnected', peer: other })
-    }
+    for (const peer of peers) this.#begin(peer)
+  }
+
+  /** Stops a peer and starts it again on the same records. */
+  restart(peer: PeerId): void {
+    this.at(peer).boot(this.at(peer).peer.view())
+    this.#begin(peer)
+  }
+
+  #begin(peer: PeerId): void {
+    this.step(peer, { kind: 'started' })
+    for (const other of this.members.keys())
+      if (other !== peer) this.step(peer, { kind: 'peerConnected', peer: other })
   }
 
   at(peer: PeerId): PureMember {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ContextKey, Digest, FleetId, PartitionId, PeerId, Version } from '../../base/ids.ts'
-import { toLearn, withAssignments } from '../../dht/stages.ts'
+import { toJoint, toLearn, toStable, withAssignments } from '../../dht/stages.ts'
 import { type Assignment, defaultMoves, type View } from '../../dht/view.ts'
 import type { WriteOperation } from '../../replication/messages.ts'
 import { sha256 } from '../dht/fleets.ts'
@@ -17,13 +17,18 @@ export const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'] as unknown as [
 export const everyone = [a, b, c, d, e]
 export const partition = 0 as PartitionId
 
-export function startView(owners: readonly PeerId[] = [a, b, c]): View {
+export function startView(owners: readonly PeerId[] = [a, b, c], partitionCount = 1): View {
   return {
     fleet: 'f'.repeat(64) as FleetId,
     epoch: 1,
     replicas: owners.length,
     members: everyone.map(id => ({ id, name: id, weight: 1, zone: 'z' })),
-    partitions: [{ epoch: 1, stage: 'stable', owners, nextOwners: [] }],
+    partitions: Array.from({ length: partitionCount }, () => ({
+      epoch: 1,
+      stage: 'stable',
+      owners,
+      nextOwners: [],
+    })),
     control: { epoch: 1, stage: 'stable', owners: [a], nextOwners: [] },
     leaving: [],
     former: [],
@@ -33,17 +38,19 @@ export function startView(owners: readonly PeerId[] = [a, b, c]): View {
   }
 }
 
-/** The next view, in which the one partition is `assignment`. */
-export const nextView = (view: View, assignment: Assignment): View =>
-  withAssignments(view, new Map([[partition, assignment]]))
+const next = (view: View, which: readonly PartitionId[], change: (before: Assignment) => Assignment): View =>
+  withAssignments(view, new Map(which.map(each => [each, change(view.partitions[each]!)])))
 
-export const learning = (view: View, nextOwners: readonly PeerId[]): View =>
-  nextView(view, toLearn(view.partitions[0]!, nextOwners))
+/** The next view, in which the first partition, or all of `which`, are a stage further. */
+export const learning = (view: View, nextOwners: readonly PeerId[], which = [partition]): View =>
+  next(view, which, before => toLearn(before, nextOwners))
+export const joint = (view: View, which = [partition]): View => next(view, which, toJoint)
+export const stable = (view: View, which = [partition]): View => next(view, which, toStable)
 
 export const keyAt = (number: number): ContextKey => sha256(`key ${number}`)
 
-export function writeOf(id: Version, key: ContextKey, parent: Version | null): WriteOperation {
-  const data = new TextEncoder().encode(`bytes of ${id}`)
+export function writeOf(id: Version, key: ContextKey, parent: Version | null, bytes = 24): WriteOperation {
+  const data = new Uint8Array(bytes).fill(7)
   const value = { kind: 'live', hash: sha256(id) as string as Digest, expiresAtMs: 0, data } as const
   return { kind: 'write', id, attempt: 1, key, expect: 'any', parent, value, epoch: null }
 }
@@ -55,10 +62,11 @@ export function writeChain(
   key: ContextKey,
   versions: number,
   parent: Version | null = null,
+  bytes = 24,
 ): Version {
   let last = parent
   for (let at = 0; at < versions; at++) {
-    const outcome = fleet.do(peer, writeOf(fleet.newId(peer), key, last))
+    const outcome = fleet.do(peer, writeOf(fleet.newId(peer), key, last, bytes))
     assert.ok(outcome.kind === 'written', outcome.kind)
     last = outcome.version
   }
