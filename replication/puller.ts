@@ -39,8 +39,6 @@ export type PullerOptions = FetcherOptions & {
   readonly changed: (place: KeyPlace, now: Moment) => void
 }
 
-/** Keys in one page of a list. */
-const pageKeys = 128
 /** Partitions that are looked at in one sweep; the next sweep goes on with those behind them. */
 const jobsASweepMax = 16
 
@@ -254,7 +252,14 @@ export class Puller {
     const id = newId(process)
     job.asking = { peer, after, id, dueMs: now.monotonicMs + process.limits.resendMs * 4 }
     const { partition, quorum } = job.place
-    send(process, peer, { kind: 'scanAsked', id, epoch: quorum.epoch, partition, after, limit: pageKeys })
+    send(process, peer, {
+      kind: 'scanAsked',
+      id,
+      epoch: quorum.epoch,
+      partition,
+      after,
+      limit: process.limits.pageKeysMax,
+    })
   }
 
   #askForFloors(job: PullJob, others: readonly PeerId[], now: Moment): void {
