@@ -29,8 +29,6 @@ export type Healer = {
   retryAtMs: number
 }
 
-/** Keys in one list of a partition. */
-const pageKeys = 128
 const retryMs = 1_000
 
 export function newHealer(process: Process, heal: Healer['heal'], wholeAgain: Healer['wholeAgain']): Healer {
@@ -136,7 +134,7 @@ function askForLists(healer: Healer, now: Moment): void {
     }
     if (running >= 8) continue
     running += 1
-    if (job.open.size >= pageKeys * 4 || isQuorum(job.quorum, job.listed)) continue
+    if (job.open.size >= process.limits.pageKeysMax * 4 || isQuorum(job.quorum, job.listed)) continue
     if (job.asking && job.asking.id !== 0 && job.asking.dueMs > now.monotonicMs) continue
     const expired = job.asking !== null && job.asking.id !== 0
     const peer =
@@ -151,7 +149,7 @@ function askForLists(healer: Healer, now: Moment): void {
       epoch: job.quorum.epoch,
       partition: job.partition,
       after,
-      limit: pageKeys,
+      limit: process.limits.pageKeysMax,
     })
   }
 }

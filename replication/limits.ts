@@ -30,6 +30,8 @@ export type Limits = {
   readonly beatMs: number
   /** How long a copy that was given away is kept (rule 10). */
   readonly dropAfterMs: number
+  /** Keys in one page of a list of a partition, whoever asks for more. */
+  readonly pageKeysMax: number
   /** Versions in one answer of a history. */
   readonly chainMax: number
   /** Bytes of versions in one answer of a history or a scan; the first version always fits. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
   healsAtOnceMax: 32,
   beatMs: 250,
   dropAfterMs: 60_000,
+  pageKeysMax: 128,
   chainMax: 100,
   chainBytesMax: 2 * 1024 * 1024,
 }

@@ -59,6 +59,8 @@ export type DriverEvent =
   | { readonly kind: 'frameDropped'; readonly to: PeerId }
   | { readonly kind: 'clockAhead'; readonly from: PeerId }
 
+const listRetryMs = 200
+
 /** What waits for a batch to be durable. */
 type Gated = { readonly batch: number; readonly run: () => void }
 
@@ -379,13 +381,15 @@ export class Driver {
   }
 
   #listRecords({ list, partition, limit }: Extract<Effect, { kind: 'listRecords' }>): void {
-    const { disk, view } = this.#options
+    const { clock, disk, view } = this.#options
     const heads = headRange(partition, view.partitions.length, null)
     const versions = versionsRange(partition, view.partitions.length)
     const failed = (failure: DiskFailure | null) => {
+      const again = () => {
+        if (!this.#stopped) this.#listRecords({ kind: 'listRecords', list, partition, limit })
+      }
       // A read that failed may succeed the next time.
-      if (failure)
-        this.#options.clock.soon(() => this.#listRecords({ kind: 'listRecords', list, partition, limit }))
+      if (failure) clock.at(clock.monotonicMs() + listRetryMs, again)
       return failure !== null
     }
     disk.scan(heads.from, heads.to, limit, (failure, foundHeads) => {

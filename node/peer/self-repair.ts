@@ -138,7 +138,7 @@ export class SelfRepair {
 
   /** Another owner wants to know which keys are here. */
   scanAsked(from: PeerId, ask: Extract<ReplicaMessage, { kind: 'scanAsked' }>, now: Now): void {
-    const { acceptor, emit, placeOf } = this.#options
+    const { acceptor, emit, placeOf, process } = this.#options
     const refuse = (reason: 'notOwner' | 'damaged') => {
       emit({ kind: 'send', to: from, message: { kind: 'refused', id: ask.id, epoch: 0, reason } })
     }
@@ -147,7 +147,8 @@ export class SelfRepair {
     if (isDamaged(acceptor, toPlace(place), now.wallMs)) return refuse('damaged')
     this.#nextScan += 1
     this.#scans.set(this.#nextScan, { to: from, id: ask.id })
-    const { partition, after, limit } = ask
+    const { partition, after } = ask
+    const limit = Math.min(ask.limit, process.limits.pageKeysMax)
     emit({ kind: 'scanPartition', scan: this.#nextScan, partition, after, limit })
   }
 

@@ -44,8 +44,8 @@ export const moveMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'node/peer/asks.ts',
-        find: 'if (known && ask.epoch === epoch) return true',
-        replace: 'if (known) return true',
+        find: 'if (isKnown && ask.epoch === epoch) return true',
+        replace: 'if (isKnown) return true',
       },
     ],
   },
