@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { weightMax } from '../../dht/check-view.ts'
 import { FleetClient } from './client.ts'
 import type { Session } from './session.ts'
 import { findTarget, type TargetOptions } from './target.ts'
@@ -39,6 +40,15 @@ export const wholeNumber = (min: number, max: number) => (text: string) => {
     throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
   }
   return value
+}
+
+const weightMin = 0.001
+
+/** Parser of the weight of a peer. */
+export function weightOf(text: string): number {
+  const weight = Number(text)
+  if (/^\d+(\.\d+)?$/.test(text) && weight >= weightMin && weight <= weightMax) return weight
+  throw new InvalidArgumentError(`It is a number from ${weightMin} to ${weightMax}.`)
 }
 
 /** Parser of an option that takes names separated by commas; given again, it adds. */
