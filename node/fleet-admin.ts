@@ -1,5 +1,5 @@
 import { SlurpError } from '../base/errors.ts'
-import type { ContextKey, PartitionId, PeerId } from '../base/ids.ts'
+import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
 import { type Keyring, sealKeyring } from '../crypto/keyring.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
@@ -14,6 +14,7 @@ import {
 } from '../dht/view.ts'
 import { joined, left, planOf, replaced, replanned, reweighed, withMoves } from '../dht/view-change.ts'
 import type { ControlPlane } from './control/control-plane.ts'
+import { placementHash } from './control/placement-hash.ts'
 import type { Change } from './control/view-register.ts'
 import { versionsRange } from './driver/codec/keys.ts'
 import { encodeView } from './driver/codec/view.ts'
@@ -45,9 +46,6 @@ export type FleetAdminParts = {
 
 const changeMs = 15_000
 const bootstrapMax = 16
-
-/** SHA-256 of a text as a point of the key space: placement asks for it. */
-export const placementHash = (text: string): ContextKey => sha256Hex(text) as string as ContextKey
 
 /** Changes of the fleet as the doors offer them: names instead of ids, tickets for who joins. */
 export class FleetAdmin implements FleetControl {

@@ -114,10 +114,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       reports: driver.reports,
       tellView: newer => driver.tellView(newer),
+      deadForMs: peer => driver.deadForMs(peer),
       leaseMs: leaseDefaultMs,
       report: event => {
         health.count(event.kind)
-        log.info({ ...event }, event.kind === 'elected' ? 'this peer leads now' : 'this peer leads no more')
+        log.info({ ...event }, controlTexts[event.kind])
       },
     })
     const adopted = (newer: View) => {
@@ -216,6 +217,12 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     throw failure
   }
 }
+
+const controlTexts = {
+  elected: 'this peer leads now',
+  deposed: 'this peer leads no more',
+  replaced: 'a peer stayed away for too long: its partitions go to others',
+} as const
 
 const newerOf = (record: View, joined: View | null): View =>
   joined !== null && joined.epoch > record.epoch && joined.fleet === record.fleet ? joined : record

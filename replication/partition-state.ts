@@ -1,5 +1,6 @@
 import { ballotCeiling } from '../base/hlc.ts'
 import { type Ballot, type ContextKey, noBallot, noHlc, type PartitionId, type Version } from '../base/ids.ts'
+import type { KeyPlace } from './context.ts'
 import type { Limits } from './limits.ts'
 import type { Change, PartitionRecord, Records } from './records.ts'
 
@@ -29,6 +30,14 @@ export type Place = {
   /** Since which epoch of the partition this replica has been one of its acceptors (rule 10); 1 for from the start, 0 for not at all. */
   readonly since: number
 }
+
+/** What an acceptor needs of it: no quorum. */
+export const toPlace = ({ partition, accepts, since, quorum }: KeyPlace): Place => ({
+  partition,
+  accepts,
+  since,
+  epoch: quorum.epoch,
+})
 
 /** A partition without promises for this long is not in use. */
 const inUseMs = 30_000

@@ -17,7 +17,8 @@ import type { World } from './world.ts'
 /** What a machine offers its processes; it outlives them. */
 export type Machine = {
   readonly world: World
-  readonly view: View
+  /** What its directory says of the fleet: the first view, or the one in which it joined. */
+  view: View
   readonly self: PeerId
   readonly name: string
   /** From 0, unique in the fleet. */
@@ -93,6 +94,7 @@ export class Process {
       view: () => this.driver.view(),
       reports: this.driver.reports,
       tellView: view => this.driver.tellView(view),
+      deadForMs: peer => this.driver.deadForMs(peer),
       leaseMs: 2_000,
       report: event => events.ruled(event),
     })

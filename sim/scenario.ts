@@ -8,11 +8,13 @@ import { contextRegister } from './checker/context-register.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
 import { checkLinearizable } from './checker/linearizability.ts'
 import { Client } from './client.ts'
+import { chosen, drawFleet } from './draw-fleet.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
-import { Fleet, type FleetPlan } from './fleet.ts'
+import { Fleet, type Member } from './fleet.ts'
 import { History } from './history.ts'
 import { Operator } from './operator.ts'
 import { Story } from './story.ts'
+import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
 
 export type SimOptions = {
@@ -20,6 +22,10 @@ export type SimOptions = {
   readonly peers?: number
   /** Operations of all clients together; 150 when absent. */
   readonly operations?: number
+  /** Callers, at least 1; else the seed chooses 2 to 6. */
+  readonly clients?: number
+  /** Keys that they share, at least 1; else the seed chooses 1 to 5. */
+  readonly keys?: number
   /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
   readonly faults?: Partial<Record<FaultKind, number>>
   /** Whether peers join, leave and are replaced; else the seed chooses. */
@@ -32,8 +38,21 @@ export type SimOptions = {
 
 export type Violation = { readonly invariant: Invariant; readonly what: string; readonly atMs: number }
 
+/** What the options left to the seed, as it was chosen: given as options of the same seed, it is the same world. */
+export type SimPlan = Required<
+  Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'faults'>
+>
+
+/**
+ * What kind of thing happens in a world beside operations and faults. `steady`: members and owners stay; `moves`: peers
+ * join, leave and are replaced.
+ */
+export type ScenarioKind = 'steady' | 'moves'
+
 export type SimResult = {
   readonly seed: number
+  readonly scenario: ScenarioKind
+  readonly plan: SimPlan
   /** Equal for equal seeds and options, as long as the code is the same. */
   readonly traceHash: string
   readonly peers: number
@@ -49,6 +68,8 @@ export type SimResult = {
   readonly violations: readonly Violation[]
   /** What happened to the key in question, in words; empty when every invariant held. */
   readonly story: readonly string[]
+  /** The same as data; null when every invariant held. */
+  readonly tale: Tale | null
 }
 
 /** Virtual time that clients may take at most, and that the end may take after the faults stopped. */
@@ -63,7 +84,8 @@ export function runSeed(seed: number, options: SimOptions = {}): SimResult {
   const breach = first.breach
   if (breach === null || options.tellsStory === false) return first.result
   const told = new Run(seed, options, true, breach.key).finish()
-  return { ...first.result, story: told.result.story }
+  const { story, tale } = told.result
+  return { ...first.result, story, tale }
 }
 
 class Run {
@@ -77,7 +99,7 @@ class Run {
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
   private readonly operator: Operator | null
-  private readonly drawn: readonly FaultKind[]
+  private readonly plan: SimPlan
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
   private breach: Breach | null = null
@@ -91,10 +113,10 @@ class Run {
       options.faults === undefined
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
-    this.drawn = [...plan.keys()]
     const moves = options.moves ?? this.world.random('moves').chance(0.35)
     const fleetPlan = drawFleet(random, plan, options, moves)
-    this.left = options.operations ?? 150
+    const operations = options.operations ?? 150
+    this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
       opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
@@ -107,11 +129,13 @@ class Run {
       () => this.world.steps,
       breach => this.breached(breach),
     )
-    this.story = tellsStory ? new Story(this.fleet.view, storyKey, () => this.world.nowMs) : null
+    const names = new Map(this.fleet.members.map(({ machine }) => [machine.self, machine.name]))
+    this.story = tellsStory ? new Story(this.fleet.view, names, storyKey, () => this.world.nowMs) : null
     this.fleet.network.onSent = (from, to, frame) => {
       this.story?.frame(from, to, frame)
       this.invariants.frameSent(from, to, frame)
     }
+    this.fleet.network.onFate = (frame, became) => this.story?.frameFate(frame, became)
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
     this.operator = moves
       ? new Operator({
@@ -123,11 +147,12 @@ class Run {
         })
       : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
-    this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
+    const keys = chosen(options.keys, 1 + random.below(5))
+    this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
     const thinkMs = random.pick(moves ? [60, 150, 400] : [5, 30, 100, 300])
-    this.clients = Array.from({ length: 2 + random.below(5) }, (_, at) =>
-      this.client(`c${at + 1}`, thinkMs, random),
-    )
+    const clients = chosen(options.clients, 2 + random.below(5))
+    this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, thinkMs, random))
+    this.plan = { peers: fleetPlan.peers, operations, clients, keys, moves, faults: Object.fromEntries(plan) }
   }
 
   finish(): { result: SimResult; breach: Breach | null } {
@@ -137,16 +162,18 @@ class Run {
       const what = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
       this.breached({ invariant: 'bug', what, key: null })
     }
-    for (const violation of this.violations)
-      this.story?.tell(`BROKEN ${violation.invariant}: ${violation.what}`)
+    for (const { invariant, what } of this.violations) this.story?.tell({ kind: 'broken', invariant, what })
+    const tale = this.story?.end() ?? null
     const { network } = this.fleet
     const result: SimResult = {
       seed: this.seed,
+      scenario: this.plan.moves ? 'moves' : 'steady',
+      plan: this.plan,
       traceHash: this.world.trace.digest(),
-      peers: this.fleet.members.length,
+      peers: this.plan.peers,
       operations: this.history.operations,
       unknown: this.history.unknown,
-      drawn: this.drawn,
+      drawn: Object.keys(this.plan.faults) as FaultKind[],
       faults: nonZero({
         ...this.faults.counts,
         ...network.counts,
@@ -155,7 +182,8 @@ class Run {
       }),
       steps: this.world.steps,
       violations: this.violations,
-      story: this.story?.end() ?? [],
+      story: tale === null ? [] : linesOf(tale),
+      tale,
     }
     return { result, breach: this.breach }
   }
@@ -200,11 +228,25 @@ class Run {
         const moving = view.partitions.filter(each => each.stage !== 'stable').length
         this.breached({
           invariant: 14,
-          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving`,
+          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving; ${this.waitedFor()}`,
           key: null,
         })
       }
     }
+  }
+
+  /** Whom the moves wait for, as somebody who is there sees it. */
+  private waitedFor(): string {
+    const { epoch } = this.invariants.view
+    const control = this.fleet.members.find(member => member.process?.view().epoch === epoch)?.process
+      ?.control
+    const waiting = control?.waiting() ?? []
+    return waiting
+      .map(({ partition, stage, peers }) => {
+        const states = peers.map(peer => `${this.nameOf(peer)} ${control?.stateOf(partition, peer)}`)
+        return `partition ${partition} in ${stage} waits for ${states.join(', ')}`
+      })
+      .join('; ')
   }
 
   /** Invariant 11: nobody else acts when a leader begins. */
@@ -221,6 +263,10 @@ class Run {
         key: null,
       })
     }
+  }
+
+  private memberOf(peer: PeerId): Member {
+    return this.fleet.members.find(each => each.machine.self === peer)!
   }
 
   private nameOf(peer: PeerId): string {
@@ -240,7 +286,9 @@ class Run {
 
   private readEverywhere(key: ContextKey): void {
     for (const owner of this.invariants.ownersOf(key)) {
-      const member = this.fleet.members.find(each => each.machine.self === owner)!
+      const member = this.memberOf(owner)
+      // A machine that is gone for good is an owner until the fleet can do without it.
+      if (member.isGone) continue
       let isAnswered: boolean | null = null
       this.clients[0]!.read(key, answered => (isAnswered = answered), member)
       this.run(finishMsMax, () => isAnswered !== null)
@@ -258,7 +306,8 @@ class Run {
   /** Nobody is behind what was chosen last. A value that never was may stay where it is (rules 7 and 8). */
   private isConverged(key: ContextKey): boolean {
     const chosen = this.invariants.ledger(key).lastChosen()
-    return this.invariants.ownersOf(key).every(owner => this.invariants.durableBallot(owner, key) >= chosen)
+    const owners = this.invariants.ownersOf(key).filter(owner => !this.memberOf(owner).isGone)
+    return owners.every(owner => this.invariants.durableBallot(owner, key) >= chosen)
   }
 
   private checkKeys(): void {
@@ -342,29 +391,6 @@ class Run {
       acknowledged: (key, version) => this.invariants.acknowledged(key, version),
       told: (key, what) => this.story?.tellOf(key, what),
     })
-  }
-}
-
-function drawFleet(random: Random, faults: FaultPlan, options: SimOptions, moves: boolean): FleetPlan {
-  const peers = options.peers ?? 3 + random.below(7)
-  const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
-  if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
-  if (random.chance(0.15)) limits.cachedBallotsMax = 1
-  if (random.chance(0.3)) limits.hedgeMs = 10
-  if (random.chance(0.3)) limits.resendMs = 60
-  if (random.chance(0.3)) limits.attemptMaxMs = 250
-  limits.beatMs = moves ? random.pick([100, 250, 1_000]) : random.pick([1_000, 5_000, 20_000])
-  limits.dropAfterMs = random.pick([0, 1_000, 60_000])
-  const skew = faults.get('skew') ?? 0
-  return {
-    peers,
-    spares: moves ? 3 : 0,
-    controls: moves,
-    replicas: peers >= 5 && random.chance(0.25) ? 5 : 3,
-    partitions: random.pick([1, 2, 8]),
-    limits: { ...limits, ...options.limits },
-    skewMs: 20 + skew * 3_000,
-    drift: 0.0002 + skew * 0.05,
   }
 }
 

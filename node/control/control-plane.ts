@@ -5,6 +5,7 @@ import type { LeaseRecord } from '../../election/record.ts'
 import { Leadership } from './leadership.ts'
 import { Mover, type WaitingSince } from './mover.ts'
 import { ControlRegister, type RegisterParts } from './register.ts'
+import { Replacer } from './replacer.ts'
 import { type Change, type Changed, ViewRegister } from './view-register.ts'
 
 export const leaseRegisterKey = controlKey(2)
@@ -16,17 +17,22 @@ export type ControlPlaneOptions = RegisterParts & {
   readonly tellView: (view: View) => void
   /** T of rule 11, the same on every peer. */
   readonly leaseMs: number
+  /** For how long a member has been down for most of the fleet; null while it is not. */
+  readonly deadForMs: (peer: PeerId) => number | null
   readonly report: (event: ControlEvent) => void
 }
 
 export type ControlEvent =
   | { readonly kind: 'elected'; readonly token: number }
+  /** A member that stayed dead is taken out of the fleet. */
+  | { readonly kind: 'replaced'; readonly peer: PeerId; readonly token: number }
   | { readonly kind: 'deposed'; readonly token: number; readonly reason: string }
 
 /** What a peer does for the fleet as a whole: it changes the view when asked, contends for the lead, and leads. */
 export class ControlPlane {
   readonly #leadership: Leadership
   readonly #mover: Mover
+  readonly #replacer: Replacer
   readonly #views: ViewRegister
   readonly #view: () => View
   readonly #reports: MoveReports
@@ -45,10 +51,12 @@ export class ControlPlane {
       onElected: token => {
         report({ kind: 'elected', token })
         this.#mover.start()
+        this.#replacer.start()
       },
       onDeposed: (token, reason) => {
         report({ kind: 'deposed', token, reason })
         this.#mover.stop()
+        this.#replacer.stop()
       },
     })
     this.#mover = new Mover({
@@ -58,6 +66,14 @@ export class ControlPlane {
       reports,
       token: () => this.#leadership.token(),
     })
+    this.#replacer = new Replacer({
+      clock,
+      register: this.#views,
+      view,
+      token: () => this.#leadership.token(),
+      deadForMs: options.deadForMs,
+      replaced: peer => report({ kind: 'replaced', peer, token: this.#leadership.token() ?? 0 }),
+    })
   }
 
   start(): void {
@@ -66,6 +82,7 @@ export class ControlPlane {
 
   stop(): void {
     this.#mover.stop()
+    this.#replacer.stop()
     this.#leadership.stop()
   }
 

@@ -52,6 +52,7 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
     case 'viewAsked':
     case 'viewTold':
     case 'beat':
+    case 'health':
       return admitted
   }
 }

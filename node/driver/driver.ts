@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import { assignmentsOf, type View } from '../../dht/view.ts'
+import type { HealthState } from '../../election/health-step.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { PeerMessage } from '../peer/fleet-messages.ts'
@@ -158,6 +159,16 @@ export class Driver {
   /** How far the members are with the moves under way. */
   readonly reports: MoveReports = (partition, epoch, peer) =>
     this.#peer?.reports(partition, epoch, peer) ?? null
+
+  /** What the fleet takes a member for, as this peer sees it. */
+  healthOf(peer: PeerId): HealthState {
+    return this.#peer?.healthOf(peer) ?? 'up'
+  }
+
+  /** For how long a member has been down for most of the fleet; null while it is not. */
+  deadForMs(peer: PeerId): number | null {
+    return this.#peer?.deadForMs(peer, this.#options.clock.monotonicMs()) ?? null
+  }
 
   copiedBytes(): number {
     return this.#peer?.copiedBytes() ?? 0

@@ -1,6 +1,7 @@
 import type { PartitionId } from '../../base/ids.ts'
 import type { MoveState } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
+import type { Report } from '../../election/report.ts'
 import type { Message } from '../../replication/messages.ts'
 
 /** How far the sender is with a partition that is not stable, in one epoch of it. */
@@ -18,6 +19,8 @@ export type FleetMessage =
   | { readonly kind: 'viewTold'; readonly view: View }
   /** I am here, with the view of this epoch; sent again and again, and when a report changes. */
   | { readonly kind: 'beat'; readonly epoch: number; readonly reports: readonly MoveReport[] }
+  /** Whom the sender does not hear. */
+  | { readonly kind: 'health'; readonly report: Report }
 
 export type PeerMessage = Message | FleetMessage
 

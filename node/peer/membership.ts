@@ -3,11 +3,10 @@ import type { MoveReports, MoveState } from '../../dht/stages.ts'
 import { assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
 import { type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import type { ReplicaMessage } from '../../replication/messages.ts'
-import { type Acceptor, leave, partitionState } from '../../replication/partition-state.ts'
+import { type Acceptor, leave, partitionState, toPlace } from '../../replication/partition-state.ts'
 import type { Puller } from '../../replication/puller.ts'
 import type { Change } from '../../replication/records.ts'
 import { type FleetMessage, type MoveReport, reportsMax } from './fleet-messages.ts'
-import { toPlace } from './place.ts'
 import type { Effect, Input, Now } from './step.ts'
 
 /** Questions in an epoch that this replica does not know yet; they wait for the view. */
@@ -78,7 +77,7 @@ export class Membership {
     this.#retarget(now)
   }
 
-  take(from: PeerId, message: FleetMessage, now: Now): void {
+  take(from: PeerId, message: Exclude<FleetMessage, { kind: 'health' }>, now: Now): void {
     switch (message.kind) {
       case 'viewAsked':
         if (message.epoch < this.#view.epoch) this.#tell(from, now)

@@ -19,9 +19,9 @@ import {
   markDamaged,
   markWhole,
   partitionState,
+  toPlace,
 } from '../../replication/partition-state.ts'
 import type { Records } from '../../replication/records.ts'
-import { toPlace } from './place.ts'
 import type { Effect, Input, Now } from './step.ts'
 
 export type SelfRepairOptions = {

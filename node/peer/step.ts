@@ -1,5 +1,6 @@
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
+import type { HealthState } from '../../election/health-step.ts'
 import type { Counted } from '../../replication/context.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { Change, Hint } from '../../replication/records.ts'
@@ -89,6 +90,13 @@ export type PeerEvent =
   | { readonly kind: 'damageRepaired'; readonly key: ContextKey }
   | { readonly kind: 'partitionDamaged'; readonly partition: PartitionId }
   | { readonly kind: 'partitionRepaired'; readonly partition: PartitionId }
+  /** What this peer takes another one for. */
+  | {
+      readonly kind: 'healthChanged'
+      readonly peer: PeerId
+      readonly from: HealthState
+      readonly to: HealthState
+    }
   /** A newer view is in force here. */
   | { readonly kind: 'viewAdopted'; readonly view: View }
   | { readonly kind: 'counted'; readonly name: Counted }

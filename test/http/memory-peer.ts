@@ -1,5 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, PeerId } from '../../base/ids.ts'
+import { initialControl } from '../../dht/view.ts'
 import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
@@ -95,6 +96,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   }
   const id = '12D3KooWmemory' as PeerId
   const fleet = 'f'.repeat(64) as FleetId
+  const members = [{ id, name: 'p1', weight: 1, zone: 'z1' }]
   const peer: RunningPeer = {
     id,
     name: 'p1',
@@ -125,8 +127,9 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       fleet,
       epoch: 1,
       replicas: 3,
-      members: [{ id, name: 'p1', weight: 1, zone: 'z1' }],
+      members,
       partitions: [{ epoch: 1, stage: 'stable', owners: [id], nextOwners: [] }],
+      ...initialControl(members),
     }),
     stop: async () => undefined,
   }

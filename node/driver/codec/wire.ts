@@ -1,7 +1,20 @@
 import type { Hlc } from '../../../base/ids.ts'
+import { decodeReport, encodeReport, type Report } from '../../../election/report.ts'
 import type { Operation, Outcome } from '../../../replication/messages.ts'
 import { type PeerMessage, reportsMax } from '../../peer/fleet-messages.ts'
-import { type Codec, flag, list, oneOf, oneOfOr, optional, spanMs, struct, tagged, varint } from './binary.ts'
+import {
+  blob,
+  type Codec,
+  flag,
+  list,
+  oneOf,
+  oneOfOr,
+  optional,
+  spanMs,
+  struct,
+  tagged,
+  varint,
+} from './binary.ts'
 import { DecodeError, Reader } from './reader.ts'
 import {
   ballot,
@@ -23,6 +36,8 @@ export const wireVersion = 2
 export const frameMessagesMax = 4096
 /** Most records in a chain or entries in a page of a scan, in one message. */
 export const listedRecordsMax = 256
+/** Bytes of one report of suspicions: all of a fleet of 1024 members. */
+const reportBytesMax = 160 * 1024
 
 /** What one process sends another in one piece. The network says who sent it. */
 export type Frame = {
@@ -49,6 +64,16 @@ const operation: Codec<Operation> = tagged({
   read: { tag: 2, fields: { key: contextKey } },
   history: { tag: 3, fields: { key: contextKey, from: optional(version), limit: varint } },
 })
+
+const reportBytes = blob(reportBytesMax)
+const report: Codec<Report> = {
+  write: (out, value) => reportBytes.write(out, encodeReport(value)),
+  read: input => {
+    const found = decodeReport(reportBytes.read(input))
+    if (found === null) throw new DecodeError('no report of suspicions')
+    return found
+  },
+}
 
 const outcome: Codec<Outcome> = tagged({
   written: { tag: 1, fields: { version, parent: optional(version), acks: varint, replicas: varint } },
@@ -108,6 +133,7 @@ const message: Codec<PeerMessage> = tagged({
   floors: { tag: 17, fields: { id: varint, ceiling: ballot, gcFloor: ballot, tsFloor: version } },
   viewAsked: { tag: 18, fields: { epoch: varint } },
   viewTold: { tag: 19, fields: { view: viewField } },
+  health: { tag: 21, fields: { report } },
   beat: {
     tag: 20,
     fields: {
