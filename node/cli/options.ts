@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { weightMax } from '../../dht/check-view.ts'
+import { weightMax, weightStep } from '../../dht/check-view.ts'
 import { FleetClient } from './client.ts'
 import type { Session } from './session.ts'
 import { findTarget, type TargetOptions } from './target.ts'
@@ -42,13 +42,11 @@ export const wholeNumber = (min: number, max: number) => (text: string) => {
   return value
 }
 
-const weightMin = 0.001
-
 /** Parser of the weight of a peer. */
 export function weightOf(text: string): number {
   const weight = Number(text)
-  if (/^\d+(\.\d+)?$/.test(text) && weight >= weightMin && weight <= weightMax) return weight
-  throw new InvalidArgumentError(`It is a number from ${weightMin} to ${weightMax}.`)
+  if (/^\d+(\.\d+)?$/.test(text) && weight >= weightStep && weight <= weightMax) return weight
+  throw new InvalidArgumentError(`It is a number from ${weightStep} to ${weightMax}.`)
 }
 
 /** Parser of an option that takes names separated by commas; given again, it adds. */

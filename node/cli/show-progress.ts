@@ -12,9 +12,15 @@ export function describeProgress(progress: RingProgress): string {
   return [
     `epoch ${epoch}: ${moving.length} on their way, ${pending} to begin${leaves}`,
     `moves are ${paused}; ${bytesText(settings.bytesPerSecond)} a second a peer, ${settings.atOnceMax} at once`,
+    describeGrace(settings.replaceAfterMs),
     ...describeWaiting(moving),
   ].join('\n')
 }
+
+export const describeGrace = (replaceAfterMs: number): string =>
+  replaceAfterMs === 0
+    ? 'a dead member stays a member'
+    : `a dead member is taken out after ${replaceAfterMs / 1000} s`
 
 /** Partitions that wait for the same peer for the same reason share a line; the ones that wait longest are first. */
 export function describeWaiting(moving: readonly MovingPartition[]): string[] {

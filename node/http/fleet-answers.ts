@@ -14,6 +14,7 @@ const moveSettings = z.object({
   paused: z.boolean(),
   bytesPerSecond: z.int().describe('That one peer copies for moves'),
   atOnceMax: z.int().describe('Partitions on their way at once'),
+  replaceAfterMs: z.int().describe('A member that is down for so long is taken out; 0: never'),
 })
 
 const assignment = z.object({

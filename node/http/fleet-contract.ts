@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { weightMax } from '../../dht/check-view.ts'
+import { weightMax, weightStep } from '../../dht/check-view.ts'
 import { partitionCountMax } from '../../dht/keyspace.ts'
 import type { JoinRequest } from '../fleet-control.ts'
 import {
@@ -16,16 +16,15 @@ const json = 'application/json'
 const none = z.strictObject({})
 /** Far above the largest of these bodies. */
 const bodyBytesMax = 16_384
-/** What the encoding of a view can tell from nothing is 1000 times smaller. */
-const weightMin = 0.001
 const bytesPerSecondMax = 1_099_511_627_776
+const replaceAfterMsMax = 31_536_000_000
 
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, '1 to 32 of a-z, 0-9 and -, a letter first')
 const zone = z
   .string()
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/, '1 to 63 letters, digits, dots, dashes and underscores')
   .describe('Failure zone: replicas of one partition sit in distinct ones while there are enough')
-const weight = z.number().min(weightMin).max(weightMax).describe('Share of the data; 1 is the norm')
+const weight = z.number().min(weightStep).max(weightMax).describe('Share of the data; 1 is the norm')
 const version = z.int().min(1).max(65_535)
 
 const joinRequest = z.strictObject({
@@ -133,7 +132,7 @@ export const fleetOperations = {
   setMoves: {
     method: 'POST',
     path: '/v1/ring/moves',
-    summary: 'Pause, resume or throttle moves',
+    summary: 'Pause, resume or throttle moves; how long a dead member is waited for',
     query: none,
     body: body(
       'What is to be different',
@@ -142,6 +141,7 @@ export const fleetOperations = {
           paused: z.boolean().optional(),
           bytesPerSecond: z.int().min(1).max(bytesPerSecondMax).optional(),
           atOnceMax: z.int().min(1).max(partitionCountMax).optional(),
+          replaceAfterMs: z.int().min(0).max(replaceAfterMsMax).optional(),
         })
         .refine(change => Object.keys(change).length > 0, 'a setting is needed'),
     ),

@@ -3,15 +3,14 @@ import { SlurpError } from '../../../base/errors.ts'
 import type { PeerId } from '../../../base/ids.ts'
 import { assignmentsOf, type View } from '../../../dht/view.ts'
 import type { FleetChange, RingPlan, RingProgress } from '../../fleet-control.ts'
-import { type FleetOptions, wholeNumber, withClient, withExamples, withFleet } from '../options.ts'
+import { type FleetOptions, withClient, withExamples, withFleet } from '../options.ts'
 import { describeMoves, fetchView } from '../rehearsal.ts'
 import { answer, type Session, table } from '../session.ts'
 import { bytesText, describeProgress } from '../show-progress.ts'
 import { watchMoves } from '../watch-moves.ts'
+import { addMoves } from './ring-moves.ts'
 
 type ChangeOptions = FleetOptions & { dryRun?: boolean }
-
-const bytesPerSecondMax = 1_099_511_627_776
 
 export function addRing(command: Command, session: Session): void {
   command.description('Looks at who owns what, and steers what moves.')
@@ -56,42 +55,6 @@ export function addRing(command: Command, session: Session): void {
     (options: FleetOptions & { watch?: boolean }) => printProgress(session, options),
   )
 }
-
-function addMoves(command: Command, session: Session): void {
-  const pause = command
-    .command('pause')
-    .summary('Pause moves')
-    .description('No move begins and nothing is copied for one until `slurp ring resume`.')
-  withExamples(withDryRun(pause), ['slurp ring pause']).action((options: ChangeOptions) =>
-    setMoves(session, { paused: true }, 'moves are paused', options),
-  )
-  const resume = command
-    .command('resume')
-    .summary('Go on with moves')
-    .description('Moves that `slurp ring pause` halted go on where they were.')
-  withExamples(withDryRun(resume), ['slurp ring resume']).action((options: ChangeOptions) =>
-    setMoves(session, { paused: false }, 'moves go on', options),
-  )
-  const throttle = command
-    .command('throttle')
-    .summary('Limit the bytes that moves copy')
-    .description(
-      'Sets how many bytes a second one peer copies for moves, from now on and for the whole fleet.',
-    )
-    .argument('<bytes-per-second>', 'Bytes a second a peer', wholeNumber(1, bytesPerSecondMax))
-  withExamples(withDryRun(throttle), ['slurp ring throttle 1048576']).action(
-    (bytesPerSecond: number, options: ChangeOptions) =>
-      setMoves(
-        session,
-        { bytesPerSecond },
-        `moves copy ${bytesText(bytesPerSecond)} a second a peer`,
-        options,
-      ),
-  )
-}
-
-const withDryRun = (command: Command): Command =>
-  withFleet(command).option('--dry-run', 'Say what would be set, change nothing')
 
 async function print(session: Session, options: FleetOptions): Promise<void> {
   const view = await withClient(session, options, client => fetchView(client, options.timeoutMs))
@@ -169,29 +132,6 @@ async function applyPlan(session: Session, name: string, options: ChangeOptions)
     client.call({ method: 'POST', path: '/v1/ring/apply', body, timeoutMs }),
   )) as FleetChange
   answer(session, json, begun, () => `epoch ${begun.epoch}: ${begun.pending} moves to begin`)
-}
-
-async function setMoves(
-  session: Session,
-  settings: { paused?: boolean; bytesPerSecond?: number },
-  done: string,
-  options: ChangeOptions,
-): Promise<void> {
-  const { json, timeoutMs } = options
-  if (options.dryRun) {
-    const { moves } = await withClient(session, options, client => fetchView(client, timeoutMs))
-    answer(
-      session,
-      json,
-      { dryRun: true, before: moves, after: { ...moves, ...settings } },
-      () => `would set: ${done}`,
-    )
-    return
-  }
-  const changed = (await withClient(session, options, client =>
-    client.call({ method: 'POST', path: '/v1/ring/moves', body: settings, timeoutMs }),
-  )) as FleetChange
-  answer(session, json, changed, () => `${done}; ${changed.pending} are to begin`)
 }
 
 async function printProgress(session: Session, options: FleetOptions & { watch?: boolean }): Promise<void> {
