@@ -120,6 +120,12 @@ export const advice = {
     retry: 'never',
     hint: 'Choose another --name; `slurp peer replace OLD` puts a new peer in the place of one that is lost.',
   },
+  MEMBER_LEAVING: {
+    http: 409,
+    exit: 5,
+    retry: 'never',
+    hint: 'Its copies go to the others already; add the new peer with `slurp peer join`.',
+  },
   TOO_FEW_PEERS: {
     http: 409,
     exit: 2,

@@ -92,7 +92,7 @@ export type LeaderStatus = {
 /**
  * Changes of the fleet, by any member. All of them are agreed on before they answer.
  *
- * @throws SlurpError MEMBER_KNOWN, MEMBER_UNKNOWN, TOO_FEW_PEERS, LAST_COPY, FLEET_WRONG, VERSION_UNSUPPORTED,
+ * @throws SlurpError MEMBER_KNOWN, MEMBER_UNKNOWN, MEMBER_LEAVING, TOO_FEW_PEERS, LAST_COPY, FLEET_WRONG, VERSION_UNSUPPORTED,
  * VIEW_CHANGED, QUORUM_UNREACHED (outcome unknown).
  */
 export interface FleetControl {
