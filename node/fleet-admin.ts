@@ -4,7 +4,14 @@ import { sha256Hex } from '../crypto/digest.ts'
 import { type Keyring, sealKeyring } from '../crypto/keyring.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
 import { isRecipient, recipientFrom } from '../crypto/sealing.ts'
-import { assignmentAt, assignmentsOf, type Member, type MoveSettings, type View } from '../dht/view.ts'
+import {
+  assignmentAt,
+  assignmentsOf,
+  checkView,
+  type Member,
+  type MoveSettings,
+  type View,
+} from '../dht/view.ts'
 import { joined, left, planOf, replaced, replanned, reweighed, withMoves } from '../dht/view-change.ts'
 import type { ControlPlane } from './control/control-plane.ts'
 import { placementHash } from './control/placement-hash.ts'
@@ -50,15 +57,19 @@ export class FleetAdmin implements FleetControl {
 
   async join(request: JoinRequest): Promise<JoinTicket> {
     this.#check(request)
-    const view = await this.#change(current => joined(current, memberFrom(current, request), placementHash))
+    const view = await this.#change(current =>
+      changed(current, joined(current, memberFrom(current, request), placementHash)),
+    )
     return await this.#ticket(view, request)
   }
 
   async replace(old: string, request: JoinRequest): Promise<JoinTicket> {
     this.#check(request)
-    const lost = this.#idOf(old)
+    // Asked again after the answer was lost: the old one may be gone by now.
+    const isThere = this.#parts.view().members.some(member => member.id === request.id)
+    const lost = isThere ? request.id : this.#idOf(old)
     const view = await this.#change(current =>
-      replaced(current, lost, memberFrom(current, request), this.#parts.isConnected(lost)),
+      changed(current, replaced(current, lost, memberFrom(current, request), this.#parts.isConnected(lost))),
     )
     return await this.#ticket(view, request)
   }
@@ -163,12 +174,17 @@ export class FleetAdmin implements FleetControl {
   }
 
   #check(request: JoinRequest): void {
-    const { versions, view } = this.#parts
+    const { keyring, versions, view } = this.#parts
     if (peerKeyOf(request.id) === null)
       throw new SlurpError('USAGE', 'The id of the new peer is no Ed25519 peer id.')
     if (!isRecipient(request.recipient)) throw new SlurpError('USAGE', 'The new peer names no age recipient.')
     if (request.fleet !== null && request.fleet !== view().fleet) {
       throw new SlurpError('FLEET_WRONG', 'The directory of the new peer belongs to another fleet.')
+    }
+    if (request.roles && keyring.heldRoles.length === 0) {
+      throw new SlurpError('ROLE_DENIED', 'This peer holds no role keys that it could hand on.', {
+        hint: 'Join by the door of a peer that holds roles, or join with --blind.',
+      })
     }
     if (request.versions.from > versions.to || request.versions.to < versions.from) {
       throw new SlurpError(
@@ -197,20 +213,24 @@ export class FleetAdmin implements FleetControl {
 
   #change(change: Change): Promise<View> {
     return new Promise((resolve, reject) => {
-      this.#parts.control.change(change, changeMs, answer => {
-        if (answer.kind === 'changed') resolve(answer.view)
-        else if (answer.kind === 'refused') reject(answer.refusal)
-        else
-          reject(
-            new SlurpError(
-              'QUORUM_UNREACHED',
-              'The control group of the fleet did not agree in time; the outcome is unknown.',
-              {
-                hint: 'Look with `slurp ring show` whether it was carried out, then ask again: asking twice does no harm.',
-              },
-            ),
-          )
-      })
+      this.#parts.control.change(
+        view => checked(change(view)),
+        changeMs,
+        answer => {
+          if (answer.kind === 'changed') resolve(answer.view)
+          else if (answer.kind === 'refused') reject(answer.refusal)
+          else
+            reject(
+              new SlurpError(
+                'QUORUM_UNREACHED',
+                'The control group of the fleet did not agree in time; the outcome is unknown.',
+                {
+                  hint: 'Look with `slurp ring show` whether it was carried out, then ask again: asking twice does no harm.',
+                },
+              ),
+            )
+        },
+      )
     })
   }
 
@@ -245,6 +265,13 @@ export class FleetAdmin implements FleetControl {
     for (const partition of others) sizes.set(partition, Math.round(mean))
     return sizes
   }
+}
+
+/** What nobody could read back must never be agreed on: a fleet of too many members, a name that is none. */
+function checked(view: View | null): View | null {
+  const wrong = view === null ? null : checkView(view)
+  if (wrong !== null) throw new SlurpError('USAGE', `The fleet cannot be changed like that. ${wrong}`)
+  return view
 }
 
 const changed = (before: View, after: View): View | null => (before === after ? null : after)

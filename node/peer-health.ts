@@ -1,5 +1,5 @@
 import type { PeerId } from '../base/ids.ts'
-import type { View } from '../dht/view.ts'
+import { assignmentsOf, type View } from '../dht/view.ts'
 import type { News } from './adapters/libp2p/news.ts'
 import type { DriverEvent } from './driver/driver.ts'
 import type { Network, NetworkListener } from './ports/ports.ts'
@@ -8,6 +8,7 @@ import type { PeerStatus, ReadinessCheck } from './status.ts'
 type StatusParts = {
   readonly name: string
   readonly version: string
+  readonly leader: string | null
   readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
   readonly held: readonly string[]
   readonly damaged: number
@@ -132,6 +133,14 @@ export class PeerHealth {
       state: this.#stopping ? 'stopping' : reasons.length > 0 ? 'degraded' : 'ready',
       reasons,
       replicas: this.#view.replicas,
+      epoch: this.#view.epoch,
+      leader: parts.leader,
+      moves: {
+        moving: [...assignmentsOf(this.#view)].filter(({ assignment }) => assignment.stage !== 'stable')
+          .length,
+        pending: this.#view.pending.length,
+        paused: this.#view.moves.paused,
+      },
       partitions: { total: this.#view.partitions.length, owned, damaged: parts.damaged },
       roles: parts.roles.map(({ name, keyVersion }) => ({
         name,
@@ -145,6 +154,7 @@ export class PeerHealth {
         weight,
         connected: id === this.#self || this.#connected.has(id),
         partitions: this.#view.partitions.filter(each => each.owners.includes(id)).length,
+        leaving: this.#view.leaving.includes(id),
       })),
       counters: parts.counters,
     }

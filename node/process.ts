@@ -24,6 +24,8 @@ import { FleetAdmin } from './fleet-admin.ts'
 import { AddressFile } from './known-addresses.ts'
 import { PeerHealth } from './peer-health.ts'
 import { readPeerFile } from './peer-settings.ts'
+import type { OpenedDisk } from './ports/opened-disk.ts'
+import { finishReentry, reenter } from './reentry.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import type { Submitter } from './store/api.ts'
 import { newContextStore } from './store/context-store.ts'
@@ -33,6 +35,7 @@ const newsEveryMs = 10_000
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
   const { dir, log } = options
+  await finishReentry(dir)
   const { name } = readPeerFile(dir)
   const identity = await loadIdentity(join(dir, 'identity.key'))
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
@@ -44,13 +47,22 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   }
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
-  const opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+  let opened: OpenedDisk
+  try {
+    opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+  } catch (failure) {
+    if (!(failure instanceof SlurpError) || failure.code !== 'DATA_MISSING') throw failure
+    await reenter(options, { view: genesis, known: addressFile.known() })
+    return await startPeer(options)
+  }
   const closers: (() => Promise<void>)[] = [() => opened.close()]
   try {
     const start = startingView(opened.disk, genesis)
     let view = start.view
     if (!view.members.some(member => member.id === self)) {
-      throw new SlurpError('CONFIG_INVALID', `${name} is no member of its fleet, or no more.`)
+      throw new SlurpError('CONFIG_INVALID', `${name} is no member of its fleet, or no more.`, {
+        hint: 'Nothing in its directory is needed any more; `slurp peer join --dir NEW` makes a new peer.',
+      })
     }
     const recordsLost = opened.found.lostTail || opened.found.gaps || start.isDamaged
     if (recordsLost)
@@ -171,6 +183,18 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...libp2p.counters(),
       diskBatches: opened.stats().batches,
     })
+    const admin = new FleetAdmin({
+      self,
+      control,
+      view: () => view,
+      record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
+      keyring,
+      versions: wireVersions,
+      isConnected: peer => libp2p.network.isConnected(peer),
+      addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
+      sizeOf: (from, to) => opened.sizeOf(from, to),
+      copiedBytes: () => driver.copiedBytes(),
+    })
     let stopping: Promise<void> | null = null
     const stop = async (graceMs: number) => {
       health.stopping()
@@ -192,6 +216,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         health.status({
           name,
           version: options.version,
+          leader: admin.leader().leader,
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),
@@ -200,18 +225,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       checks: () => health.checks(driver.damagedPartitions()),
       counters,
       ring: () => view,
-      control: new FleetAdmin({
-        self,
-        control,
-        view: () => view,
-        record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
-        keyring,
-        versions: wireVersions,
-        isConnected: peer => libp2p.network.isConnected(peer),
-        addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
-        sizeOf: (from, to) => opened.sizeOf(from, to),
-        copiedBytes: () => driver.copiedBytes(),
-      }),
+      control: admin,
       stop: graceMs => (stopping ??= stop(graceMs)),
     }
   } catch (failure) {

@@ -7,6 +7,17 @@ export type PeerStatus = {
   /** Plain sentences: why it is not `ready`. */
   reasons: string[]
   replicas: number
+  /** Version of the view in force: grows with every change of the fleet. */
+  epoch: number
+  /** Name of who leads; null: nobody, or this peer has not heard. */
+  leader: string | null
+  moves: {
+    /** Partitions that are on their way to other owners. */
+    moving: number
+    /** Moves planned and not begun. */
+    pending: number
+    paused: boolean
+  }
   partitions: { total: number; owned: number; damaged: number }
   /** Every role of the fleet, and whether this peer holds its keys. */
   roles: { name: string; keyVersion: number; held: boolean }[]
@@ -17,6 +28,8 @@ export type PeerStatus = {
     weight: number
     connected: boolean
     partitions: number
+    /** On its way out of the fleet. */
+    leaving: boolean
   }[]
   counters: Record<string, number>
 }

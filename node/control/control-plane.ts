@@ -2,11 +2,12 @@ import { controlKey, type PartitionId, type PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import type { MoveReports, MoveState } from '../../dht/stages.ts'
 import { assignmentAt, type View } from '../../dht/view.ts'
+import { replaced } from '../../dht/view-change.ts'
 import type { DutyStatus } from '../../election/duties.ts'
 import type { WishKind, WishOutcome } from '../../election/duty-step.ts'
 import type { LeaseRecord } from '../../election/record.ts'
 import { decodeLease } from '../../election/record.ts'
-import type { DutyMessage } from '../peer/fleet-messages.ts'
+import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import type { Disk } from '../ports/ports.ts'
 import { DutyDesk } from './duty-desk.ts'
 import { Guard } from './guard.ts'
@@ -18,6 +19,7 @@ import { compactRunner, movesRunner, replaceRunner } from './runners.ts'
 import { type Change, type Changed, ViewRegister } from './view-register.ts'
 
 const readMs = 1_500
+const replaceMs = 10_000
 export const leaseRegisterKey = controlKey(2)
 
 export type ControlPlaneOptions = RegisterParts & {
@@ -35,7 +37,7 @@ export type ControlPlaneOptions = RegisterParts & {
   readonly disk: Disk
   /** The disk said at open that acknowledged writes are gone. */
   readonly recordsLost: boolean
-  readonly send: (to: PeerId, message: DutyMessage) => void
+  readonly send: (to: PeerId, message: PeerMessage) => void
   /** Rewrites the files of the disk without what was deleted. */
   readonly compact: () => Promise<void>
 }
@@ -51,6 +53,7 @@ export class ControlPlane {
   readonly #leadership: Leadership
   readonly #mover: Mover
   readonly #desk: DutyDesk
+  readonly #send: (to: PeerId, message: PeerMessage) => void
   readonly #views: ViewRegister
   readonly #view: () => View
   readonly #reports: MoveReports
@@ -60,6 +63,7 @@ export class ControlPlane {
     this.#views = new ViewRegister(options)
     this.#view = view
     this.#reports = reports
+    this.#send = options.send
     this.#leadership = new Leadership({
       self,
       clock,
@@ -115,8 +119,9 @@ export class ControlPlane {
   }
 
   /** A message of another control plane. */
-  heard(from: PeerId, message: DutyMessage): void {
-    this.#desk.heard(from, message)
+  heard(from: PeerId, message: ControlMessage): void {
+    if (message.kind === 'replaceAsked') this.#replace(from, message.id, message.name)
+    else this.#desk.heard(from, message)
   }
 
   /** The duties as their leader sees them; empty elsewhere. */
@@ -161,6 +166,19 @@ export class ControlPlane {
 
   waiting(): WaitingSince[] {
     return this.#mover.waiting()
+  }
+
+  /** A member lost its data and says so itself: its connection proves who it is. It gets the view that names its heir. */
+  #replace(old: PeerId, id: PeerId, name: string): void {
+    const change: Change = view => {
+      const before = view.members.find(member => member.id === old)
+      if (before === undefined) return null
+      const { weight, zone } = before
+      return replaced(view, old, { id, name, weight, zone }, false)
+    }
+    this.change(change, replaceMs, changed => {
+      if (changed.kind === 'changed') this.#send(old, { kind: 'viewTold', view: changed.view })
+    })
   }
 }
 

@@ -56,6 +56,7 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
     case 'dutyOrdered':
     case 'dutyStopped':
     case 'dutyEnded':
+    case 'replaceAsked':
       return admitted
   }
 }

@@ -7,7 +7,7 @@ import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
-import type { DutyMessage, PeerMessage } from '../peer/fleet-messages.ts'
+import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
@@ -47,7 +47,7 @@ export type DriverOptions = {
   /** What happened; counts, keys' hashes and partitions only. */
   readonly report: (event: DriverEvent) => void
   /** A message for the control plane of this process. */
-  readonly passedOn?: (from: PeerId, message: DutyMessage) => void
+  readonly passedOn?: (from: PeerId, message: ControlMessage) => void
   /** The disk failed: nothing more can be promised, the process must end. */
   readonly failed: (failure: DiskFailure) => void
 }
@@ -156,7 +156,7 @@ export class Driver {
   }
 
   /** A message of this process's control plane to another one's, or to itself. */
-  pass(to: PeerId, message: DutyMessage): void {
+  pass(to: PeerId, message: PeerMessage): void {
     if (this.#stopped) return
     this.#send(to, message)
     this.#flushLater()

@@ -1,4 +1,4 @@
-import type { PartitionId } from '../../base/ids.ts'
+import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { MoveState } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
 import type { RunOutcome } from '../../election/duty-record.ts'
@@ -43,7 +43,13 @@ export type DutyMessage =
       readonly state: Uint8Array | null
     }
 
-export type PeerMessage = Message | FleetMessage | DutyMessage
+/** For the control plane of whoever gets it. */
+export type ControlMessage =
+  | DutyMessage
+  /** The sender lost its data: it asks to be replaced by itself under a new id, and gets the view that names it. */
+  | { readonly kind: 'replaceAsked'; readonly id: PeerId; readonly name: string }
+
+export type PeerMessage = Message | FleetMessage | ControlMessage
 
 /** Reports in one beat, at most; a wave of moves has fewer partitions. */
 export const reportsMax = 4096

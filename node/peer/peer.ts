@@ -280,6 +280,7 @@ class RingMember implements Peer {
       case 'dutyOrdered':
       case 'dutyStopped':
       case 'dutyEnded':
+      case 'replaceAsked':
         this.#effects.push({ kind: 'passOn', from, message })
         return
       case 'health':

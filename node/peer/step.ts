@@ -4,7 +4,7 @@ import type { HealthState } from '../../election/health-step.ts'
 import type { Counted } from '../../replication/context.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { Change, Hint } from '../../replication/records.ts'
-import type { DutyMessage, PeerMessage } from './fleet-messages.ts'
+import type { ControlMessage, PeerMessage } from './fleet-messages.ts'
 
 /** Both clocks at the moment of an input; the peer never reads one itself. */
 export type Now = { readonly wallMs: number; readonly monotonicMs: number }
@@ -84,7 +84,7 @@ export type Effect =
   | { readonly kind: 'listHints'; readonly peer: PeerId; readonly limit: number }
   | { readonly kind: 'report'; readonly event: PeerEvent }
   /** For the control plane of this process. */
-  | { readonly kind: 'passOn'; readonly from: PeerId; readonly message: DutyMessage }
+  | { readonly kind: 'passOn'; readonly from: PeerId; readonly message: ControlMessage }
 
 /** What happened that an operator or a metric wants to know. No secret, no text of a context. */
 export type PeerEvent =

@@ -1,4 +1,4 @@
-import type { Hlc } from '../../../base/ids.ts'
+import type { Hlc, PeerId } from '../../../base/ids.ts'
 import { runOutcomes, stateBytesMax } from '../../../election/duty-record.ts'
 import { decodeReport, encodeReport, type Report } from '../../../election/report.ts'
 import type { Operation, Outcome } from '../../../replication/messages.ts'
@@ -77,6 +77,8 @@ const report: Codec<Report> = {
   },
 }
 
+const peerText = ascii<PeerId>(128)
+const shortText = ascii<string>(63)
 const dutyName = ascii<string>(64)
 const dutyState = blob(stateBytesMax)
 
@@ -153,6 +155,7 @@ const message: Codec<PeerMessage> = tagged({
       state: optional(dutyState),
     },
   },
+  replaceAsked: { tag: 25, fields: { id: peerText, name: shortText } },
   health: { tag: 21, fields: { report } },
   beat: {
     tag: 20,
