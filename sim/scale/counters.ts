@@ -1,16 +1,16 @@
 import type { DriverEvent } from '../../node/driver/driver.ts'
-import type { Message } from '../../replication/messages.ts'
+import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 
 /** What went over the network between two moments, and what was unusual. */
 export class Counters {
-  readonly messages = new Map<Message['kind'], number>()
+  readonly messages = new Map<PeerMessage['kind'], number>()
   readonly events = new Map<string, number>()
   frames = 0
   bytes = 0
   /** Frames that the network did not take. */
   dropped = 0
 
-  message(kind: Message['kind']): void {
+  message(kind: PeerMessage['kind']): void {
     this.messages.set(kind, (this.messages.get(kind) ?? 0) + 1)
   }
 

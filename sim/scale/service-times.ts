@@ -1,4 +1,4 @@
-import type { Message } from '../../replication/messages.ts'
+import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 
 /** How long the parts of a peer take, in microseconds of one processor core where nothing else is said. */
 export type ServiceTimes = {
@@ -27,7 +27,7 @@ export type ServiceTimes = {
     readonly readElsewhereUs: number
   }
   /** One message: decoding, driver, peer, and what they send at the end of the turn. */
-  readonly messageUs: Readonly<Record<Message['kind'], number>>
+  readonly messageUs: Readonly<Record<PeerMessage['kind'], number>>
   readonly disk: {
     /** On the event loop, for one batch, and for each change in it (two for a value: head and version). */
     readonly batchUs: number
@@ -99,6 +99,11 @@ export const measuredTimes: ServiceTimes = {
     chain: acceptUs,
     scanAsked: acceptUs,
     scanPage: acceptUs,
+    floorsAsked: acceptUs,
+    floors: acceptUs,
+    viewAsked: acceptUs,
+    viewTold: acceptUs,
+    beat: acceptUs,
   },
   disk: {
     batchUs: 106, // disk.loopBatchUs

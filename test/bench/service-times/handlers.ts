@@ -185,7 +185,7 @@ export function measureHandlers(dataBytes: number): {
     const data = new Uint8Array(randomBytes(dataBytes))
     const id = nextHlc(bench.clocks[at]!, 1_800_000_000_000 + keys.length)
     const value = { kind: 'live', hash: sha256Hex(data), expiresAtMs: 0, data } as const
-    bench.perform(at, { kind: 'write', id, attempt: 1, key, expect: 'any', parent: null, value })
+    bench.perform(at, { kind: 'write', id, attempt: 1, epoch: null, key, expect: 'any', parent: null, value })
     keys.push(key)
   }
   const read = (at: number) => bench.perform(at, { kind: 'read', key: random.pick(keys) })
