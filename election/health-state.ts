@@ -62,6 +62,8 @@ export type Health = {
   readonly startedMs: number
   readonly lastStepMs: number
   readonly wakeMs: number
+  /** Reports before are not believed to be new: they may have waited for this process while it stood still. */
+  readonly deafUntilMs: number
   /** Reports that no process of this fleet can have made. */
   readonly refused: number
 }

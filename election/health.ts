@@ -26,6 +26,7 @@ export function newHealth(
   nowMs: number,
   options: HealthOptions = healthDefaults,
 ): Health {
+  assert(Number.isInteger(firstSequence) && firstSequence >= 0, 'reports are numbered')
   return {
     self,
     options,
@@ -39,6 +40,7 @@ export function newHealth(
     startedMs: nowMs,
     lastStepMs: nowMs,
     wakeMs: nowMs,
+    deafUntilMs: nowMs,
     refused: 0,
   }
 }
@@ -64,15 +66,19 @@ export function step(
 ): { health: Health; effects: readonly HealthEffect[] } {
   const effects: HealthEffect[] = []
   const awake = { ...afterOwnPause(health, nowMs), lastStepMs: nowMs }
-  const taken = take(awake, input, nowMs)
-  // Heartbeats are many, and one of them changes no other peer.
+  const { health: taken, touched } = take(awake, input, nowMs)
   const next =
-    input.kind === 'heard' && nowMs < taken.wakeMs
-      ? review(taken, [input.peer], nowMs, effects)
-      : sweep(taken, nowMs, effects)
+    touched === 'all' || nowMs >= taken.wakeMs
+      ? sweep(taken, nowMs, effects)
+      : touched.length === 0
+        ? taken
+        : review(taken, touched, nowMs, effects)
   effects.push({ kind: 'wake', atMs: next.wakeMs })
   return { health: next, effects }
 }
+
+/** Heartbeats and reports are many, and few of them change what anybody is taken for. */
+type Taken = { readonly health: Health; readonly touched: readonly PeerId[] | 'all' }
 
 /**
  * A process that was stopped, or had no turn, heard nobody: that says nothing of them. All that it measures of others
@@ -86,26 +92,33 @@ function afterOwnPause(health: Health, nowMs: number): Health {
     peer,
     later(member, sleptMs),
   ])
-  return { ...health, detector: shifted(detector, sleptMs), members: new Map(members) }
+  const isLong = sleptMs > options.reportMaxAgeMs
+  const deafUntilMs = isLong ? nowMs + options.reportEveryMs : health.deafUntilMs
+  return { ...health, deafUntilMs, detector: shifted(detector, sleptMs), members: new Map(members) }
 }
 
-function take(health: Health, input: HealthInput, nowMs: number): Health {
+function take(health: Health, input: HealthInput, nowMs: number): Taken {
   switch (input.kind) {
     case 'timePassed':
-      return health
+      return { health, touched: 'all' }
     case 'membersChanged':
-      return changeMembers(health, input.members, nowMs)
-    case 'heard': {
-      const member = health.members.get(input.peer)
-      if (member === undefined) return health
-      // It may have been silent for too long without anybody looking.
-      const before = isSilent(health, input.peer, nowMs) ? silent(member, health.options, nowMs) : member
-      const members = new Map(health.members).set(input.peer, beat(before, health.options, nowMs))
-      return { ...health, members, detector: heard(health.detector, input.peer, nowMs) }
-    }
+      return { health: changeMembers(health, input.members, nowMs), touched: 'all' }
+    case 'heard':
+      return takeBeat(health, input.peer, nowMs)
     case 'reportArrived':
       return takeReport(health, input.from, input.report, input.ageMs, nowMs)
   }
+}
+
+function takeBeat(health: Health, peer: PeerId, nowMs: number): Taken {
+  const member = health.members.get(peer)
+  if (member === undefined) return { health, touched: [] }
+  // It may have been silent for too long without anybody looking.
+  const before = isSilent(health, peer, nowMs) ? silent(member, health.options, nowMs) : member
+  const after = beat(before, health.options, nowMs)
+  const listened = { ...health, detector: heard(health.detector, peer, nowMs) }
+  if (after === member) return { health: listened, touched: [] }
+  return { health: { ...listened, members: new Map(health.members).set(peer, after) }, touched: [peer] }
 }
 
 function changeMembers(health: Health, peers: readonly PeerId[], nowMs: number): Health {
@@ -119,13 +132,17 @@ function changeMembers(health: Health, peers: readonly PeerId[], nowMs: number):
   return { ...health, detector, members, reports }
 }
 
-function takeReport(health: Health, from: PeerId, report: Report, ageMs: number, nowMs: number): Health {
-  if (!(ageMs >= 0) || !isSoundReport(report)) return { ...health, refused: health.refused + 1 }
-  if (!health.members.has(from) || ageMs > health.options.reportMaxAgeMs) return health
+function takeReport(health: Health, from: PeerId, report: Report, ageMs: number, nowMs: number): Taken {
+  if (!(ageMs >= 0) || !isSoundReport(report))
+    return { health: { ...health, refused: health.refused + 1 }, touched: [] }
+  const last = health.reports.get(from)
   const { sequence, suspected } = report
-  if (sequence <= (health.reports.get(from)?.sequence ?? -1)) return health
+  const isNews = sequence > (last?.sequence ?? -1) && ageMs <= health.options.reportMaxAgeMs
+  if (!health.members.has(from) || !isNews || nowMs < health.deafUntilMs) return { health, touched: [] }
   const held = { sequence, madeMs: nowMs - ageMs, suspected }
-  return { ...health, reports: new Map(health.reports).set(from, held) }
+  // One more reporter counts for everybody.
+  const touched = last === undefined ? 'all' : [...last.suspected, ...suspected].map(({ peer }) => peer)
+  return { health: { ...health, reports: new Map(health.reports).set(from, held) }, touched }
 }
 
 /** Looks at everybody, as time passed or others reported. */

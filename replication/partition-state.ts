@@ -161,10 +161,14 @@ export function floorsOf(acceptor: Acceptor, place: Place, wallMs: number): Floo
   return { ceiling, gcFloor, tsFloor }
 }
 
-/** Rule 10, learn: older copies are dropped, the floors are those of the owners before; from now on it accepts. */
+/**
+ * Rule 10, learn: older copies are dropped, gcFloor and tsFloor are those of the owners before; from now on it accepts.
+ * Their ceiling binds from the sync on and not before: below it lies everything that is to be copied.
+ */
 export function enter(acceptor: Acceptor, place: Place, floors: Floors, wallMs: number): Change {
   const state = partitionState(acceptor, place, wallMs)
-  const bound = { ...state.record, ...highestFloors(state.record, floors) }
+  const { ceiling: ownCeiling } = state.record
+  const bound = { ...state.record, ...highestFloors(state.record, { ...floors, ceiling: ownCeiling }) }
   // Records of this very copy may be lost: it has no vote before it was read back from the others.
   const isDoubtful = state.record.damagedBelow !== noBallot
   const ceiling = isDoubtful ? highest(bound.ceiling, highestMet(acceptor, wallMs)) : bound.ceiling

@@ -17,6 +17,7 @@ export type Mutant = {
 }
 
 const acceptor = 'replication/acceptor.ts'
+const partitionState = 'replication/partition-state.ts'
 const saved = 'node/driver/saved.ts'
 const round = 'replication/round.ts'
 const register = 'replication/register.ts'
@@ -47,9 +48,9 @@ export const mutants: readonly Mutant[] = [
     how: 'seeds',
     edits: [
       {
-        file: acceptor,
-        find: 'wallMs + acceptor.limits.ceilingReserveMs',
-        replace: 'wallMs + acceptor.limits.ceilingReserveMs * 1_000',
+        file: partitionState,
+        find: 'const reserve = ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs)',
+        replace: 'const reserve = ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs * 1_000)',
       },
     ],
   },
@@ -168,7 +169,9 @@ export const mutants: readonly Mutant[] = [
     name: 'no ceiling after a crash',
     rule: 3,
     how: 'seeds',
-    edits: [{ file: acceptor, find: '    floor: record.ceiling,\n', replace: '    floor: noBallot,\n' }],
+    edits: [
+      { file: partitionState, find: '    floor: record.ceiling,\n', replace: '    floor: noBallot,\n' },
+    ],
   },
   {
     name: 'promises forgotten without a ceiling',
@@ -183,11 +186,6 @@ export const mutants: readonly Mutant[] = [
     how: { directed: 'newEpoch' },
     edits: [
       { file: coordinator, find: 'return cached.epoch === epoch ? cached : null', replace: 'return cached' },
-      {
-        file: 'node/peer/peer.ts',
-        find: 'return forgetCachedBallots(this.#coordinator)',
-        replace: 'return void forgetCachedBallots',
-      },
     ],
   },
   {

@@ -85,7 +85,7 @@ export class HealthFleet {
     process.bornMs = this.nowMs
     process.pausedUntilMs = 0
     process.waiting.length = 0
-    process.health = this.#protocol.newHealth(id, this.nowMs, 0, this.#options)
+    process.health = this.#protocol.newHealth(id, Math.floor(this.nowMs), 0, this.#options)
     this.#give(process, { kind: 'membersChanged', members: this.ids })
     this.#beat(process, process.boots)
   }

@@ -55,6 +55,10 @@ export const healthMutants: readonly (readonly [keyof typeof scenarios, Mutant])
       edit(health, 'later(member, sleptMs)', 'later(member, 0)'),
     ),
   ],
+  [
+    'oldMail',
+    broken('mail of an own pause that is taken for news', edit(health, ' || nowMs < health.deafUntilMs', '')),
+  ],
   ['hastyReturn', broken('no hysteresis', edit(state, 'beats >= options.steadyBeats &&', 'beats >= 2 &&'))],
   [
     'flapping',
@@ -151,7 +155,7 @@ export const healthMutants: readonly (readonly [keyof typeof scenarios, Mutant])
     'staleReports',
     broken(
       'old reports that count as new ones',
-      edit(health, ' || ageMs > health.options.reportMaxAgeMs', ''),
+      edit(health, ' && ageMs <= health.options.reportMaxAgeMs', ''),
       edit(health, 'madeMs: nowMs - ageMs', 'madeMs: nowMs'),
     ),
   ],
@@ -159,10 +163,13 @@ export const healthMutants: readonly (readonly [keyof typeof scenarios, Mutant])
     'replayed',
     broken(
       'a report that counts every time it comes',
-      edit(health, 'if (sequence <= (health.reports.get(from)?.sequence ?? -1)) return health\n', ''),
+      edit(health, 'sequence > (last?.sequence ?? -1) && ', ''),
     ),
   ],
-  ['liar', broken('strangers that have a say', edit(health, '!health.members.has(from) || ', ''))],
+  [
+    'liar',
+    broken('strangers that have a say', edit(health, '!health.members.has(from) || !isNews', '!isNews')),
+  ],
   [
     'death',
     broken(

@@ -135,6 +135,15 @@ const pausedWitness: Scenario = (protocol, seed) => {
   return violations
 }
 
+/** What others said while this process stood still is old when it reads it. */
+const oldMail: Scenario = (protocol, seed) => {
+  const { fleet, peer, observer, startMs, violations } = settled(protocol, seed)
+  fleet.pause(observer, 20_000)
+  fleet.pause(peer, 6_000)
+  fleet.run(startMs + 40_000)
+  return [...violations, ...fleet.changesOf(observer, startMs).map(words)]
+}
+
 /** A link that comes and goes is held down longer and longer, and is forgiven when it is steady. */
 const flapping: Scenario = (protocol, seed) => {
   const { fleet, peer, observer, startMs, violations } = settled(protocol, seed)
@@ -324,6 +333,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   cutOff,
   ownPause,
   pausedWitness,
+  oldMail,
   flapping,
   hastyReturn,
   liar,
