@@ -1,6 +1,8 @@
 import type { DriverEvent } from '../../node/driver/driver.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 
+const aboutTheFleet: ReadonlySet<PeerMessage['kind']> = new Set(['beat', 'viewAsked', 'viewTold'])
+
 /** What went over the network between two moments, and what was unusual. */
 export class Counters {
   readonly messages = new Map<PeerMessage['kind'], number>()
@@ -24,8 +26,11 @@ export class Counters {
     this.events.set(name, (this.events.get(name) ?? 0) + 1)
   }
 
+  /** Questions and answers of operations: without what members tell each other about the fleet. */
   get messagesCounted(): number {
-    return [...this.messages.values()].reduce((sum, count) => sum + count, 0)
+    let sum = 0
+    for (const [kind, count] of this.messages) if (!aboutTheFleet.has(kind)) sum += count
+    return sum
   }
 
   reset(): void {
