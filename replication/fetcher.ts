@@ -10,7 +10,7 @@ import {
   send,
   wakeAt,
 } from './context.ts'
-import type { Outcome, ReplicaMessage, ScanEntry, Value } from './messages.ts'
+import type { Outcome, ReplicaMessage, ScanEntry, Value, VersionRecord } from './messages.ts'
 import { type Acceptor, toPlace } from './partition-state.ts'
 import type { Change } from './records.ts'
 import { saveVersion } from './versions.ts'
@@ -51,6 +51,13 @@ export type FetcherOptions = {
 export const fetchesMax = 64
 /** Times that every owner is asked for a version of the history that none of them had. */
 const historyRoundsMax = 10
+
+/** Until what one step saved is read in another one. */
+const savedAfterMs = 1
+
+/** The version before; of a control register only what stands is kept. */
+const parentOf = (key: ContextKey, record: VersionRecord): Version | null =>
+  isControlKey(key) ? null : record.parent
 
 /**
  * Brings single keys up to what another owner listed: the bytes of their versions back to where they are here
@@ -144,12 +151,15 @@ export class Fetcher {
     let at: Version | null = value?.version ?? null
     const head = records.head(key)
     if (head !== null && head !== 'damaged' && at !== null && head.value.version > at) at = head.value.version
+    return this.#missingFrom(key, at)
+  }
+
+  #missingFrom(key: ContextKey, from: Version | null): Version | null {
+    let at = from
     while (at !== null) {
-      const found = records.version(key, at)
+      const found = this.#options.acceptor.records.version(key, at)
       if (found === null || found === 'damaged') return at
-      // Of a control register only what stands is kept.
-      if (isControlKey(key)) return null
-      at = found.parent
+      at = parentOf(key, found)
     }
     return null
   }
@@ -173,21 +183,23 @@ export class Fetcher {
     message: Extract<ReplicaMessage, { kind: 'chain' }>,
     now: Moment,
   ): void {
-    const { acceptor, save } = this.#options
+    const { acceptor, process, save } = this.#options
     const changes: Change[] = []
     let wanted: Version | null = pull.hole
     for (const record of message.records) {
       // Only the chain that was asked for: a peer cannot slip in another version.
-      if (record.version !== wanted) break
+      if (record.version !== wanted || record.data === null) break
       saveVersion(acceptor.records, message.key, record, changes)
-      this.#pay(record.data?.length ?? 0, now)
-      wanted = record.parent
+      this.#pay(record.data.length, now)
+      wanted = parentOf(message.key, record)
     }
     if (changes.length > 0) save(changes)
     const before = pull.hole
-    pull.hole = this.#holeOf(pull.entry)
+    // What is saved here can be read from the next step on: the way back goes on behind it, and it is installed later.
+    pull.hole = this.#missingFrom(message.key, wanted)
     pull.id = 0
-    pull.dueMs = now.monotonicMs
+    pull.dueMs = now.monotonicMs + (changes.length > 0 ? savedAfterMs : 0)
+    wakeAt(process, pull.dueMs)
     if (pull.hole !== before) pull.tried.clear()
     if (pull.hole === before && before !== null) this.#stuck(fetches, pull, now)
     else if (pull.hole === null && !this.#isBehind(pull.entry)) fetches.open.delete(pull.entry.key)
