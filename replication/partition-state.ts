@@ -1,5 +1,6 @@
 import { ballotCeiling } from '../base/hlc.ts'
 import { type Ballot, type ContextKey, noBallot, noHlc, type PartitionId, type Version } from '../base/ids.ts'
+import type { KeyPlace } from './context.ts'
 import type { Limits } from './limits.ts'
 import type { Change, PartitionRecord, Records } from './records.ts'
 
@@ -29,6 +30,14 @@ export type Place = {
   /** Since which epoch of the partition this replica has been one of its acceptors (rule 10); 1 for from the start, 0 for not at all. */
   readonly since: number
 }
+
+/** What an acceptor needs to know of a place: no quorum. */
+export const acceptorPlace = ({ partition, accepts, since, quorum }: KeyPlace): Place => ({
+  partition,
+  accepts,
+  since,
+  epoch: quorum.epoch,
+})
 
 /** A partition without promises for this long is not in use. */
 const inUseMs = 30_000
@@ -92,10 +101,15 @@ export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): C
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
 
-/** Every key of the partition was written back from the others: it votes again. */
-export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Change {
+/**
+ * Every key of the partition was written back from the others: it votes again. What it had taken over or collected may
+ * be lost with the rest, so the floors of a quorum of the others bind here too (rules 9 and 14).
+ */
+export function markWhole(acceptor: Acceptor, place: Place, floors: Floors, wallMs: number): Change {
   const partition = partitionState(acceptor, place, wallMs)
-  partition.record = { ...partition.record, damagedBelow: noBallot }
+  const { gcFloor, tsFloor } = highestFloors(partition.record, floors)
+  const ceiling = highest(partition.record.ceiling, gcFloor)
+  partition.record = { ...partition.record, ceiling, gcFloor, tsFloor, damagedBelow: noBallot }
   partition.renewed.clear()
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }

@@ -17,7 +17,7 @@ import {
   send,
   wakeAt,
 } from './context.ts'
-import type { Outcome, ReplicaMessage, ScanEntry, Value } from './messages.ts'
+import type { Outcome, ReplicaMessage, ScanEntry, Value, VersionRecord } from './messages.ts'
 import {
   type Acceptor,
   enter,
@@ -188,10 +188,13 @@ export class Puller {
         this.#listed(job, from, message, now)
         return true
       }
-      if (message.kind !== 'chain') continue
-      const fetch = job.open.get(message.key)
+      if (message.kind !== 'chain' && message.kind !== 'refused') continue
+      const fetch =
+        message.kind === 'chain'
+          ? job.open.get(message.key)
+          : [...job.open.values()].find(each => each.id === message.id)
       if (fetch?.id === message.id && fetch.from === from) {
-        this.#fetched(job, fetch, message, now)
+        this.#fetched(job, fetch, message.kind === 'chain' ? message.records : [], now)
         return true
       }
     }
@@ -404,19 +407,15 @@ export class Puller {
     if (rate > 0) this.#paidMs = Math.max(this.#paidMs, now.monotonicMs) + (bytes * 1_000) / rate
   }
 
-  #fetched(
-    job: PullJob,
-    fetch: Fetch,
-    message: Extract<ReplicaMessage, { kind: 'chain' }>,
-    now: Moment,
-  ): void {
+  #fetched(job: PullJob, fetch: Fetch, records: readonly VersionRecord[], now: Moment): void {
     const { acceptor, save } = this.#options
+    const { key } = fetch.entry
     const changes: Change[] = []
     let wanted: Version | null = fetch.hole
-    for (const record of message.records) {
+    for (const record of records) {
       // Only the chain that was asked for: a peer cannot slip in another version.
       if (record.version !== wanted) break
-      saveVersion(acceptor.records, message.key, record, changes)
+      saveVersion(acceptor.records, key, record, changes)
       this.#pay(record.data?.length ?? 0, now)
       wanted = record.parent
     }

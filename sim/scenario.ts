@@ -11,6 +11,7 @@ import { Client } from './client.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
 import { Fleet, type FleetPlan } from './fleet.ts'
 import { History } from './history.ts'
+import { Janitor } from './janitor.ts'
 import { Operator } from './operator.ts'
 import { Story } from './story.ts'
 import { World, worldStepsMax } from './world.ts'
@@ -24,6 +25,8 @@ export type SimOptions = {
   readonly faults?: Partial<Record<FaultKind, number>>
   /** Whether peers join, leave and are replaced; else the seed chooses. */
   readonly moves?: boolean
+  /** Whether what is dead is collected and replicas are compared; else the seed chooses. */
+  readonly upkeep?: boolean
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
@@ -77,6 +80,7 @@ class Run {
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
   private readonly operator: Operator | null
+  private readonly janitor: Janitor | null
   private readonly drawn: readonly FaultKind[]
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
@@ -93,7 +97,8 @@ class Run {
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
     this.drawn = [...plan.keys()]
     const moves = options.moves ?? this.world.random('moves').chance(0.35)
-    const fleetPlan = drawFleet(random, plan, options, moves)
+    const upkeep = options.upkeep ?? this.world.random('upkeep').chance(0.4)
+    const fleetPlan = withUpkeep(drawFleet(random, plan, options, moves), upkeep, options, this.world)
     this.left = options.operations ?? 150
     this.fleet = new Fleet(this.world, fleetPlan, {
       opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
@@ -106,6 +111,7 @@ class Run {
       this.fleet.view,
       () => this.world.steps,
       breach => this.breached(breach),
+      (key, version) => this.collected(key, version),
     )
     this.story = tellsStory ? new Story(this.fleet.view, storyKey, () => this.world.nowMs) : null
     this.fleet.network.onSent = (from, to, frame) => {
@@ -120,6 +126,14 @@ class Run {
           wipes: !plan.has('lostTails') && !plan.has('bitFlips') && !plan.has('readErrors'),
           told: what => this.story?.tell(what),
           counted: name => this.count(name),
+        })
+      : null
+    this.janitor = upkeep
+      ? new Janitor({
+          world: this.world,
+          fleet: this.fleet,
+          told: what => this.story?.tell(what),
+          counted: (name, count) => this.count(name, count),
         })
       : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
@@ -165,6 +179,7 @@ class Run {
     this.run(500)
     this.faults.start()
     this.operator?.start()
+    this.janitor?.start()
     for (const client of this.clients) client.start()
     this.run(activeMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
@@ -183,6 +198,7 @@ class Run {
     // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
     this.run(settleMs + this.faults.jumpedMs)
     this.carryThrough()
+    this.janitor?.stop()
     if (!this.isOver()) this.converge()
     if (!this.isOver()) this.checkKeys()
   }
@@ -290,7 +306,7 @@ class Run {
     if (this.isOver()) return
     if (!chain) return this.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
     for (const [version, of] of this.history.acknowledged) {
-      if (of === key && !chain.includes(version)) {
+      if (of === key && !chain.includes(version) && !this.invariants.ledger(key).isCollected(version)) {
         return this.breached({
           invariant: 5,
           what: `acknowledged version ${version} is not in the history`,
@@ -319,8 +335,14 @@ class Run {
     }
   }
 
-  private count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+  private count(name: string, count = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + count)
+  }
+
+  /** Rule 9: from now on somebody may find nothing in the place of this version. */
+  private collected(key: ContextKey, version: Version): void {
+    this.story?.tellOf(key, `${version} was collected somewhere`)
+    this.history.add(key, { kind: 'collected', version }, this.history.now(), null)
   }
 
   private client(name: string, thinkMs: number, random: Random): Client {
@@ -366,6 +388,15 @@ function drawFleet(random: Random, faults: FaultPlan, options: SimOptions, moves
     skewMs: 20 + skew * 3_000,
     drift: 0.0002 + skew * 0.05,
   }
+}
+
+/** Short graces, so that what is deleted is collected while it matters. */
+function withUpkeep(plan: FleetPlan, upkeep: boolean, options: SimOptions, world: World): FleetPlan {
+  if (!upkeep) return plan
+  const random = world.random('graces')
+  const collectAfterMs = random.pick([0, 100, 500, 2_000])
+  const settleMs = random.pick([0, 500, 3_000])
+  return { ...plan, limits: { ...plan.limits, collectAfterMs, settleMs, ...options.limits } }
 }
 
 /** A request is taken once a connection: a second copy of a first attempt would count as a new one (rule 5). */

@@ -1,14 +1,15 @@
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
-import { type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
+import { type ContextKey, noBallot, type PartitionId, type PeerId, type Version } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import { assignmentsOf, type View } from '../../dht/view.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
-import type { Effect, Input, PeerEvent } from '../peer/step.ts'
+import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
@@ -18,6 +19,7 @@ import {
   parseHeadKey,
   parseHintKey,
   parseVersionKey,
+  versionRange,
   versionsRange,
 } from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
@@ -56,6 +58,9 @@ export type DriverEvent =
   | { readonly kind: 'frameDropped'; readonly to: PeerId }
   | { readonly kind: 'clockAhead'; readonly from: PeerId }
 
+/** Versions of one key that are listed at once. */
+const versionsListedMax = 4_096
+
 /** What waits for a batch to be durable. */
 type Gated = { readonly batch: number; readonly run: () => void }
 
@@ -70,6 +75,7 @@ export class Driver {
   readonly #inputs: Input[] = []
   readonly #answers = new Map<number, (outcome: Outcome) => void>()
   #peer: Peer | null = null
+  readonly #tasks = new Map<number, (end: TaskEnd) => void>()
   #nextRequest = 0
   #running = false
   #stopped = false
@@ -158,6 +164,21 @@ export class Driver {
   /** How far the members are with the moves under way. */
   readonly reports: MoveReports = (partition, epoch, peer) =>
     this.#peer?.reports(partition, epoch, peer) ?? null
+
+  /** Work of a duty; `done` is told how it ended, unless this process ends before. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    if (this.#stopped || !this.#peer) return
+    this.#nextRequest += 1
+    const task = this.#nextRequest
+    this.#tasks.set(task, done)
+    this.#inputs.push({ kind: 'taskAsked', task, work })
+    this.#flushLater()
+  }
+
+  /** How far the other owners of this peer's partitions are from what it has. */
+  lags(): readonly PeerLag[] {
+    return this.#peer?.lags() ?? []
+  }
 
   copiedBytes(): number {
     return this.#peer?.copiedBytes() ?? 0
@@ -251,6 +272,14 @@ export class Driver {
       }
       case 'send':
         return this.#send(effect.to, effect.message)
+      case 'sendWhenSaved':
+        return this.#whenDurable(this.#lastBatch(), () => this.#send(effect.to, effect.message))
+      case 'taskEnded': {
+        const done = this.#tasks.get(effect.task)
+        this.#tasks.delete(effect.task)
+        done?.(effect.end)
+        return
+      }
       case 'answer': {
         const done = this.#answers.get(effect.request)
         this.#answers.delete(effect.request)
@@ -273,6 +302,8 @@ export class Driver {
         return this.#whenDurable(this.#lastBatch(), () => this.#scan(effect))
       case 'listRecords':
         return this.#whenDurable(this.#lastBatch(), () => this.#listRecords(effect))
+      case 'listVersions':
+        return this.#whenDurable(this.#lastBatch(), () => this.#listVersions(effect.list, effect.keys))
       case 'listHints':
         return this.#listHints(effect.peer, effect.limit)
       case 'report':
@@ -379,6 +410,25 @@ export class Driver {
         })
       })
     })
+  }
+
+  #listVersions(list: number, keys: readonly ContextKey[]): void {
+    const versions = new Map<ContextKey, readonly Version[]>()
+    const next = (at: number): void => {
+      const key = keys[at]
+      if (key === undefined) return this.#take({ kind: 'versionsListed', list, versions })
+      const { from, to } = versionRange(key)
+      this.#options.disk.scan(from, to, versionsListedMax, (failure, found) => {
+        // Who asked gives up after a while.
+        if (failure || this.#stopped) return
+        versions.set(
+          key,
+          found.map(entry => parseVersionKey(entry.key).version),
+        )
+        next(at + 1)
+      })
+    }
+    next(0)
   }
 
   #listHints(peer: PeerId, limit: number): void {

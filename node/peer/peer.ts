@@ -1,10 +1,11 @@
 import type { Clock } from '../../base/hlc.ts'
-import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
+import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { controlPartition, partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
 import { consider } from '../../replication/acceptor.ts'
+import { wentWithKey } from '../../replication/collection.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
   bringUp,
@@ -24,6 +25,7 @@ import {
   newDeliverer,
   onDelivered,
 } from '../../replication/hints.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ReplicaMessage } from '../../replication/messages.ts'
 import { type Acceptor, newAcceptor, type Place } from '../../replication/partition-state.ts'
@@ -48,12 +50,14 @@ import {
   sweepRequests,
 } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
-import { chainFrom, considerBackfill } from '../../replication/versions.ts'
+import { chainFrom, considerBackfill, isMissing } from '../../replication/versions.ts'
 import type { PeerMessage } from './fleet-messages.ts'
 import { Membership } from './membership.ts'
 import { placeIn, toPlace } from './place.ts'
+import { Scans } from './scans.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
+import { Upkeep } from './upkeep.ts'
 
 export type PeerOptions = {
   readonly self: PeerId
@@ -78,6 +82,8 @@ export type Peer = {
   reports: MoveReports
   /** Bytes that this peer copied for moves, in this boot. */
   copiedBytes(): number
+  /** How far the other owners of this peer's partitions are from what it has, by the comparisons of this boot. */
+  lags(): PeerLag[]
 }
 
 /** The least time between two looks at the timers: many due at once cost one sweep. */
@@ -93,6 +99,8 @@ class RingMember implements Peer {
   readonly #deliverer: Deliverer
   readonly #puller: Puller
   readonly #membership: Membership
+  readonly #scans: Scans
+  readonly #upkeep: Upkeep
   #view: View
   #places: (KeyPlace | undefined)[] = []
   #effects: Effect[] = []
@@ -124,13 +132,15 @@ class RingMember implements Peer {
     this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
       coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
     )
+    this.#scans = new Scans(effect => this.#effects.push(effect))
     this.#repair = new SelfRepair({
       process: this.#process,
       acceptor: this.#acceptor,
       records: options.records,
       partitionCount: () => this.#view.partitions.length,
       placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#effects.push(effect),
+      scans: this.#scans,
+      emit: effect => this.#emit(effect),
       confirm: (key, now) =>
         coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
     })
@@ -155,8 +165,23 @@ class RingMember implements Peer {
       acceptor: this.#acceptor,
       puller: this.#puller,
       placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#effects.push(effect),
+      emit: effect => this.#emit(effect),
       adopt: (view, now) => this.#adopt(view, now),
+    })
+    this.#upkeep = new Upkeep({
+      process: this.#process,
+      acceptor: this.#acceptor,
+      scans: this.#scans,
+      view: () => this.#view,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#effects.push(effect),
+      save: changes => this.#save(changes),
+      forget: key => this.#coordinator.cached.delete(key),
+      damageFound: (key, now) => this.#repair.damageFound(key, now),
+      fill: (key, version, now) => {
+        const deadlineMs = now.monotonicMs + options.limits.attemptMaxMs
+        startChain(this.#reader, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
+      },
     })
   }
 
@@ -170,6 +195,10 @@ class RingMember implements Peer {
 
   copiedBytes(): number {
     return this.#puller.copiedBytes
+  }
+
+  lags(): PeerLag[] {
+    return this.#upkeep.lags()
   }
 
   step(input: Input, now: Now): Effect[] {
@@ -202,6 +231,7 @@ class RingMember implements Peer {
         this.#process.connected.delete(input.peer)
         onTargetLost(this.#requester, input.peer, now)
         onPeerLost(this.#process, this.#coordinator.tails, input.peer, now)
+        this.#upkeep.peerLost(input.peer, now)
         return forgetDeliveries(this.#deliverer, input.peer)
       case 'started':
         return this.#membership.begin(now)
@@ -214,7 +244,11 @@ class RingMember implements Peer {
       case 'recordsListed':
         return this.#membership.recordsListed(input, now)
       case 'partitionScanned':
-        return this.#repair.scanned(input)
+        return this.#scans.scanned(input, now)
+      case 'versionsListed':
+        return this.#scans.listed(input, now)
+      case 'taskAsked':
+        return this.#upkeep.begin(input.task, input.work, now)
       case 'hintsListed':
         return this.#save(deliver(this.#deliverer, input.peer, input.hints))
       case 'recordsLost':
@@ -234,8 +268,10 @@ class RingMember implements Peer {
       case 'backfill': {
         if (!this.#process.placeOf(message.key).accepts) return
         const { changes, reply } = considerBackfill(this.#acceptor.records, message)
-        if (changes.length > 0) this.#report({ kind: 'counted', name: 'backfilled' })
-        this.#save(changes)
+        if (!this.#wentWithKey(message.key, message.record.version, now)) {
+          if (changes.length > 0) this.#report({ kind: 'counted', name: 'backfilled' })
+          this.#save(changes)
+        }
         this.#effects.push({ kind: 'sendAfterSave', to: from, key: message.key, message: reply })
         return
       }
@@ -247,10 +283,16 @@ class RingMember implements Peer {
           message.from,
           message.limit,
         )
+        const { id, key } = message
+        const place = this.#acceptorPlace(key)
+        const isKnown = records.length > 0 || isMissing(this.#acceptor, key, message.from, place, now.wallMs)
+        const refusal = { kind: 'refused', id, epoch: place.epoch, reason: 'damaged' } as const
+        // That a version is gone may be said only when it is so for good.
         this.#effects.push({
-          kind: 'send',
+          kind: 'sendAfterSave',
           to: from,
-          message: { kind: 'chain', id: message.id, key: message.key, records },
+          key,
+          message: isKnown ? { kind: 'chain', id, key, records } : refusal,
         })
         return
       }
@@ -270,6 +312,11 @@ class RingMember implements Peer {
       case 'viewTold':
       case 'beat':
         return this.#membership.take(from, message, now)
+      case 'gather':
+      case 'collect':
+      case 'digestAsked':
+        if (this.#isOfMyEpoch(from, message, message.partition, now)) this.#upkeep.asked(from, message, now)
+        return
       case 'promise':
       case 'accepted':
       case 'report':
@@ -277,6 +324,9 @@ class RingMember implements Peer {
       case 'chain':
       case 'scanPage':
       case 'floors':
+      case 'gathered':
+      case 'collected':
+      case 'digest':
         return this.#takeAnswer(from, message, now)
       case 'request':
         return this.#request(
@@ -320,13 +370,17 @@ class RingMember implements Peer {
       return
     }
     if (this.#puller.answered(from, message, now)) return
+    if (this.#upkeep.answered(from, message, now)) return
     this.#repair.scanPage(from, message, now)
   }
 
   /** False: it was held until the view is here, or refused. */
   #isOfMyEpoch(
     from: PeerId,
-    ask: Extract<ReplicaMessage, { kind: 'scanAsked' | 'floorsAsked' }>,
+    ask: Extract<
+      ReplicaMessage,
+      { kind: 'scanAsked' | 'floorsAsked' | 'gather' | 'collect' | 'digestAsked' }
+    >,
     partition: PartitionId,
     now: Now,
   ): boolean {
@@ -348,6 +402,7 @@ class RingMember implements Peer {
     onEpochs(this.#coordinator, now)
     onReadEpochs(this.#reader, now)
     this.#repair.onEpochs(now)
+    this.#upkeep.onEpochs()
   }
 
   /** Reads are coordinated where they are asked; writes at the first live owner of the key (rule 6). */
@@ -386,6 +441,7 @@ class RingMember implements Peer {
           break
         case 'keep': {
           if (!this.#process.placeOf(wish.key).accepts) break
+          if (this.#wentWithKey(wish.key, wish.record.version, now)) break
           this.#save(
             considerBackfill(this.#acceptor.records, {
               kind: 'backfill',
@@ -444,6 +500,7 @@ class RingMember implements Peer {
     wakeAt(this.#process, this.#repair.sweep(now))
     wakeAt(this.#process, this.#puller.sweep(now))
     wakeAt(this.#process, this.#membership.sweep(now))
+    wakeAt(this.#process, this.#upkeep.sweep(now))
   }
 
   #arm(now: Now): void {
@@ -466,7 +523,16 @@ class RingMember implements Peer {
   }
 
   #save(changes: readonly Change[]): void {
-    if (changes.length > 0) this.#effects.push({ kind: 'save', changes })
+    if (changes.length > 0) this.#emit({ kind: 'save', changes })
+  }
+
+  #emit(effect: Effect): void {
+    if (effect.kind === 'save') this.#upkeep.saved(effect.changes)
+    this.#effects.push(effect)
+  }
+
+  #wentWithKey(key: ContextKey, version: Version, now: Now): boolean {
+    return wentWithKey(this.#acceptor, key, version, this.#acceptorPlace(key), now.wallMs)
   }
 
   #report(event: PeerEvent): void {

@@ -1,7 +1,20 @@
 import type { Hlc } from '../../../base/ids.ts'
-import type { Operation, Outcome } from '../../../replication/messages.ts'
+import { bucketCount } from '../../../replication/digest.ts'
+import type { BucketSum, Operation, Outcome } from '../../../replication/messages.ts'
 import { type PeerMessage, reportsMax } from '../../peer/fleet-messages.ts'
-import { type Codec, flag, list, oneOf, oneOfOr, optional, spanMs, struct, tagged, varint } from './binary.ts'
+import {
+  type Codec,
+  flag,
+  hex,
+  list,
+  oneOf,
+  oneOfOr,
+  optional,
+  spanMs,
+  struct,
+  tagged,
+  varint,
+} from './binary.ts'
 import { DecodeError, Reader } from './reader.ts'
 import {
   ballot,
@@ -65,6 +78,9 @@ const outcome: Codec<Outcome> = tagged({
 const answered = { accepted: ballot, value: optional(value), gcFloor: ballot }
 const asked = { id: varint, epoch: varint, key: contextKey }
 
+const ofDuty = { id: varint, epoch: varint, partition: anyPartition, token: varint }
+const deadKeys = list(struct({ key: contextKey, accepted: ballot }), listedRecordsMax)
+
 const message: Codec<PeerMessage> = tagged({
   prepare: { tag: 1, fields: { ...asked, ballot, withData: flag } },
   promise: { tag: 2, fields: { id: varint, key: contextKey, granted: flag, promised: ballot, ...answered } },
@@ -77,7 +93,7 @@ const message: Codec<PeerMessage> = tagged({
     fields: {
       id: varint,
       epoch: varint,
-      reason: oneOf(['stale', 'ahead', 'notOwner', 'damaged', 'drift', 'invalid']),
+      reason: oneOf(['stale', 'ahead', 'notOwner', 'damaged', 'drift', 'invalid', 'outdated']),
     },
   },
   replay: { tag: 8, fields: { ...asked, ballot, value } },
@@ -122,6 +138,18 @@ const message: Codec<PeerMessage> = tagged({
       ),
     },
   },
+  gather: { tag: 21, fields: { ...ofDuty, keys: deadKeys } },
+  gathered: {
+    tag: 22,
+    fields: {
+      id: varint,
+      keys: list(struct({ key: contextKey, isDead: flag, promised: ballot }), listedRecordsMax),
+    },
+  },
+  collect: { tag: 23, fields: { ...ofDuty, floor: ballot, keys: deadKeys } },
+  collected: { tag: 24, fields: { id: varint, dropped: varint } },
+  digestAsked: { tag: 25, fields: ofDuty },
+  digest: { tag: 26, fields: { id: varint, buckets: list(hex<BucketSum>(8), bucketCount) } },
 })
 
 const frame: Codec<Frame> = struct({ clock: hlc, messages: list(message, frameMessagesMax) })
