@@ -1,17 +1,19 @@
-import type { PartitionId } from '../base/ids.ts'
+import type { ContextKey, PartitionId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { assignmentsOf } from '../dht/view.ts'
+import { partitionOf } from '../dht/keyspace.ts'
+import { assignmentAt, assignmentsOf } from '../dht/view.ts'
 import type { Fleet } from './fleet.ts'
 import type { World } from './world.ts'
 
 export type JanitorOptions = {
   readonly world: World
   readonly fleet: Fleet
+  readonly keys: () => readonly ContextKey[]
   readonly told: (what: string) => void
   readonly counted: (name: string, count: number) => void
 }
 
-const everyMs = 120
+const everyMs = 40
 const tenureMs = 4_000
 
 /**
@@ -49,11 +51,13 @@ export class Janitor {
     const member = fleet.serving(this.random, null)
     if (member?.process == null) return
     const { self } = member.machine
-    const owned = [...assignmentsOf(member.process.view())].filter(({ assignment }) =>
-      assignment.owners.includes(self),
-    )
-    if (owned.length === 0) return
-    const { partition, assignment } = this.random.pick(owned)
+    const view = member.process.view()
+    const key = this.random.pick(this.options.keys())
+    const partition = this.random.chance(0.9)
+      ? partitionOf(key, view.partitions.length)
+      : this.random.pick([...assignmentsOf(view)]).partition
+    const assignment = assignmentAt(view, partition)
+    if (!assignment.owners.includes(self) && this.random.chance(0.9)) return
     const tenure = 2 + Math.floor(world.nowMs / tenureMs)
     const token = this.random.chance(0.1) ? tenure - 1 : tenure
     if (this.random.chance(0.65)) return this.collect(member, partition, token)

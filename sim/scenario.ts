@@ -132,15 +132,17 @@ class Run {
       ? new Janitor({
           world: this.world,
           fleet: this.fleet,
+          keys: () => this.keys,
           told: what => this.story?.tell(what),
           counted: (name, count) => this.count(name, count),
         })
       : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
     this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
-    const thinkMs = random.pick([5, 30, 100, 300])
+    const thinkMs = random.pick(upkeep ? [30, 100, 300, 1_000] : [5, 30, 100, 300])
+    const deletes = upkeep ? 0.45 : 0.2
     this.clients = Array.from({ length: 2 + random.below(5) }, (_, at) =>
-      this.client(`c${at + 1}`, thinkMs, random),
+      this.client(`c${at + 1}`, { thinkMs, deletes }, random),
     )
   }
 
@@ -345,7 +347,7 @@ class Run {
     this.history.add(key, { kind: 'collected', version }, this.history.now(), null)
   }
 
-  private client(name: string, thinkMs: number, random: Random): Client {
+  private client(name: string, habits: { thinkMs: number; deletes: number }, random: Random): Client {
     return new Client({
       name,
       world: this.world,
@@ -353,7 +355,7 @@ class Run {
       history: this.history,
       keys: this.keys,
       home: random.pick(this.fleet.members),
-      thinkMs,
+      ...habits,
       take: () => {
         if (this.left <= 0) return false
         this.left -= 1
