@@ -119,7 +119,7 @@ export class Collector {
       left: 0,
     }
     this.#jobs.set(partition, job)
-    const away = place.quorum.targets.filter(peer => !isReachable(process, peer))
+    const away = neededFor(job).filter(peer => !isReachable(process, peer))
     if (away.length > 0) return this.#end(job, { kind: 'waiting', peers: away, dropped: 0, left: 0 })
     this.#listNext(job, now)
   }
@@ -148,7 +148,7 @@ export class Collector {
   answered(from: PeerId, message: ReplicaMessage & { id: number }, now: Moment): boolean {
     for (const job of this.#jobs.values()) {
       if (job.question?.id !== message.id) continue
-      if (!job.place.quorum.targets.includes(from) || job.answered.has(from)) return true
+      if (!neededFor(job).includes(from) || job.answered.has(from)) return true
       if (message.kind === 'refused') this.#wait(job, [from])
       else if (message.kind === 'gathered' && job.phase === 'gathering') {
         job.answered.add(from)
@@ -181,8 +181,8 @@ export class Collector {
     let wakeMs = Number.POSITIVE_INFINITY
     for (const job of [...this.#jobs.values()]) {
       if (job.giveUpMs <= now.monotonicMs) {
-        const { targets } = job.place.quorum
-        this.#wait(job, job.phase === 'listing' ? [] : targets.filter(peer => !job.answered.has(peer)))
+        const silent = neededFor(job).filter(peer => !job.answered.has(peer))
+        this.#wait(job, job.phase === 'listing' ? [] : silent)
         continue
       }
       if (job.dueMs <= now.monotonicMs) this.#ask(job, now)
@@ -270,7 +270,7 @@ export class Collector {
   #ask(job: CollectionJob, now: Moment): void {
     const { process } = this.#options
     if (job.question === null) return
-    for (const peer of job.place.quorum.targets) {
+    for (const peer of neededFor(job)) {
       if (!job.answered.has(peer) && isReachable(process, peer)) send(process, peer, job.question)
     }
     job.dueMs = now.monotonicMs + process.limits.resendMs
@@ -278,7 +278,7 @@ export class Collector {
   }
 
   #allAnswered(job: CollectionJob): boolean {
-    return job.place.quorum.targets.every(peer => job.answered.has(peer))
+    return neededFor(job).every(peer => job.answered.has(peer))
   }
 
   #take(job: CollectionJob, { keys }: Extract<CollectionMessage, { kind: 'gathered' }>): void {
@@ -336,3 +336,6 @@ export class Collector {
     this.#options.ended(job.task, end)
   }
 }
+
+/** All replicas, not a majority: whoever may accept, or hold something older, must agree. */
+const neededFor = (job: CollectionJob): readonly PeerId[] => job.place.quorum.targets

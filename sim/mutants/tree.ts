@@ -14,7 +14,17 @@ import { fileURLToPath } from 'node:url'
 import type { Mutant } from './mutants.ts'
 
 /** What the simulator runs, and what that imports. */
-const folders = ['base', 'dht', 'replication', 'election', 'node/peer', 'node/driver', 'node/ports', 'sim']
+const folders = [
+  'base',
+  'dht',
+  'replication',
+  'election',
+  'node/peer',
+  'node/control',
+  'node/driver',
+  'node/ports',
+  'sim',
+]
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A copy of the sources with the edits of a mutant. */
