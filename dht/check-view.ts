@@ -4,8 +4,9 @@ import { controlPartition, isPartitionCount, partitionCountMax } from './keyspac
 export const membersMax = 1024
 /** Replicas of one partition, at most. */
 export const replicasMax = 15
-/** Weight of one member, at most. */
+/** Weight of one member, at most, and the step in which weights are kept. */
 export const weightMax = 1024
+export const weightStep = 0.000_001
 /** Former members, at most. */
 export const formerMax = 8192
 const peerIdCharactersMax = 128
@@ -69,6 +70,9 @@ function checkPlans(
     return 'Those who leave must be members of the view, each once.'
   }
   if (!Array.isArray(pending) || pending.length > partitions + 1) return 'The planned moves must be a list.'
+  if (new Set(pending.map(move => move?.partition)).size < pending.length) {
+    return 'A partition has one planned move at most.'
+  }
   for (const move of pending) {
     const known = isObject(move) && Number.isSafeInteger(move.partition) && (move.partition as number) >= 0
     if (!known || ((move.partition as number) >= partitions && move.partition !== controlPartition)) {
@@ -79,6 +83,9 @@ function checkPlans(
   }
   if (!isObject(moves) || typeof moves.paused !== 'boolean')
     return 'The view must say whether moves are paused.'
+  if (!Number.isSafeInteger(moves.replaceAfterMs) || (moves.replaceAfterMs as number) < 0) {
+    return 'The time after which a member is replaced must be whole milliseconds from 0.'
+  }
   if (!isCount(moves.bytesPerSecond) || !isCount(moves.atOnceMax)) {
     return 'Bytes a second and moves at once must be whole numbers from 1.'
   }
@@ -96,8 +103,8 @@ function checkMember(member: unknown): string | null {
   if (typeof name !== 'string' || !nameShape.test(name)) {
     return 'its name must have 1 to 63 of letters, digits, dot, dash and underscore.'
   }
-  if (typeof weight !== 'number' || !(weight > 0) || weight > weightMax) {
-    return `its weight must be a number above 0 and up to ${weightMax}.`
+  if (typeof weight !== 'number' || !(weight >= weightStep) || weight > weightMax) {
+    return `its weight must be a number above 0 (0.000001 at least) and up to ${weightMax}.`
   }
   if (typeof zone !== 'string' || !nameShape.test(zone)) {
     return 'its zone must have 1 to 63 of letters, digits, dot, dash and underscore.'
@@ -111,13 +118,6 @@ function checkAssignment(
 ): string | null {
   if (!isObject(assignment)) return 'an assignment must be an object.'
   const { epoch, stage, owners, nextOwners, entered } = assignment
-  if (entered !== undefined) {
-    if (!isObject(entered)) return 'the epochs of entering must be an object.'
-    for (const [peer, at] of Object.entries(entered)) {
-      if (!wanted.ids.has(peer) || !isCount(at))
-        return 'who entered must be a member, at a whole epoch from 1.'
-    }
-  }
   if (!isCount(epoch) || epoch > wanted.epoch) {
     return 'its epoch must be a whole number from 1, and not above that of the view.'
   }
@@ -127,11 +127,22 @@ function checkAssignment(
   const wrongOwners = checkOwners(owners, wanted.ids)
   if (wrongOwners !== null) return `its owners ${wrongOwners}`
   if (stage === 'stable') {
-    if (Array.isArray(nextOwners) && nextOwners.length === 0) return null
-    return 'a stable one must have no next owners.'
+    if (!Array.isArray(nextOwners) || nextOwners.length > 0) return 'a stable one must have no next owners.'
+  } else {
+    const wrongNext = checkOwners(nextOwners, wanted.ids)
+    if (wrongNext !== null) return `its next owners ${wrongNext}`
   }
-  const wrongNext = checkOwners(nextOwners, wanted.ids)
-  return wrongNext === null ? null : `its next owners ${wrongNext}`
+  return checkEntered(entered, [...(owners as string[]), ...(nextOwners as string[])], epoch)
+}
+
+function checkEntered(entered: unknown, acceptors: readonly string[], epoch: number): string | null {
+  if (entered === undefined) return null
+  if (!isObject(entered)) return 'the epochs of entering must be an object.'
+  for (const [peer, at] of Object.entries(entered)) {
+    if (!acceptors.includes(peer)) return 'who entered must be an owner or a next owner.'
+    if (!isCount(at) || at > epoch) return 'the epoch of entering must be a whole number from 1 to its epoch.'
+  }
+  return null
 }
 
 function checkOwners(owners: unknown, ids: ReadonlySet<string>): string | null {

@@ -34,7 +34,7 @@ export function partitionOf(key: ContextKey, partitionCount: number): PartitionI
   return (prefix >> (prefixBits - bitsOf(partitionCount))) as PartitionId
 }
 
-/** First and last key of a partition, both inside it. */
+/** First and last key of a partition, both inside it; the last one's has the control keys at its end. */
 export function partitionRange(
   partition: PartitionId,
   partitionCount: number,

@@ -41,11 +41,18 @@ export type MoveSettings = {
   readonly paused: boolean
   /** Bytes a second that one peer copies for moves. */
   readonly bytesPerSecond: number
+  /** A member that is down for so long is taken out of the fleet, its partitions go to others; 0 for never. */
+  readonly replaceAfterMs: number
   /** Partitions in learn or joint at once. */
   readonly atOnceMax: number
 }
 
-export const defaultMoves: MoveSettings = { paused: false, bytesPerSecond: 16 * 1024 * 1024, atOnceMax: 32 }
+export const defaultMoves: MoveSettings = {
+  paused: false,
+  bytesPerSecond: 16 * 1024 * 1024,
+  atOnceMax: 32,
+  replaceAfterMs: 15 * 60_000,
+}
 
 /** The fleet as agreed on: members, parameters and the owner of every partition. A value, never changed in place. */
 export type View = {

@@ -37,8 +37,12 @@ const wiring: Wiring = {
     return servePeer(dir, settings, version)
   },
   async simulate(seed, options) {
-    const { runSeed } = await import('../sim/scenario.ts')
-    return runSeed(seed, options)
+    const { replay } = await import('../sim/replay.ts')
+    return replay(seed, options)
+  },
+  async simulateScale(wish) {
+    const { runScale } = await import('../sim/scale/scale.ts')
+    return runScale(wish)
   },
 }
 

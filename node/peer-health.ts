@@ -17,7 +17,7 @@ type StatusParts = {
 /** What this process knows of its own state, for status, readiness and metrics. */
 export class PeerHealth {
   readonly #self: PeerId
-  readonly #view: View
+  readonly #viewNow: () => View
   readonly #connected = new Set<PeerId>()
   readonly #counters = new Map<string, number>()
   readonly #startedAt = new Date()
@@ -25,13 +25,21 @@ export class PeerHealth {
   #diskFailed = false
   #stopping = false
 
-  constructor(self: PeerId, view: View) {
+  /** @param view - the view in force. */
+  constructor(self: PeerId, view: () => View) {
     this.#self = self
-    this.#view = view
+    this.#viewNow = view
+  }
+
+  get #view(): View {
+    return this.#viewNow()
   }
 
   note(event: DriverEvent): void {
-    const name = event.kind === 'counted' ? event.name : event.kind
+    this.count(event.kind === 'counted' ? event.name : event.kind)
+  }
+
+  count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1)
   }
 

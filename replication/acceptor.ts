@@ -147,6 +147,29 @@ function considerReplay(
   return { ...result, changes }
 }
 
+/**
+ * What a learner copies, at its original ballot; the bytes of the version are here. It has no vote, so what it may have
+ * promised in an earlier time as an owner binds nobody: before it votes it is synced, and its ceiling stays (rule 10).
+ */
+export function copyIn(
+  acceptor: Acceptor,
+  place: Place,
+  key: ContextKey,
+  ballot: Ballot,
+  value: Value,
+  wallMs: number,
+): readonly Change[] {
+  const partition = partitionState(acceptor, place, wallMs)
+  const head = acceptor.records.head(key)
+  if (head === null && ballot <= partition.record.gcFloor) return []
+  const changes: Change[] = [
+    { kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } },
+  ]
+  if (head !== null && head !== 'damaged') dropReplaced(key, head, value, changes)
+  raiseCeiling(acceptor, partition, place, ballot, wallMs, changes)
+  return changes
+}
+
 /** Rule 7: what stands here; promises nothing, writes nothing. */
 function considerQuery(
   acceptor: Acceptor,
@@ -251,10 +274,14 @@ function record(
   if (value.data === null && !here) return false
   saveVersion(acceptor.records, key, value, changes)
   changes.push({ kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } })
-  // A control register changes for ever: only what stands is kept.
-  if (!here && head !== null && head !== 'damaged' && isControlKey(key))
-    changes.push({ kind: 'versionDropped', key, version: head.value.version })
+  if (head !== null && head !== 'damaged') dropReplaced(key, head, value, changes)
   return true
+}
+
+/** A control register changes for ever: only what stands is kept. */
+function dropReplaced(key: ContextKey, { value: before }: Head, value: Value, changes: Change[]): void {
+  if (isControlKey(key) && before.version !== value.version)
+    changes.push({ kind: 'versionDropped', key, version: before.version })
 }
 
 /** What stands, as it was asked for: with the bytes of its version, or without. */

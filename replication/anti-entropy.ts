@@ -7,7 +7,7 @@ import { differing } from './digest.ts'
 import type { Comparison } from './lag.ts'
 import type { BucketSum, DigestMessage, ReplicaMessage, ScanEntry, Value, VersionRecord } from './messages.ts'
 import type { OwnDigest, OwnDigestOptions } from './own-digest.ts'
-import { type Acceptor, acceptorPlace } from './partition-state.ts'
+import { type Acceptor, toPlace } from './partition-state.ts'
 import type { Change } from './records.ts'
 
 /** How a comparison of one partition with one other owner ended. */
@@ -225,7 +225,7 @@ export class AntiEntropy {
   ): 'notOwner' | 'moving' | 'damaged' | 'outdated' | null {
     const { acceptor, admits, isStable, placeOf } = this.#options
     if (!isStable(partition)) return 'moving'
-    const refusal = collectionRefusal(acceptor, acceptorPlace(placeOf(partition)), now.wallMs)
+    const refusal = collectionRefusal(acceptor, toPlace(placeOf(partition)), now.wallMs)
     if (refusal !== null) return refusal
     return admits(token) ? null : 'outdated'
   }
@@ -418,7 +418,7 @@ export class AntiEntropy {
       ballot: accepted,
       value: { ...value!, data: record.data },
     } as const
-    const { changes, reply } = consider(acceptor, ask, acceptorPlace(job.place), now.wallMs)
+    const { changes, reply } = consider(acceptor, ask, toPlace(job.place), now.wallMs)
     if (changes.length > 0) save(changes)
     return reply.kind === 'accepted' && reply.granted
   }

@@ -9,7 +9,7 @@ import {
 } from './collection.ts'
 import { isReachable, type KeyPlace, type Moment, newId, type Process, send, wakeAt } from './context.ts'
 import type { CollectionMessage, DeadKey, ReplicaMessage, ScanEntry } from './messages.ts'
-import { type Acceptor, acceptorPlace, highest } from './partition-state.ts'
+import { type Acceptor, highest, toPlace } from './partition-state.ts'
 import type { Change } from './records.ts'
 
 /** How a collection of one partition ended. */
@@ -129,7 +129,7 @@ export class Collector {
     const { acceptor, placeOf, process, sendWhenSaved } = this.#options
     const refusal = this.#refusal(ask.partition, ask.token, now)
     if (refusal !== null) return this.#refuse(from, ask, refusal)
-    const place = acceptorPlace(placeOf(ask.partition))
+    const place = toPlace(placeOf(ask.partition))
     if (ask.kind === 'gather') {
       return sendWhenSaved(from, considerGather(acceptor, ask, place, now.wallMs))
     }
@@ -198,7 +198,7 @@ export class Collector {
   ): 'notOwner' | 'moving' | 'damaged' | 'outdated' | null {
     const { acceptor, admits, isStable, placeOf } = this.#options
     if (!isStable(partition)) return 'moving'
-    const refusal = collectionRefusal(acceptor, acceptorPlace(placeOf(partition)), now.wallMs)
+    const refusal = collectionRefusal(acceptor, toPlace(placeOf(partition)), now.wallMs)
     if (refusal !== null) return refusal
     return admits(token) ? null : 'outdated'
   }
@@ -223,7 +223,7 @@ export class Collector {
     const { acceptor, forget, placeOf, save, sendWhenSaved } = this.#options
     const place = placeOf(ask.partition)
     if (place.quorum.epoch !== ask.epoch || this.#refusal(ask.partition, ask.token, now) !== null) return
-    const { changes, dropped } = considerCollect(acceptor, ask, listed, acceptorPlace(place), now.wallMs)
+    const { changes, dropped } = considerCollect(acceptor, ask, listed, toPlace(place), now.wallMs)
     save(changes)
     for (const { key } of dropped) forget(key)
     sendWhenSaved(from, { kind: 'collected', id: ask.id, dropped: dropped.length })

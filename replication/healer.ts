@@ -36,8 +36,6 @@ export type Healer = {
   retryAtMs: number
 }
 
-/** Keys in one list of a partition. */
-const pageKeys = 128
 const retryMs = 1_000
 
 export function newHealer(
@@ -163,7 +161,7 @@ function askForLists(healer: Healer, now: Moment): void {
     if (running >= 8) continue
     running += 1
     if (isListed) askForFloors(healer, job, now)
-    if (isListed || job.open.size >= pageKeys * 4) continue
+    if (isListed || job.open.size >= process.limits.pageKeysMax * 4) continue
     if (job.asking && job.asking.id !== 0 && job.asking.dueMs > now.monotonicMs) continue
     const expired = job.asking !== null && job.asking.id !== 0
     const peer =
@@ -178,7 +176,7 @@ function askForLists(healer: Healer, now: Moment): void {
       epoch: job.quorum.epoch,
       partition: job.partition,
       after,
-      limit: pageKeys,
+      limit: process.limits.pageKeysMax,
     })
   }
 }

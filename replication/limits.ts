@@ -36,6 +36,8 @@ export type Limits = {
   readonly settleMs: number
   /** Bytes a second that one peer sends and fetches to repair what anti-entropy found. */
   readonly repairBytesPerSecond: number
+  /** Keys in one page of a list of a partition, whoever asks for more. */
+  readonly pageKeysMax: number
   /** Versions in one answer of a history. */
   readonly chainMax: number
   /** Bytes of versions in one answer of a history or a scan; the first version always fits. */
@@ -61,6 +63,7 @@ export const defaultLimits: Limits = {
   collectAfterMs: 86_400_000,
   settleMs: 3_000,
   repairBytesPerSecond: 4 * 1024 * 1024,
+  pageKeysMax: 128,
   chainMax: 100,
   chainBytesMax: 2 * 1024 * 1024,
 }

@@ -13,6 +13,7 @@ import {
 import type { Outcome, ReplicaMessage, VersionRecord } from './messages.ts'
 import {
   askOneMore,
+  hurry,
   newReading,
   onReadingAnswer,
   type Reading,
@@ -134,15 +135,7 @@ export function onReaderAnswer(
   if (job) {
     const idBefore = job.reading.id
     const end = onReadingAnswer(job.reading, from, message, () => newId(reader.process))
-    if (end) endReading(reader, job, end, now)
-    else {
-      if (job.reading.id !== idBefore) {
-        reader.reads.delete(idBefore)
-        reader.reads.set(job.reading.id, job)
-        reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
-      }
-      ask(reader, job)
-    }
+    goOn(reader, job, idBefore, end, now)
     return true
   }
   const repaired = reader.repairs.get(message.id)
@@ -172,6 +165,16 @@ export function onReaderAnswer(
     walkOn(reader, chain, now)
   }
   return true
+}
+
+function goOn(reader: Reader, job: ReadJob, idBefore: number, end: ReadingEnd | null, now: Moment): void {
+  if (end) return endReading(reader, job, end, now)
+  if (job.reading.id !== idBefore) {
+    reader.reads.delete(idBefore)
+    reader.reads.set(job.reading.id, job)
+    reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
+  }
+  ask(reader, job)
 }
 
 /** The view has changed: a read lies in one epoch (rule 10), so those of an older one begin again. */
@@ -225,18 +228,24 @@ function lookAtRead(reader: Reader, job: ReadJob, now: Moment): void {
   for (const peer of job.reading.order) {
     if (readingQuestionFor(job.reading, peer)) suspect(process, peer, now.monotonicMs)
   }
+  let mayHelp = false
   if (job.reading.phase === 'asking' && askOneMore(job.reading)) {
     if (!job.hedged) process.wishes.push({ kind: 'count', name: 'hedgedRead' })
     job.hedged = true
     // Whoever was asked for the bytes may be the one that is silent.
     const last = [...job.reading.asked].at(-1)
-    if (last !== undefined) job.reading.wantData.add(last)
+    if (last !== undefined) {
+      job.reading.wantData.add(last)
+      mayHelp = isReachable(process, last)
+    }
   }
-  ask(reader, job)
   job.dueMs = Math.min(
     job.deadlineMs,
     now.monotonicMs + (job.hedged ? process.limits.resendMs : process.limits.hedgeMs),
   )
+  const idBefore = job.reading.id
+  const end = mayHelp ? null : hurry(job.reading, () => newId(process))
+  goOn(reader, job, idBefore, end, now)
 }
 
 function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment): void {

@@ -100,6 +100,8 @@ const scripts = {
   slurp: async () => run(node, [await bundledMain(home), ...args], here),
   bench: () => run(node, [join(home, 'test', 'bench', 'main.ts'), ...args]),
   sim: () => run(node, [join(home, 'sim', 'seeds', 'main.ts'), ...args]),
+  'sim:deep': () => run(node, [join(home, 'sim', 'seeds', 'deep.ts'), ...args], here),
+  scale: () => run(node, [join(home, 'scripts', 'scale-page', 'main.ts'), ...args]),
   sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
   test: () => test(args[0]),
 }

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { type Assignment, type Member as FleetMember, initialControl, type View } from '../dht/view.ts'
+import {
+  type Assignment,
+  defaultMoves,
+  type Member as FleetMember,
+  initialControl,
+  type View,
+} from '../dht/view.ts'
 import type { ControlEvent } from '../node/control/control-plane.ts'
 import type { DriverEvent } from '../node/driver/driver.ts'
 import type { Disk, DiskChange } from '../node/ports/ports.ts'
@@ -11,6 +17,7 @@ import { MachineTime } from './clock.ts'
 import { noDiskFaults, SimDisk } from './disk.ts'
 import { SimNetwork } from './network.ts'
 import { type Machine, Process } from './process.ts'
+import type { Telling } from './story-event.ts'
 import type { World } from './world.ts'
 
 /** What a caller sees: an answer, or nothing any more because the process died or the caller gave up. */
@@ -22,7 +29,7 @@ export type FleetEvents = {
   readonly ruled: (peer: PeerId, event: ControlEvent) => void
   readonly reported: (peer: PeerId, event: DriverEvent) => void
   /** Something befell a machine: for the story. */
-  readonly told: (what: string) => void
+  readonly told: (what: Telling) => void
 }
 
 /** One machine and the process that runs on it now. */
@@ -48,6 +55,8 @@ export type FleetPlan = {
   readonly spares: number
   /** Whether processes contend for the lead and change the view. */
   readonly controls: boolean
+  /** A peer that is down for so long is taken out of the fleet. */
+  readonly replaceAfterMs: number
   readonly replicas: number
   readonly partitions: number
   readonly limits: Partial<Limits>
@@ -112,11 +121,15 @@ export class Fleet {
     member.boots += 1
     member.fuse = Number.POSITIVE_INFINITY
     const { self, name } = member.machine
-    this.events.told(`${name} starts, boot ${member.boots}`)
+    this.events.told({ kind: 'started', peer: name, boot: member.boots })
     member.process = new Process(member.machine, member.boots, {
       opened: (disk, recordsLost) => this.look(member, disk, recordsLost),
       durable: batch => this.events.durable(self, batch),
-      reported: event => this.events.reported(self, event),
+      reported: event => {
+        this.events.reported(self, event)
+        if (event.kind === 'viewAdopted' && !event.view.members.some(each => each.id === self))
+          this.leaves(member)
+      },
       ruled: event => this.events.ruled(self, event),
       failed: () => {
         this.kill(member, false, 'its disk failed')
@@ -175,10 +188,17 @@ export class Fleet {
     member.process?.submit(operation, timeoutMs, end)
   }
 
+  /** Who was a member and is none any more ends, as a real process does. */
+  private leaves(member: Member): void {
+    if (member.isAway) return
+    member.isGone = true
+    this.world.after(0, () => this.kill(member, false, 'no member any more'))
+  }
+
   private ended(member: Member, why: string): void {
     if (member.process === null) return
     member.process = null
-    this.events.told(`${member.machine.name} is dead: ${why}`)
+    this.events.told({ kind: 'died', peer: member.machine.name, why })
     const waiting = [...member.waiting]
     member.waiting.clear()
     for (const dies of waiting) dies()
@@ -221,5 +241,6 @@ function newView(plan: FleetPlan, random: Random): View {
     members,
     partitions,
     ...initialControl(members),
+    moves: { ...defaultMoves, replaceAfterMs: plan.replaceAfterMs },
   }
 }

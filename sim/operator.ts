@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
-import type { ContextKey } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { assignmentsOf, type View } from '../dht/view.ts'
 import { joined, left, replaced, reweighed, withMoves } from '../dht/view-change.ts'
+import { placementHash } from '../node/control/placement-hash.ts'
 import type { Change } from '../node/control/view-register.ts'
 import type { Fleet, Member } from './fleet.ts'
 import type { World } from './world.ts'
@@ -16,20 +15,8 @@ export type OperatorOptions = {
   readonly counted: (name: string) => void
 }
 
-const everyMs = 2_500
+const everyMs = 700
 const changeMs = 6_000
-
-const hashes = new Map<string, ContextKey>()
-
-/** SHA-256 of a text, as placement asks for the same ones in every run. */
-export function hashOf(text: string): ContextKey {
-  const known = hashes.get(text)
-  if (known !== undefined) return known
-  if (hashes.size > 100_000) hashes.clear()
-  const made = createHash('sha256').update(text).digest('hex') as ContextKey
-  hashes.set(text, made)
-  return made
-}
 
 /** Changes the fleet while it works: peers join, leave, die for good and are replaced; weights change, moves pause. */
 export class Operator {
@@ -62,6 +49,9 @@ export class Operator {
 
   /** Whether every change is carried through: nothing moves, nobody is leaving. */
   isSettled(view: View): boolean {
+    const { members } = this.options.fleet
+    const awaited = view.moves.replaceAfterMs < 60_000 && view.members.length > view.replicas
+    if (awaited && members.some(member => member.isGone && isMember(view, member))) return false
     if (view.pending.length > 0 || view.leaving.length > 0) return false
     for (const { assignment } of assignmentsOf(view)) if (assignment.stage !== 'stable') return false
     return true
@@ -86,9 +76,10 @@ export class Operator {
     )
     if (choice < 0.35 && spare) return this.join(spare)
     if (choice < 0.55 && staying.length > view.replicas) return this.leave(this.random.pick(staying))
-    if (choice < 0.75 && spare && this.options.wipes && this.isSettled(view)) {
-      return this.loseDisk(this.random.pick(staying), spare)
-    }
+    const mayLose = this.options.wipes && this.isSettled(view) && this.isEverybodyKnown(view)
+    if (choice < 0.65 && spare && mayLose) return this.loseDisk(this.random.pick(staying), spare)
+    if (choice < 0.75 && mayLose && staying.length > view.replicas && view.moves.replaceAfterMs < 60_000)
+      return this.loseForGood(this.random.pick(staying))
     if (choice < 0.9) return this.reweigh(this.random.pick(staying))
     const paused = !view.moves.paused
     this.change(paused ? 'moves pause' : 'moves go on', current => withMoves(current, { paused }))
@@ -96,19 +87,16 @@ export class Operator {
 
   private join(spare: Member): void {
     this.options.counted('joins')
-    spare.isAway = false
-    this.options.fleet.start(spare)
     const member = memberOf(spare)
-    this.change(`${spare.machine.name} joins`, view =>
-      isMember(view, spare) ? null : joined(view, member, hashOf),
-    )
+    const change: Change = view => (isMember(view, spare) ? null : joined(view, member, placementHash))
+    this.change(`${spare.machine.name} joins`, change, view => this.begin(spare, view))
   }
 
   private leave(leaver: Member): void {
     this.options.counted('leaves')
     this.change(`${leaver.machine.name} leaves`, view => {
       if (!isMember(view, leaver) || view.members.length - view.leaving.length <= view.replicas) return null
-      return left(view, leaver.machine.self, true, hashOf)
+      return left(view, leaver.machine.self, true, placementHash)
     })
   }
 
@@ -118,24 +106,46 @@ export class Operator {
     lost.isGone = true
     this.options.fleet.kill(lost, this.random.chance(0.5), 'its disk is gone for good')
     lost.machine.disk.wipe()
-    spare.isAway = false
-    this.options.fleet.start(spare)
-    this.change(`${spare.machine.name} replaces ${lost.machine.name}`, view => {
+    const change: Change = view => {
       if (isMember(view, spare) || !isMember(view, lost)) return null
       return replaced(view, lost.machine.self, memberOf(spare), false)
-    })
+    }
+    this.change(`${spare.machine.name} replaces ${lost.machine.name}`, change, view =>
+      this.begin(spare, view),
+    )
+  }
+
+  /** A new peer starts with the view that it was given when it joined. */
+  private begin(spare: Member, view: View): void {
+    if (!isMember(view, spare) || !spare.isAway) return
+    spare.machine.view = view
+    spare.isAway = false
+    this.options.fleet.start(spare)
+  }
+
+  /** A machine is gone, and nobody does anything: the leader has to notice. */
+  private loseForGood(lost: Member): void {
+    this.options.counted('lostPeers')
+    lost.isGone = true
+    this.options.fleet.kill(lost, this.random.chance(0.5), 'gone for good, and nobody cares')
+    lost.machine.disk.wipe()
+  }
+
+  /** Whether no machine is gone that the fleet still counts on: the next loss may take the last copy. */
+  private isEverybodyKnown(view: View): boolean {
+    return this.options.fleet.members.every(member => !member.isGone || !isMember(view, member))
   }
 
   private reweigh(member: Member): void {
     this.options.counted('reweighs')
     const weight = this.random.pick([0.5, 1, 2])
     this.change(`${member.machine.name} weighs ${weight}`, view =>
-      isMember(view, member) ? reweighed(view, member.machine.self, { weight }, hashOf) : null,
+      isMember(view, member) ? reweighed(view, member.machine.self, { weight }, placementHash) : null,
     )
   }
 
   /** Asks any peer to carry the change out, and another one when the outcome is unknown. */
-  private change(what: string, change: Change): void {
+  private change(what: string, change: Change, done: (view: View) => void = () => undefined): void {
     const { world, fleet, told } = this.options
     this.isBusy = true
     const attempt = (left: number) => {
@@ -153,7 +163,10 @@ export class Operator {
         if (isDone || left === 0) this.isBusy = false
         else attempt(left - 1)
       }
-      asked.process.control.change(change, changeMs, changed => end(changed.kind !== 'unknown', changed.kind))
+      asked.process.control.change(change, changeMs, changed => {
+        if (changed.kind === 'changed') done(changed.view)
+        end(changed.kind !== 'unknown', changed.kind)
+      })
       world.after(changeMs * 2, () => end(false, 'no answer'))
     }
     attempt(20)

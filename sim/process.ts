@@ -18,7 +18,8 @@ import type { World } from './world.ts'
 /** What a machine offers its processes; it outlives them. */
 export type Machine = {
   readonly world: World
-  readonly view: View
+  /** What its directory says of the fleet: the first view, or the one in which it joined. */
+  view: View
   readonly self: PeerId
   readonly name: string
   /** From 0, unique in the fleet. */
@@ -82,7 +83,11 @@ export class Process {
       checker: simEnvelopeChecker,
       limits: machine.limits,
       random: seeded((machine.number + 1) * 0x1_0000 + boot),
-      report: event => events.reported(event),
+      report: event => {
+        events.reported(event)
+        if (event.kind === 'viewAdopted') this.control.viewAdopted()
+      },
+      passedOn: (from, message) => this.control.heard(from, message),
       failed: () => machine.world.after(0, () => events.failed()),
     })
     this.control = new ControlPlane({
@@ -94,7 +99,13 @@ export class Process {
       view: () => this.driver.view(),
       reports: this.driver.reports,
       tellView: view => this.driver.tellView(view),
+      deadForMs: peer => this.driver.deadForMs(peer),
       leaseMs: 2_000,
+      random: seeded((machine.number + 1) * 0x1_0000 + boot + 0x7000),
+      disk: watched(opened.disk, alive, events.durable),
+      recordsLost,
+      send: (to, message) => this.driver.pass(to, message),
+      compact: () => Promise.resolve(),
       report: event => events.ruled(event),
     })
     this.driver.start((failure: DiskFailure | null) => {

@@ -8,12 +8,14 @@ import { contextRegister } from './checker/context-register.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
 import { checkLinearizable } from './checker/linearizability.ts'
 import { Client } from './client.ts'
+import { chosen, drawFleet, withGraces } from './draw-fleet.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
-import { Fleet, type FleetPlan } from './fleet.ts'
+import { Fleet, type Member } from './fleet.ts'
 import { History } from './history.ts'
 import { Janitor } from './janitor.ts'
 import { Operator } from './operator.ts'
 import { Story } from './story.ts'
+import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
 
 export type SimOptions = {
@@ -21,6 +23,10 @@ export type SimOptions = {
   readonly peers?: number
   /** Operations of all clients together; 150 when absent. */
   readonly operations?: number
+  /** Callers, at least 1; else the seed chooses 2 to 6. */
+  readonly clients?: number
+  /** Keys that they share, at least 1; else the seed chooses 1 to 5. */
+  readonly keys?: number
   /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
   readonly faults?: Partial<Record<FaultKind, number>>
   /** Whether peers join, leave and are replaced; else the seed chooses. */
@@ -35,8 +41,21 @@ export type SimOptions = {
 
 export type Violation = { readonly invariant: Invariant; readonly what: string; readonly atMs: number }
 
+/** What the options left to the seed, as it was chosen: given as options of the same seed, it is the same world. */
+export type SimPlan = Required<
+  Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'upkeep' | 'faults'>
+>
+
+/**
+ * What kind of thing happens in a world beside operations and faults. `steady`: members and owners stay; `moves`: peers
+ * join, leave and are replaced.
+ */
+export type ScenarioKind = 'steady' | 'moves'
+
 export type SimResult = {
   readonly seed: number
+  readonly scenario: ScenarioKind
+  readonly plan: SimPlan
   /** Equal for equal seeds and options, as long as the code is the same. */
   readonly traceHash: string
   readonly peers: number
@@ -52,6 +71,8 @@ export type SimResult = {
   readonly violations: readonly Violation[]
   /** What happened to the key in question, in words; empty when every invariant held. */
   readonly story: readonly string[]
+  /** The same as data; null when every invariant held. */
+  readonly tale: Tale | null
 }
 
 /** Virtual time that clients may take at most, and that the end may take after the faults stopped. */
@@ -66,7 +87,8 @@ export function runSeed(seed: number, options: SimOptions = {}): SimResult {
   const breach = first.breach
   if (breach === null || options.tellsStory === false) return first.result
   const told = new Run(seed, options, true, breach.key).finish()
-  return { ...first.result, story: told.result.story }
+  const { story, tale } = told.result
+  return { ...first.result, story, tale }
 }
 
 class Run {
@@ -81,7 +103,7 @@ class Run {
   private readonly seed: number
   private readonly operator: Operator | null
   private readonly janitor: Janitor | null
-  private readonly drawn: readonly FaultKind[]
+  private readonly plan: SimPlan
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
   private breach: Breach | null = null
@@ -95,11 +117,12 @@ class Run {
       options.faults === undefined
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
-    this.drawn = [...plan.keys()]
     const moves = options.moves ?? this.world.random('moves').chance(0.35)
     const upkeep = options.upkeep ?? this.world.random('upkeep').chance(0.4)
-    const fleetPlan = withUpkeep(drawFleet(random, plan, options, moves), upkeep, options, this.world)
-    this.left = options.operations ?? 150
+    const drawnFleet = drawFleet(random, plan, options, moves)
+    const fleetPlan = upkeep ? withGraces(drawnFleet, this.world.random('graces'), options) : drawnFleet
+    const operations = options.operations ?? 150
+    this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
       opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
@@ -113,11 +136,13 @@ class Run {
       breach => this.breached(breach),
       (key, version) => this.collected(key, version),
     )
-    this.story = tellsStory ? new Story(this.fleet.view, storyKey, () => this.world.nowMs) : null
+    const names = new Map(this.fleet.members.map(({ machine }) => [machine.self, machine.name]))
+    this.story = tellsStory ? new Story(this.fleet.view, names, storyKey, () => this.world.nowMs) : null
     this.fleet.network.onSent = (from, to, frame) => {
       this.story?.frame(from, to, frame)
       this.invariants.frameSent(from, to, frame)
     }
+    this.fleet.network.onFate = (frame, became) => this.story?.frameFate(frame, became)
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
     this.operator = moves
       ? new Operator({
@@ -138,12 +163,21 @@ class Run {
         })
       : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
-    this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
-    const thinkMs = random.pick(upkeep ? [30, 100, 300, 1_000] : [5, 30, 100, 300])
-    const deletes = upkeep ? 0.45 : 0.2
-    this.clients = Array.from({ length: 2 + random.below(5) }, (_, at) =>
-      this.client(`c${at + 1}`, { thinkMs, deletes }, random),
-    )
+    const keys = chosen(options.keys, 1 + random.below(5))
+    this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
+    const thinkMs = random.pick(upkeep ? [30, 100, 300, 1_000] : moves ? [60, 150, 400] : [5, 30, 100, 300])
+    const habits = { thinkMs, deletes: upkeep ? 0.45 : 0.2 }
+    const clients = chosen(options.clients, 2 + random.below(5))
+    this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, habits, random))
+    this.plan = {
+      peers: fleetPlan.peers,
+      operations,
+      clients,
+      keys,
+      moves,
+      upkeep,
+      faults: Object.fromEntries(plan),
+    }
   }
 
   finish(): { result: SimResult; breach: Breach | null } {
@@ -153,16 +187,18 @@ class Run {
       const what = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
       this.breached({ invariant: 'bug', what, key: null })
     }
-    for (const violation of this.violations)
-      this.story?.tell(`BROKEN ${violation.invariant}: ${violation.what}`)
+    for (const { invariant, what } of this.violations) this.story?.tell({ kind: 'broken', invariant, what })
+    const tale = this.story?.end() ?? null
     const { network } = this.fleet
     const result: SimResult = {
       seed: this.seed,
+      scenario: this.plan.moves ? 'moves' : 'steady',
+      plan: this.plan,
       traceHash: this.world.trace.digest(),
-      peers: this.fleet.members.length,
+      peers: this.plan.peers,
       operations: this.history.operations,
       unknown: this.history.unknown,
-      drawn: this.drawn,
+      drawn: Object.keys(this.plan.faults) as FaultKind[],
       faults: nonZero({
         ...this.faults.counts,
         ...network.counts,
@@ -171,7 +207,8 @@ class Run {
       }),
       steps: this.world.steps,
       violations: this.violations,
-      story: this.story?.end() ?? [],
+      story: tale === null ? [] : linesOf(tale),
+      tale,
     }
     return { result, breach: this.breach }
   }
@@ -218,11 +255,25 @@ class Run {
         const moving = view.partitions.filter(each => each.stage !== 'stable').length
         this.breached({
           invariant: 14,
-          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving`,
+          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving; ${this.waitedFor()}`,
           key: null,
         })
       }
     }
+  }
+
+  /** Whom the moves wait for, as somebody who is there sees it. */
+  private waitedFor(): string {
+    const { epoch } = this.invariants.view
+    const control = this.fleet.members.find(member => member.process?.view().epoch === epoch)?.process
+      ?.control
+    const waiting = control?.waiting() ?? []
+    return waiting
+      .map(({ partition, stage, peers }) => {
+        const states = peers.map(peer => `${this.nameOf(peer)} ${control?.stateOf(partition, peer)}`)
+        return `partition ${partition} in ${stage} waits for ${states.join(', ')}`
+      })
+      .join('; ')
   }
 
   /** Invariant 11: nobody else acts when a leader begins. */
@@ -239,6 +290,10 @@ class Run {
         key: null,
       })
     }
+  }
+
+  private memberOf(peer: PeerId): Member {
+    return this.fleet.members.find(each => each.machine.self === peer)!
   }
 
   private nameOf(peer: PeerId): string {
@@ -258,7 +313,9 @@ class Run {
 
   private readEverywhere(key: ContextKey): void {
     for (const owner of this.invariants.ownersOf(key)) {
-      const member = this.fleet.members.find(each => each.machine.self === owner)!
+      const member = this.memberOf(owner)
+      // A machine that is gone for good is an owner until the fleet can do without it.
+      if (member.isGone) continue
       let isAnswered: boolean | null = null
       this.clients[0]!.read(key, answered => (isAnswered = answered), member)
       this.run(finishMsMax, () => isAnswered !== null)
@@ -276,7 +333,8 @@ class Run {
   /** Nobody is behind what was chosen last. A value that never was may stay where it is (rules 7 and 8). */
   private isConverged(key: ContextKey): boolean {
     const chosen = this.invariants.ledger(key).lastChosen()
-    return this.invariants.ownersOf(key).every(owner => this.invariants.durableBallot(owner, key) >= chosen)
+    const owners = this.invariants.ownersOf(key).filter(owner => !this.memberOf(owner).isGone)
+    return owners.every(owner => this.invariants.durableBallot(owner, key) >= chosen)
   }
 
   private checkKeys(): void {
@@ -343,7 +401,7 @@ class Run {
 
   /** Rule 9: from now on somebody may find nothing in the place of this version. */
   private collected(key: ContextKey, version: Version): void {
-    this.story?.tellOf(key, `${version} was collected somewhere`)
+    this.story?.tellOf(key, `${version} is collected`)
     this.history.add(key, { kind: 'collected', version }, this.history.now(), null)
   }
 
@@ -367,38 +425,6 @@ class Run {
       told: (key, what) => this.story?.tellOf(key, what),
     })
   }
-}
-
-function drawFleet(random: Random, faults: FaultPlan, options: SimOptions, moves: boolean): FleetPlan {
-  const peers = options.peers ?? 3 + random.below(7)
-  const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
-  if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
-  if (random.chance(0.15)) limits.cachedBallotsMax = 1
-  if (random.chance(0.3)) limits.hedgeMs = 10
-  if (random.chance(0.3)) limits.resendMs = 60
-  if (random.chance(0.3)) limits.attemptMaxMs = 250
-  limits.beatMs = moves ? random.pick([100, 250, 1_000]) : random.pick([1_000, 5_000, 20_000])
-  limits.dropAfterMs = random.pick([0, 1_000, 60_000])
-  const skew = faults.get('skew') ?? 0
-  return {
-    peers,
-    spares: moves ? 3 : 0,
-    controls: moves,
-    replicas: peers >= 5 && random.chance(0.25) ? 5 : 3,
-    partitions: random.pick([1, 2, 8]),
-    limits: { ...limits, ...options.limits },
-    skewMs: 20 + skew * 3_000,
-    drift: 0.0002 + skew * 0.05,
-  }
-}
-
-/** Short graces, so that what is deleted is collected while it matters. */
-function withUpkeep(plan: FleetPlan, upkeep: boolean, options: SimOptions, world: World): FleetPlan {
-  if (!upkeep) return plan
-  const random = world.random('graces')
-  const collectAfterMs = random.pick([0, 100, 500, 2_000])
-  const settleMs = random.pick([0, 500, 3_000])
-  return { ...plan, limits: { ...plan.limits, collectAfterMs, settleMs, ...options.limits } }
 }
 
 /** A request is taken once a connection: a second copy of a first attempt would count as a new one (rule 5). */

@@ -58,6 +58,11 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
     case 'collected':
     case 'digestAsked':
     case 'digest':
+    case 'health':
+    case 'dutyOrdered':
+    case 'dutyStopped':
+    case 'dutyEnded':
+    case 'replaceAsked':
       return admitted
   }
 }

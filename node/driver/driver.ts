@@ -4,10 +4,11 @@ import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import { assignmentsOf, type View } from '../../dht/view.ts'
+import type { HealthState } from '../../election/health-step.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
-import type { PeerMessage } from '../peer/fleet-messages.ts'
+import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
@@ -47,6 +48,8 @@ export type DriverOptions = {
   readonly damageMarked?: () => void
   /** What happened; counts, keys' hashes and partitions only. */
   readonly report: (event: DriverEvent) => void
+  /** A message for the control plane of this process. */
+  readonly passedOn?: (from: PeerId, message: ControlMessage) => void
   /** The disk failed: nothing more can be promised, the process must end. */
   readonly failed: (failure: DiskFailure) => void
 }
@@ -60,6 +63,7 @@ export type DriverEvent =
 
 /** Versions of one key that are listed at once. */
 const versionsListedMax = 4_096
+const listRetryMs = 200
 
 /** What waits for a batch to be durable. */
 type Gated = { readonly batch: number; readonly run: () => void }
@@ -156,6 +160,13 @@ export class Driver {
     this.#take({ kind: 'viewTold', view })
   }
 
+  /** A message of this process's control plane to another one's, or to itself. */
+  pass(to: PeerId, message: PeerMessage): void {
+    if (this.#stopped) return
+    this.#send(to, message)
+    this.#flushLater()
+  }
+
   /** The view in force. */
   view(): View {
     return this.#peer?.view() ?? this.#options.view
@@ -178,6 +189,16 @@ export class Driver {
   /** How far the other owners of this peer's partitions are from what it has. */
   lags(): readonly PeerLag[] {
     return this.#peer?.lags() ?? []
+  }
+
+  /** What the fleet takes a member for, as this peer sees it. */
+  healthOf(peer: PeerId): HealthState {
+    return this.#peer?.healthOf(peer) ?? 'up'
+  }
+
+  /** For how long a member has been down for most of the fleet; null while it is not. */
+  deadForMs(peer: PeerId): number | null {
+    return this.#peer?.deadForMs(peer, this.#options.clock.monotonicMs()) ?? null
   }
 
   copiedBytes(): number {
@@ -308,6 +329,8 @@ export class Driver {
         return this.#listHints(effect.peer, effect.limit)
       case 'report':
         return report(effect.event)
+      case 'passOn':
+        return this.#options.passedOn?.(effect.from, effect.message)
     }
   }
 
@@ -388,13 +411,15 @@ export class Driver {
   }
 
   #listRecords({ list, partition, limit }: Extract<Effect, { kind: 'listRecords' }>): void {
-    const { disk, view } = this.#options
+    const { clock, disk, view } = this.#options
     const heads = headRange(partition, view.partitions.length, null)
     const versions = versionsRange(partition, view.partitions.length)
     const failed = (failure: DiskFailure | null) => {
+      const again = () => {
+        if (!this.#stopped) this.#listRecords({ kind: 'listRecords', list, partition, limit })
+      }
       // A read that failed may succeed the next time.
-      if (failure)
-        this.#options.clock.soon(() => this.#listRecords({ kind: 'listRecords', list, partition, limit }))
+      if (failure) clock.at(clock.monotonicMs() + listRetryMs, again)
       return failure !== null
     }
     disk.scan(heads.from, heads.to, limit, (failure, foundHeads) => {

@@ -90,22 +90,31 @@ export const peerStatus = z.object({
 }) satisfies Describes<PeerStatus>
 
 const ids = z.array(z.string())
+const assignment = z.object({
+  epoch: z.int(),
+  stage: z.enum(['stable', 'learn', 'joint']),
+  owners: ids.describe('Nearest first; in a move those before it'),
+  nextOwners: ids.describe('Those after the move, empty when stable'),
+  entered: z
+    .record(z.string(), z.int())
+    .optional()
+    .describe('Epochs in which owners came in, if not at first'),
+})
 
 export const ring = z.object({
   fleet: z.string(),
   epoch: z.int(),
   replicas: z.int(),
   members: z.array(z.object({ id: z.string(), name: z.string(), weight: z.number(), zone: z.string() })),
-  partitions: z
-    .array(
-      z.object({
-        epoch: z.int(),
-        stage: z.enum(['stable', 'learn', 'joint']),
-        owners: ids.describe('Nearest first'),
-        nextOwners: ids,
-      }),
-    )
-    .describe('Indexed by partition number'),
+  partitions: z.array(assignment).describe('Indexed by partition number'),
+  control: assignment.describe('Who agrees on the view and the lead'),
+  leaving: ids.describe('Members that are to own nothing'),
+  former: ids.describe('Who was a member before'),
+  pending: z
+    .array(z.object({ partition: z.int(), owners: ids }))
+    .describe('Moves that have not begun; 4096 is the control group'),
+  moves: z.object({ paused: z.boolean(), bytesPerSecond: z.int(), atOnceMax: z.int() }),
+  token: z.int().describe('Of the last leader that changed the view'),
 }) satisfies z.ZodType<{ epoch: View['epoch'] }>
 
 export const health = z.object({ status: z.enum(['starting', 'ready', 'degraded', 'stopping']) })

@@ -1,13 +1,12 @@
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { MoveReports, MoveState } from '../../dht/stages.ts'
-import { assignmentsOf, type View } from '../../dht/view.ts'
+import { assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
 import { type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import type { ReplicaMessage } from '../../replication/messages.ts'
-import { type Acceptor, leave, partitionState } from '../../replication/partition-state.ts'
+import { type Acceptor, leave, partitionState, toPlace } from '../../replication/partition-state.ts'
 import type { Puller } from '../../replication/puller.ts'
 import type { Change } from '../../replication/records.ts'
 import { type FleetMessage, type MoveReport, reportsMax } from './fleet-messages.ts'
-import { toPlace } from './place.ts'
 import type { Effect, Input, Now } from './step.ts'
 
 /** Questions in an epoch that this replica does not know yet; they wait for the view. */
@@ -33,6 +32,7 @@ export type MembershipOptions = {
 }
 
 const heldMax = 4_096
+const heldBytesMax = 16 * 1024 * 1024
 /** Records in one slice of dropping an older copy. */
 const dropSlice = 512
 /** A view is sent to one peer, and asked of one peer, at most so often. */
@@ -50,6 +50,7 @@ export class Membership {
   #marks = 0
   readonly #pulls = new Map<number, PartitionId>()
   #held: Held[] = []
+  #heldBytes = 0
   readonly #drops = new Map<PartitionId, Dropping>()
   #lists = 0
   readonly #heard = new Map<PeerId, Map<PartitionId, MoveReport>>()
@@ -78,7 +79,7 @@ export class Membership {
     this.#retarget(now)
   }
 
-  take(from: PeerId, message: FleetMessage, now: Now): void {
+  take(from: PeerId, message: Exclude<FleetMessage, { kind: 'health' }>, now: Now): void {
     switch (message.kind) {
       case 'viewAsked':
         if (message.epoch < this.#view.epoch) this.#tell(from, now)
@@ -132,13 +133,16 @@ export class Membership {
     wakeAt(this.#options.process, now.monotonicMs)
     const held = this.#held
     this.#held = []
+    this.#heldBytes = 0
     return held
   }
 
   /** A question of a newer epoch waits for the view that it needs; false when too many wait. */
   hold(from: PeerId, message: ReplicaMessage, now: Now): boolean {
     if (this.#saving === null) this.#ask(from, now)
-    if (this.#held.length >= heldMax) return false
+    const bytes = 'value' in message ? (message.value?.data?.length ?? 0) : 0
+    if (this.#held.length >= heldMax || this.#heldBytes + bytes > heldBytesMax) return false
+    this.#heldBytes += bytes
     this.#held.push({ from, message })
     return true
   }
@@ -152,6 +156,23 @@ export class Membership {
   /** An asker with an older epoch gets the view (rule 10). */
   tellStale(to: PeerId, now: Now): void {
     this.#tell(to, now)
+  }
+
+  /** Looks at what is to be done in one partition: taking it over, or dropping what was given away. */
+  retarget(partition: PartitionId, now: Now): void {
+    const { acceptor, placeOf, process, puller } = this.#options
+    const place = placeOf(partition)
+    const drop = this.#drops.get(partition)
+    if (place.accepts) {
+      if (drop && !drop.isEntering) this.#drops.delete(partition)
+      const { nextOwners } = assignmentAt(this.#view, partition)
+      return puller.retarget(place, nextOwners.includes(process.self), now)
+    }
+    puller.retarget(place, false, now)
+    if (partitionState(acceptor, toPlace(place), now.wallMs).record.since === 0 || drop) return
+    const dueMs = now.monotonicMs + process.limits.dropAfterMs
+    this.#drops.set(partition, { partition, list: 0, dueMs, isEntering: false })
+    wakeAt(process, dueMs)
   }
 
   reportsChanged(now: Now): void {
@@ -229,22 +250,7 @@ export class Membership {
   }
 
   #retarget(now: Now): void {
-    const { acceptor, placeOf, process, puller } = this.#options
-    for (const { partition, assignment } of assignmentsOf(this.#view)) {
-      const place = placeOf(partition)
-      if (place.accepts) {
-        const drop = this.#drops.get(partition)
-        if (drop && !drop.isEntering) this.#drops.delete(partition)
-        puller.retarget(place, assignment.nextOwners.includes(process.self), now)
-        continue
-      }
-      puller.retarget(place, false, now)
-      if (partitionState(acceptor, toPlace(place), now.wallMs).record.since === 0) continue
-      if (this.#drops.has(partition)) continue
-      const dueMs = now.monotonicMs + process.limits.dropAfterMs
-      this.#drops.set(partition, { partition, list: 0, dueMs, isEntering: false })
-      wakeAt(process, dueMs)
-    }
+    for (const { partition } of assignmentsOf(this.#view)) this.retarget(partition, now)
   }
 
   #listNext(drop: Dropping): void {

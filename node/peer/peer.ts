@@ -1,14 +1,12 @@
 import type { Clock } from '../../base/hlc.ts'
-import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
+import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
-import { controlPartition, partitionOf } from '../../dht/keyspace.ts'
+import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
-import { consider } from '../../replication/acceptor.ts'
-import { wentWithKey } from '../../replication/collection.ts'
+import type { HealthState } from '../../election/health-step.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
-  bringUp,
   type Coordinator,
   coordinateConfirm,
   coordinateWrite,
@@ -27,9 +25,9 @@ import {
 } from '../../replication/hints.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Operation, Outcome, ReplicaMessage } from '../../replication/messages.ts'
-import { type Acceptor, newAcceptor, type Place } from '../../replication/partition-state.ts'
-import { floorsFor, Puller } from '../../replication/puller.ts'
+import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
+import { type Acceptor, newAcceptor } from '../../replication/partition-state.ts'
+import { Puller } from '../../replication/puller.ts'
 import {
   newReader,
   onReadEpochs,
@@ -42,7 +40,6 @@ import {
 import type { Change, Records } from '../../replication/records.ts'
 import {
   newRequester,
-  onOwnOutcome,
   onReply,
   onTargetLost,
   type Requester,
@@ -50,14 +47,18 @@ import {
   sweepRequests,
 } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
-import { chainFrom, considerBackfill, isMissing } from '../../replication/versions.ts'
+import { chainFrom } from '../../replication/versions.ts'
+import { answerAsk } from './asks.ts'
 import type { PeerMessage } from './fleet-messages.ts'
+import type { Machines } from './machines.ts'
 import { Membership } from './membership.ts'
-import { placeIn, toPlace } from './place.ts'
+import { placeIn } from './place.ts'
 import { Scans } from './scans.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
 import { Upkeep } from './upkeep.ts'
+import { Watch } from './watch.ts'
+import { grantWishes } from './wishes.ts'
 
 export type PeerOptions = {
   readonly self: PeerId
@@ -80,6 +81,10 @@ export type Peer = {
   view(): View
   /** How far the members are with the moves under way, as they said themselves. */
   reports: MoveReports
+  /** What the fleet takes a member for, as this peer sees it. */
+  healthOf(peer: PeerId): HealthState
+  /** For how long a member has been down for most of the fleet; null while it is not. */
+  deadForMs(peer: PeerId, monotonicMs: number): number | null
   /** Bytes that this peer copied for moves, in this boot. */
   copiedBytes(): number
   /** How far the other owners of this peer's partitions are from what it has, by the comparisons of this boot. */
@@ -101,6 +106,8 @@ class RingMember implements Peer {
   readonly #membership: Membership
   readonly #scans: Scans
   readonly #upkeep: Upkeep
+  readonly #watch: Watch
+  readonly #machines: Machines
   #view: View
   #places: (KeyPlace | undefined)[] = []
   #effects: Effect[] = []
@@ -132,7 +139,7 @@ class RingMember implements Peer {
     this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
       coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
     )
-    this.#scans = new Scans(effect => this.#effects.push(effect))
+    this.#scans = new Scans(effect => this.#emit(effect))
     this.#repair = new SelfRepair({
       process: this.#process,
       acceptor: this.#acceptor,
@@ -141,6 +148,7 @@ class RingMember implements Peer {
       placeOf: partition => this.#placeOf(partition),
       scans: this.#scans,
       emit: effect => this.#emit(effect),
+      whole: (partition, now) => this.#membership.retarget(partition, now),
       confirm: (key, now) =>
         coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
     })
@@ -174,7 +182,7 @@ class RingMember implements Peer {
       scans: this.#scans,
       view: () => this.#view,
       placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#effects.push(effect),
+      emit: effect => this.#emit(effect),
       save: changes => this.#save(changes),
       forget: key => this.#coordinator.cached.delete(key),
       damageFound: (key, now) => this.#repair.damageFound(key, now),
@@ -183,6 +191,26 @@ class RingMember implements Peer {
         startChain(this.#reader, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
       },
     })
+    this.#watch = new Watch({
+      process: this.#process,
+      emit: effect => this.#effects.push(effect),
+      suspected: (peer, now) => onTargetLost(this.#requester, peer, now),
+    })
+    this.#machines = {
+      process: this.#process,
+      acceptor: this.#acceptor,
+      coordinator: this.#coordinator,
+      reader: this.#reader,
+      requester: this.#requester,
+      repair: this.#repair,
+      puller: this.#puller,
+      membership: this.#membership,
+      scans: this.#scans,
+      upkeep: this.#upkeep,
+      partitionCount: () => this.#view.partitions.length,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#emit(effect),
+    }
   }
 
   view(): View {
@@ -193,18 +221,26 @@ class RingMember implements Peer {
     return this.#membership.reports
   }
 
-  copiedBytes(): number {
-    return this.#puller.copiedBytes
+  healthOf(peer: PeerId): HealthState {
+    return this.#watch.healthOf(peer)
+  }
+
+  deadForMs(peer: PeerId, monotonicMs: number): number | null {
+    return this.#watch.deadForMs(peer, monotonicMs)
   }
 
   lags(): PeerLag[] {
     return this.#upkeep.lags()
   }
 
+  copiedBytes(): number {
+    return this.#puller.copiedBytes
+  }
+
   step(input: Input, now: Now): Effect[] {
     this.#effects = []
     this.#take(input, now)
-    this.#grant(now)
+    grantWishes(this.#machines, now)
     this.#arm(now)
     return this.#effects
   }
@@ -234,6 +270,7 @@ class RingMember implements Peer {
         this.#upkeep.peerLost(input.peer, now)
         return forgetDeliveries(this.#deliverer, input.peer)
       case 'started':
+        this.#watchMembers(now)
         return this.#membership.begin(now)
       case 'viewTold':
         return this.#membership.learn(input.view)
@@ -264,59 +301,28 @@ class RingMember implements Peer {
       case 'accept':
       case 'query':
       case 'replay':
-        return this.#considerAsk(from, message, now)
-      case 'backfill': {
-        if (!this.#process.placeOf(message.key).accepts) return
-        const { changes, reply } = considerBackfill(this.#acceptor.records, message)
-        if (!this.#wentWithKey(message.key, message.record.version, now)) {
-          if (changes.length > 0) this.#report({ kind: 'counted', name: 'backfilled' })
-          this.#save(changes)
-        }
-        this.#effects.push({ kind: 'sendAfterSave', to: from, key: message.key, message: reply })
-        return
-      }
-      case 'chainAsked': {
-        const records = chainFrom(
-          this.#acceptor.records,
-          this.#acceptor.limits,
-          message.key,
-          message.from,
-          message.limit,
-        )
-        const { id, key } = message
-        const place = this.#acceptorPlace(key)
-        const isKnown = records.length > 0 || isMissing(this.#acceptor, key, message.from, place, now.wallMs)
-        const refusal = { kind: 'refused', id, epoch: place.epoch, reason: 'damaged' } as const
-        // That a version is gone may be said only when it is so for good.
-        this.#effects.push({
-          kind: 'sendAfterSave',
-          to: from,
-          key,
-          message: isKnown ? { kind: 'chain', id, key, records } : refusal,
-        })
-        return
-      }
+      case 'backfill':
+      case 'chainAsked':
       case 'scanAsked':
-        if (this.#isOfMyEpoch(from, message, message.partition, now))
-          this.#repair.scanAsked(from, message, now)
-        return
-      case 'floorsAsked': {
-        if (!this.#isOfMyEpoch(from, message, message.partition, now)) return
-        const place = toPlace(this.#placeOf(message.partition))
-        const floors = floorsFor(this.#acceptor, message, place, now.wallMs)
-        const refusal = { kind: 'refused', id: message.id, epoch: place.epoch, reason: 'notOwner' } as const
-        this.#effects.push({ kind: 'send', to: from, message: floors ?? refusal })
-        return
-      }
-      case 'viewAsked':
-      case 'viewTold':
-      case 'beat':
-        return this.#membership.take(from, message, now)
+      case 'floorsAsked':
       case 'gather':
       case 'collect':
       case 'digestAsked':
-        if (this.#isOfMyEpoch(from, message, message.partition, now)) this.#upkeep.asked(from, message, now)
+        return answerAsk(this.#machines, from, message, now)
+      case 'viewAsked':
+      case 'viewTold':
+        return this.#membership.take(from, message, now)
+      case 'beat':
+        this.#watch.heard(from, now)
+        return this.#membership.take(from, message, now)
+      case 'dutyOrdered':
+      case 'dutyStopped':
+      case 'dutyEnded':
+      case 'replaceAsked':
+        this.#effects.push({ kind: 'passOn', from, message })
         return
+      case 'health':
+        return this.#watch.reported(from, message.report, now)
       case 'promise':
       case 'accepted':
       case 'report':
@@ -340,22 +346,6 @@ class RingMember implements Peer {
     }
   }
 
-  #considerAsk(
-    from: PeerId,
-    ask: Extract<ReplicaMessage, { kind: 'prepare' | 'accept' | 'query' | 'replay' }>,
-    now: Now,
-  ): void {
-    const place = this.#acceptorPlace(ask.key)
-    // Rule 10: newer makes the receiver adopt the view first, older gets it.
-    if (ask.epoch > place.epoch && this.#membership.hold(from, ask, now)) return
-    if (ask.epoch < place.epoch) this.#membership.tellStale(from, now)
-    const considered = consider(this.#acceptor, ask, place, now.wallMs)
-    this.#save(considered.changes)
-    this.#effects.push({ kind: 'sendAfterSave', to: from, key: ask.key, message: considered.reply })
-    if (considered.healed) this.#report({ kind: 'damageRepaired', key: ask.key })
-    if (considered.damaged) this.#repair.damageFound(ask.key, now)
-  }
-
   #takeAnswer(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
     if (message.kind === 'refused' && (message.reason === 'stale' || message.reason === 'ahead')) {
       this.#report({ kind: 'counted', name: 'staleEpoch' })
@@ -374,26 +364,6 @@ class RingMember implements Peer {
     this.#repair.scanPage(from, message, now)
   }
 
-  /** False: it was held until the view is here, or refused. */
-  #isOfMyEpoch(
-    from: PeerId,
-    ask: Extract<
-      ReplicaMessage,
-      { kind: 'scanAsked' | 'floorsAsked' | 'gather' | 'collect' | 'digestAsked' }
-    >,
-    partition: PartitionId,
-    now: Now,
-  ): boolean {
-    const known = partition === controlPartition || partition < this.#view.partitions.length
-    const epoch = known ? this.#placeOf(partition).quorum.epoch : 0
-    if (known && ask.epoch === epoch) return true
-    if (ask.epoch > epoch && known && this.#membership.hold(from, ask, now)) return false
-    const reason = ask.epoch < epoch ? 'stale' : 'ahead'
-    if (reason === 'stale') this.#membership.tellStale(from, now)
-    this.#effects.push({ kind: 'send', to: from, message: { kind: 'refused', id: ask.id, epoch, reason } })
-    return false
-  }
-
   /** A newer view is on the disk. Rounds and reads of older epochs begin again in theirs (rule 10). */
   #adopt(view: View, now: Now): void {
     this.#view = view
@@ -403,6 +373,14 @@ class RingMember implements Peer {
     onReadEpochs(this.#reader, now)
     this.#repair.onEpochs(now)
     this.#upkeep.onEpochs()
+    this.#watchMembers(now)
+  }
+
+  #watchMembers(now: Now): void {
+    this.#watch.membersChanged(
+      this.#view.members.map(member => member.id),
+      now,
+    )
   }
 
   /** Reads are coordinated where they are asked; writes at the first live owner of the key (rule 6). */
@@ -421,76 +399,6 @@ class RingMember implements Peer {
     }
   }
 
-  /** Turns what the machines wish into effects; an outcome may make another machine wish for more. */
-  #grant(now: Now): void {
-    const { wishes } = this.#process
-    for (let at = 0; at < wishes.length; at++) {
-      const wish = wishes[at]!
-      switch (wish.kind) {
-        case 'send':
-          this.#effects.push({ kind: 'send', to: wish.to, message: wish.message })
-          break
-        case 'finish':
-          this.#finish(wish.client, wish.key, wish.outcome, now)
-          break
-        case 'missed':
-          // Only an owner has what it would deliver.
-          if (!this.#process.placeOf(wish.key).accepts) break
-          this.#report({ kind: 'counted', name: 'hintKept' })
-          this.#save([{ kind: 'hint', hint: { peer: wish.peer, key: wish.key, version: wish.version } }])
-          break
-        case 'keep': {
-          if (!this.#process.placeOf(wish.key).accepts) break
-          if (this.#wentWithKey(wish.key, wish.record.version, now)) break
-          this.#save(
-            considerBackfill(this.#acceptor.records, {
-              kind: 'backfill',
-              id: 0,
-              key: wish.key,
-              record: wish.record,
-            }).changes,
-          )
-          break
-        }
-        case 'bringUp':
-          bringUp(this.#coordinator, wish.key, now)
-          break
-        case 'count':
-          this.#report({ kind: 'counted', name: wish.name })
-      }
-    }
-    wishes.length = 0
-  }
-
-  #finish(client: Client, key: ContextKey, outcome: Outcome, now: Now): void {
-    switch (client.kind) {
-      case 'local':
-        this.#effects.push({ kind: 'answer', request: client.request, outcome })
-        return
-      case 'member':
-        this.#effects.push({
-          kind: 'send',
-          to: client.peer,
-          message: { kind: 'reply', id: client.id, outcome },
-        })
-        return
-      case 'requester':
-        return onOwnOutcome(this.#requester, client.id, outcome, now)
-      case 'repair':
-        return
-      case 'heal':
-        return this.#repair.healed(key, outcome, now)
-      case 'pull':
-        return this.#puller.settled(key, outcome, now)
-      case 'history': {
-        if (outcome.kind !== 'found' && outcome.kind !== 'absent')
-          return this.#finish(client.asker, key, outcome, now)
-        const from = outcome.kind === 'found' ? outcome.value.version : null
-        return startChain(this.#reader, client.asker, key, from, client.limit, client.deadlineMs, now)
-      }
-    }
-  }
-
   #sweep(now: Now): void {
     this.#armedMs = Number.POSITIVE_INFINITY
     this.#process.wakeMs = Number.POSITIVE_INFINITY
@@ -500,6 +408,7 @@ class RingMember implements Peer {
     wakeAt(this.#process, this.#repair.sweep(now))
     wakeAt(this.#process, this.#puller.sweep(now))
     wakeAt(this.#process, this.#membership.sweep(now))
+    wakeAt(this.#process, this.#watch.sweep(now))
     wakeAt(this.#process, this.#upkeep.sweep(now))
   }
 
@@ -518,10 +427,6 @@ class RingMember implements Peer {
     return place
   }
 
-  #acceptorPlace(key: ContextKey): Place {
-    return toPlace(this.#process.placeOf(key))
-  }
-
   #save(changes: readonly Change[]): void {
     if (changes.length > 0) this.#emit({ kind: 'save', changes })
   }
@@ -529,10 +434,6 @@ class RingMember implements Peer {
   #emit(effect: Effect): void {
     if (effect.kind === 'save') this.#upkeep.saved(effect.changes)
     this.#effects.push(effect)
-  }
-
-  #wentWithKey(key: ContextKey, version: Version, now: Now): boolean {
-    return wentWithKey(this.#acceptor, key, version, this.#acceptorPlace(key), now.wallMs)
   }
 
   #report(event: PeerEvent): void {

@@ -1,7 +1,6 @@
 import type { PartitionId, PeerId } from '../../base/ids.ts'
 import { acceptorsOf, assignmentAt, enteredAt, replicaSetsOf, type View } from '../../dht/view.ts'
 import type { KeyPlace } from '../../replication/context.ts'
-import type { Place } from '../../replication/partition-state.ts'
 
 /** What the protocols need to know of one partition in this view. */
 export function placeIn(view: View, partition: PartitionId, self: PeerId): KeyPlace {
@@ -11,11 +10,3 @@ export function placeIn(view: View, partition: PartitionId, self: PeerId): KeyPl
   const accepts = targets.includes(self)
   return { partition, accepts, since: accepts ? enteredAt(assignment, self) : 0, quorum }
 }
-
-/** The same for the acceptor, which needs no quorum. */
-export const toPlace = ({ partition, accepts, since, quorum }: KeyPlace): Place => ({
-  partition,
-  accepts,
-  since,
-  epoch: quorum.epoch,
-})

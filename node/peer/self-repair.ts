@@ -21,9 +21,9 @@ import {
   markDamaged,
   markWhole,
   partitionState,
+  toPlace,
 } from '../../replication/partition-state.ts'
 import type { Change, Records } from '../../replication/records.ts'
-import { toPlace } from './place.ts'
 import type { Scans } from './scans.ts'
 import type { Effect, Now } from './step.ts'
 
@@ -35,6 +35,8 @@ export type SelfRepairOptions = {
   readonly placeOf: (partition: PartitionId) => KeyPlace
   readonly scans: Scans
   readonly emit: (effect: Effect) => void
+  /** The keys of a partition are whole again; their histories may not be. */
+  readonly whole: (partition: PartitionId, now: Now) => void
   /** Starts a full round that writes back whatever stands. */
   readonly confirm: (key: ContextKey, now: Now) => void
 }
@@ -121,6 +123,11 @@ export class SelfRepair {
     emit({ kind: 'report', event: { kind: 'damageRepaired', key } })
   }
 
+  #isWhole(key: ContextKey, now: Now): boolean {
+    const { acceptor, process } = this.#options
+    return isWhole(acceptor, key, toPlace(process.placeOf(key)), now.wallMs)
+  }
+
   /** Returns when to look again, Infinity for never. */
   sweep(now: Now): number {
     return sweepHeals(this.#healer, now)
@@ -140,15 +147,11 @@ export class SelfRepair {
     if (!place.accepts || !this.#isReady(ask.partition, now)) return refuse('notOwner')
     // Its own list is read all the same: it may hold what the others have collected.
     if (from !== process.self && isDamaged(acceptor, toPlace(place), now.wallMs)) return refuse('damaged')
-    const { id, partition, after, limit } = ask
+    const { id, partition, after } = ask
+    const limit = Math.min(ask.limit, process.limits.pageKeysMax)
     scans.heads(partition, after, limit, (entries, done) => {
       emit({ kind: 'send', to: from, message: { kind: 'scanPage', id, entries, done } })
     })
-  }
-
-  #isWhole(key: ContextKey, now: Now): boolean {
-    const { acceptor, process } = this.#options
-    return isWhole(acceptor, key, toPlace(process.placeOf(key)), now.wallMs)
   }
 
   #isReady(partition: PartitionId, now: Now): boolean {
@@ -167,5 +170,6 @@ export class SelfRepair {
     const { acceptor, emit, placeOf } = this.#options
     emit({ kind: 'save', changes: [markWhole(acceptor, toPlace(placeOf(partition)), floors, now.wallMs)] })
     emit({ kind: 'report', event: { kind: 'partitionRepaired', partition } })
+    this.#options.whole(partition, now)
   }
 }

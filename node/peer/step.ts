@@ -1,12 +1,13 @@
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
+import type { HealthState } from '../../election/health-step.ts'
 import type { ComparisonEnd } from '../../replication/anti-entropy.ts'
 import type { ListedVersions } from '../../replication/collection.ts'
 import type { CollectionEnd } from '../../replication/collector.ts'
 import type { Counted } from '../../replication/context.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { Change, Hint } from '../../replication/records.ts'
-import type { PeerMessage } from './fleet-messages.ts'
+import type { ControlMessage, PeerMessage } from './fleet-messages.ts'
 
 /** Both clocks at the moment of an input; the peer never reads one itself. */
 export type Now = { readonly wallMs: number; readonly monotonicMs: number }
@@ -106,6 +107,8 @@ export type Effect =
   /** Hints for a peer that is back, at most `limit`. */
   | { readonly kind: 'listHints'; readonly peer: PeerId; readonly limit: number }
   | { readonly kind: 'report'; readonly event: PeerEvent }
+  /** For the control plane of this process. */
+  | { readonly kind: 'passOn'; readonly from: PeerId; readonly message: ControlMessage }
 
 /** What happened that an operator or a metric wants to know. No secret, no text of a context. */
 export type PeerEvent =
@@ -113,6 +116,13 @@ export type PeerEvent =
   | { readonly kind: 'damageRepaired'; readonly key: ContextKey }
   | { readonly kind: 'partitionDamaged'; readonly partition: PartitionId }
   | { readonly kind: 'partitionRepaired'; readonly partition: PartitionId }
+  /** What this peer takes another one for. */
+  | {
+      readonly kind: 'healthChanged'
+      readonly peer: PeerId
+      readonly from: HealthState
+      readonly to: HealthState
+    }
   /** A newer view is in force here. */
   | { readonly kind: 'viewAdopted'; readonly view: View }
   | { readonly kind: 'counted'; readonly name: Counted }

@@ -7,13 +7,14 @@ import {
   type Version,
 } from '../../base/ids.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
-import { acceptorsOf, assignmentAt, assignmentsOf, replicaSetsOf, type View } from '../../dht/view.ts'
+import { assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
 import { headKey, parseHeadKey, partitionKey, viewKey } from '../../node/driver/codec/keys.ts'
 import { decodeHead, decodePartition, decodeStoredView } from '../../node/driver/codec/records.ts'
 import { decodeFrame } from '../../node/driver/codec/wire.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import type { Disk, DiskChange } from '../../node/ports/ports.ts'
 import type { Message, Value, VersionRecord } from '../../replication/messages.ts'
+import { Epochs } from './epochs.ts'
 import { KeyLedger } from './ledger.ts'
 
 /** Numbers are those of PROTOCOL; `bug`: an assertion of the peer itself. */
@@ -56,10 +57,7 @@ const partitionNumber = (diskKey: Uint8Array): PartitionId =>
  */
 export class Invariants {
   private newest: View
-  /** Groups and acceptors of every epoch of every partition that was seen on a disk. */
-  private readonly groups = new Map<PartitionId, Map<number, readonly (readonly PeerId[])[]>>()
-  private readonly acceptors = new Map<string, readonly PeerId[]>()
-  private readonly seenViews = new Set<number>()
+  private readonly epochs = new Epochs()
   private readonly breached: (breach: Breach) => void
   private readonly collected: (key: ContextKey, version: Version) => void
   /** Dead ballots that every acceptor of a stable epoch held, or had dropped, at one time: they may be collected. */
@@ -99,7 +97,7 @@ export class Invariants {
   ledger(key: ContextKey): KeyLedger {
     let ledger = this.ledgers.get(key)
     if (ledger === undefined) {
-      ledger = new KeyLedger(this.groupsOf(this.partitionOf(key)))
+      ledger = new KeyLedger(this.epochs.groupsOf(this.partitionOf(key)))
       this.ledgers.set(key, ledger)
     }
     return ledger
@@ -205,7 +203,7 @@ export class Invariants {
   private checkOver(key: ContextKey): void {
     const ledger = this.ledger(key)
     const partition = this.partitionOf(key)
-    for (const groups of this.groupsOf(partition).values()) {
+    for (const groups of this.epochs.groupsOf(partition).values()) {
       const [owners, other] = groups
       if (owners === undefined || other !== undefined) continue
       const ballot = owners.map(owner => this.durableBallot(owner, key)).find(each => each !== noBallot)
@@ -263,7 +261,7 @@ export class Invariants {
     }
     for (const [name, peers] of counts) {
       const [epoch, ballot] = name.split(' ')
-      const groups = this.groupsOf(partition).get(Number(epoch))
+      const groups = this.epochs.groupsOf(partition).get(Number(epoch))
       if (!groups?.every(group => group.filter(peer => peers.has(peer)).length > group.length / 2)) continue
       this.complain(2, this.ledger(key).choose(ballot as Ballot), key)
     }
@@ -274,22 +272,7 @@ export class Invariants {
   }
 
   private saw(view: View): void {
-    if (this.seenViews.has(view.epoch)) return
-    this.seenViews.add(view.epoch)
-    for (const { id } of view.members) this.replica(id)
-    for (const { partition, assignment } of assignmentsOf(view)) {
-      this.groupsOf(partition).set(assignment.epoch, replicaSetsOf(assignment))
-      this.acceptors.set(`${partition} ${assignment.epoch}`, acceptorsOf(assignment))
-    }
-  }
-
-  private groupsOf(partition: PartitionId): Map<number, readonly (readonly PeerId[])[]> {
-    let groups = this.groups.get(partition)
-    if (groups === undefined) {
-      groups = new Map()
-      this.groups.set(partition, groups)
-    }
-    return groups
+    if (this.epochs.saw(view)) for (const { id } of view.members) this.replica(id)
   }
 
   private replica(peer: PeerId): Replica {
@@ -435,7 +418,7 @@ export class Invariants {
 
   /** Invariant 8: it is an acceptor of that epoch. */
   private mayAnswer(peer: PeerId, key: ContextKey, epoch: number): boolean {
-    return this.acceptors.get(`${this.partitionOf(key)} ${epoch}`)?.includes(peer) ?? false
+    return this.epochs.accepts(peer, this.partitionOf(key), epoch)
   }
 
   private grant(grant: Grant): void {

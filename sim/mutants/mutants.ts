@@ -1,4 +1,6 @@
 import type { SimOptions } from '../scenario.ts'
+import { collectionMutants } from './collection-mutants.ts'
+import { moveMutants } from './move-mutants.ts'
 
 /** One place of the source that a mutant changes; `find` must be there exactly once. */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string }
@@ -12,16 +14,15 @@ export type Mutant = {
   /** Found by random seeds, or by a schedule of its own (directed.ts) where chance practically never meets it. */
   readonly how: 'seeds' | { readonly directed: string }
   /** The kind of world in which the rule matters often. */
-  readonly world?: Pick<SimOptions, 'peers' | 'faults' | 'limits' | 'upkeep'>
+  readonly world?: Pick<SimOptions, 'peers' | 'operations' | 'faults' | 'limits' | 'moves' | 'upkeep'>
 }
 
 const acceptor = 'replication/acceptor.ts'
+const partitionState = 'replication/partition-state.ts'
 const saved = 'node/driver/saved.ts'
 const round = 'replication/round.ts'
 const register = 'replication/register.ts'
 const coordinator = 'replication/coordinator.ts'
-const collection = 'replication/collection.ts'
-const collector = 'replication/collector.ts'
 
 export const mutants: readonly Mutant[] = [
   {
@@ -48,9 +49,9 @@ export const mutants: readonly Mutant[] = [
     how: 'seeds',
     edits: [
       {
-        file: acceptor,
-        find: 'wallMs + acceptor.limits.ceilingReserveMs',
-        replace: 'wallMs + acceptor.limits.ceilingReserveMs * 1_000',
+        file: partitionState,
+        find: 'const reserve = ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs)',
+        replace: 'const reserve = ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs * 1_000)',
       },
     ],
   },
@@ -169,7 +170,9 @@ export const mutants: readonly Mutant[] = [
     name: 'no ceiling after a crash',
     rule: 3,
     how: 'seeds',
-    edits: [{ file: acceptor, find: '    floor: record.ceiling,\n', replace: '    floor: noBallot,\n' }],
+    edits: [
+      { file: partitionState, find: '    floor: record.ceiling,\n', replace: '    floor: noBallot,\n' },
+    ],
   },
   {
     name: 'promises forgotten without a ceiling',
@@ -184,11 +187,6 @@ export const mutants: readonly Mutant[] = [
     how: { directed: 'newEpoch' },
     edits: [
       { file: coordinator, find: 'return cached.epoch === epoch ? cached : null', replace: 'return cached' },
-      {
-        file: 'node/peer/peer.ts',
-        find: 'return forgetCachedBallots(this.#coordinator)',
-        replace: 'return void forgetCachedBallots',
-      },
     ],
   },
   {
@@ -321,91 +319,6 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
-  {
-    name: 'a key collected without raising the floor',
-    rule: 9,
-    how: { directed: 'lateAccept' },
-    edits: [
-      {
-        file: collection,
-        find: 'epoch: place.epoch, gcFloor, ceiling }',
-        replace: 'epoch: place.epoch, ceiling }',
-      },
-    ],
-  },
-  {
-    name: 'a floor that is not the highest promise',
-    rule: 9,
-    how: { directed: 'promiseBeforeGather' },
-    edits: [
-      {
-        file: collection,
-        find: 'highest(partition.record.gcFloor, ask.floor)',
-        replace: 'highest(partition.record.gcFloor, noBallot)',
-      },
-    ],
-  },
-  {
-    name: 'a key collected over a promise of the meantime',
-    rule: 9,
-    how: { directed: 'promiseAfterGather' },
-    edits: [
-      {
-        file: collection,
-        find: 'if (promisedOf(acceptor, partition, key, head) > ask.floor) continue',
-        replace: '',
-      },
-    ],
-  },
-  {
-    name: 'a key collected without one of its replicas',
-    rule: 9,
-    how: { directed: 'missedDelete' },
-    edits: [
-      {
-        file: collector,
-        find: 'neededFor(job).every(peer => job.answered.has(peer))',
-        replace: 'job.answered.size * 2 > neededFor(job).length',
-      },
-    ],
-  },
-  {
-    name: 'collection while a partition moves',
-    rule: 9,
-    how: { directed: 'movingCollection' },
-    edits: [
-      {
-        file: 'node/peer/upkeep.ts',
-        find: ".stage === 'stable'",
-        replace: '.epoch > 0',
-      },
-      { file: collector, find: '=> job.place.quorum.targets', replace: '=> job.place.quorum.groups[0]!' },
-    ],
-  },
-  {
-    name: 'a key collected although it was written again',
-    rule: 9,
-    how: 'seeds',
-    world: { peers: 3, upkeep: true, limits: { collectAfterMs: 0 } },
-    edits: [
-      {
-        file: collection,
-        find: "if (head === null || head === 'damaged' || head.accepted !== accepted) continue\n    if (!mayGo(acceptor, partition, head, wallMs)) continue\n    if (promisedOf(acceptor, partition, key, head) > ask.floor) continue\n",
-        replace: "if (head === null || head === 'damaged') continue\n",
-      },
-    ],
-  },
-  {
-    name: 'a lost record of a collected key that comes back',
-    rule: 9,
-    how: 'seeds',
-    world: { peers: 3, upkeep: true, limits: { collectAfterMs: 0 }, faults: { lostTails: 1 } },
-    edits: [
-      {
-        file: 'replication/healer.ts',
-        find: 'job.isOwnListed && isQuorum(job.quorum, job.listed)',
-        replace: 'isQuorum(job.quorum, job.listed)',
-      },
-    ],
-  },
+  ...moveMutants,
+  ...collectionMutants,
 ]

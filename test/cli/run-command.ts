@@ -35,6 +35,7 @@ const noWiring: Wiring = {
   createFleet: () => Promise.reject(new Error('not in this test')),
   servePeer: () => Promise.reject(new Error('not in this test')),
   simulate: () => Promise.reject(new Error('not in this test')),
+  simulateScale: () => Promise.reject(new Error('not in this test')),
 }
 
 export type Bench = OpenedDoor & {

@@ -1,9 +1,35 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, PeerId } from '../../base/ids.ts'
+import { defaultMoves, initialControl } from '../../dht/view.ts'
+import type { FleetControl } from '../../node/fleet-control.ts'
 import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
+
+const refuse = (): Promise<never> =>
+  Promise.reject(new SlurpError('MEMBER_UNKNOWN', 'This fleet is one peer in memory.'))
+
+/** A fleet that cannot be changed and has no leader. */
+const noControl: FleetControl = {
+  join: refuse,
+  replace: refuse,
+  leave: refuse,
+  reweigh: refuse,
+  plan: refuse,
+  apply: refuse,
+  setMoves: refuse,
+  progress: () => ({
+    epoch: 1,
+    pending: 0,
+    leaving: [],
+    settings: defaultMoves,
+    moving: [],
+    copiedBytes: 0,
+  }),
+  leader: () => ({ leader: null, token: null, isSelf: false }),
+  stepDown: () => false,
+}
 
 type Kept = HistoryEntry & { context: Context | null }
 
@@ -95,6 +121,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   }
   const id = '12D3KooWmemory' as PeerId
   const fleet = 'f'.repeat(64) as FleetId
+  const members = [{ id, name: 'p1', weight: 1, zone: 'z1' }]
   const peer: RunningPeer = {
     id,
     name: 'p1',
@@ -125,9 +152,11 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       fleet,
       epoch: 1,
       replicas: 3,
-      members: [{ id, name: 'p1', weight: 1, zone: 'z1' }],
+      members,
       partitions: [{ epoch: 1, stage: 'stable', owners: [id], nextOwners: [] }],
+      ...initialControl(members),
     }),
+    control: noControl,
     stop: async () => undefined,
   }
   return {

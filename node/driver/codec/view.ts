@@ -1,5 +1,5 @@
 import type { FleetId, PartitionId, PeerId } from '../../../base/ids.ts'
-import { checkView, formerMax, membersMax, replicasMax } from '../../../dht/check-view.ts'
+import { checkView, formerMax, membersMax, replicasMax, weightStep } from '../../../dht/check-view.ts'
 import { controlPartition, partitionCountMax } from '../../../dht/keyspace.ts'
 import type { Assignment, Member, PlannedMove, Stage, View } from '../../../dht/view.ts'
 import { ascii, blob, type Codec, flag, hex, list, oneOf, struct, varint } from './binary.ts'
@@ -9,15 +9,18 @@ import { Writer } from './writer.ts'
 /** Bytes of one encoded view, at most; a fleet of 1024 members and 4096 partitions of 15 owners has less than half. */
 export const viewBytesMax = 1024 * 1024
 
+const weightsPerOne = Math.round(1 / weightStep)
+/** Owners and next owners of one partition that were not there from the start. */
+const entrancesMax = replicasMax * 2
+
 const fleetId = hex<FleetId>(32)
 const peerId = ascii<PeerId>(128)
 const shortText = ascii<string>(63)
 const stage = oneOf(['stable', 'learn', 'joint'] satisfies readonly Stage[])
-const weightScale = 1_000_000
 
 /** Owners are places in the list of members: ids would be most of the view. */
 const places = list(varint, replicasMax)
-const entrances = list(struct({ place: varint, epoch: varint }), replicasMax * 2)
+const entrances = list(struct({ place: varint, epoch: varint }), entrancesMax)
 const assignment = struct({ epoch: varint, stage, owners: places, nextOwners: places, entered: entrances })
 const member = struct({ id: peerId, name: shortText, weight: varint, zone: shortText })
 const plan = struct({ partition: varint, owners: places })
@@ -34,6 +37,7 @@ const whole = struct({
   paused: flag,
   bytesPerSecond: varint,
   atOnceMax: varint,
+  replaceAfterMs: varint,
   token: varint,
 })
 
@@ -48,13 +52,15 @@ export function encodeView(view: View): Uint8Array {
     stage,
     owners: owners.map(placeOf),
     nextOwners: nextOwners.map(placeOf),
-    entered: Object.entries(entered).map(([peer, at]) => ({ place: placeOf(peer as PeerId), epoch: at })),
+    entered: Object.entries(entered)
+      .map(([peer, at]) => ({ place: placeOf(peer as PeerId), epoch: at }))
+      .sort((a, b) => a.place - b.place),
   })
   writer.clear()
   whole.write(writer, {
     ...view,
     ...view.moves,
-    members: view.members.map(each => ({ ...each, weight: Math.round(each.weight * weightScale) })),
+    members: view.members.map(each => ({ ...each, weight: Math.round(each.weight * weightsPerOne) })),
     partitions: view.partitions.map(placed),
     control: placed(view.control),
     leaving: view.leaving.map(placeOf),
@@ -80,14 +86,18 @@ export function decodeView(bytes: Uint8Array): View {
     nextOwners: each.nextOwners.map(peerAt),
     ...(each.entered.length === 0
       ? {}
-      : { entered: Object.fromEntries(each.entered.map(({ place, epoch }) => [peerAt(place), epoch])) }),
+      : {
+          entered: Object.fromEntries(
+            ascending(each.entered).map(({ place, epoch }) => [peerAt(place), epoch]),
+          ),
+        }),
   })
-  const { fleet, epoch, replicas, paused, bytesPerSecond, atOnceMax, token } = read
+  const { fleet, epoch, replicas, paused, bytesPerSecond, atOnceMax, replaceAfterMs, token } = read
   const view: View = {
     fleet,
     epoch,
     replicas,
-    members: read.members.map((each): Member => ({ ...each, weight: each.weight / weightScale })),
+    members: read.members.map((each): Member => ({ ...each, weight: each.weight / weightsPerOne })),
     partitions: read.partitions.map(named),
     control: named(read.control),
     leaving: read.leaving.map(peerAt),
@@ -98,12 +108,19 @@ export function decodeView(bytes: Uint8Array): View {
         owners: owners.map(peerAt),
       }),
     ),
-    moves: { paused, bytesPerSecond, atOnceMax },
+    moves: { paused, bytesPerSecond, atOnceMax, replaceAfterMs },
     token,
   }
   const wrong = checkView(view)
   if (wrong !== null) throw new DecodeError(wrong)
   return view
+}
+
+/** One view has one encoding. */
+function ascending<T extends { readonly place: number }>(entrances: readonly T[]): readonly T[] {
+  if (entrances.some(({ place }, at) => at > 0 && place <= entrances[at - 1]!.place))
+    throw new DecodeError('entrances that are not in the order of the members')
+  return entrances
 }
 
 const viewBytes = blob(viewBytesMax)

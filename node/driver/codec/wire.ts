@@ -1,8 +1,12 @@
-import type { Hlc } from '../../../base/ids.ts'
+import type { Hlc, PeerId } from '../../../base/ids.ts'
+import { runOutcomes, stateBytesMax } from '../../../election/duty-record.ts'
+import { decodeReport, encodeReport, type Report } from '../../../election/report.ts'
 import { bucketCount } from '../../../replication/digest.ts'
 import type { BucketSum, Operation, Outcome } from '../../../replication/messages.ts'
 import { type PeerMessage, reportsMax } from '../../peer/fleet-messages.ts'
 import {
+  ascii,
+  blob,
   type Codec,
   flag,
   hex,
@@ -36,6 +40,8 @@ export const wireVersion = 2
 export const frameMessagesMax = 4096
 /** Most records in a chain or entries in a page of a scan, in one message. */
 export const listedRecordsMax = 256
+/** Bytes of one report of suspicions: all of a fleet of 1024 members. */
+const reportBytesMax = 160 * 1024
 
 /** What one process sends another in one piece. The network says who sent it. */
 export type Frame = {
@@ -62,6 +68,21 @@ const operation: Codec<Operation> = tagged({
   read: { tag: 2, fields: { key: contextKey } },
   history: { tag: 3, fields: { key: contextKey, from: optional(version), limit: varint } },
 })
+
+const reportBytes = blob(reportBytesMax)
+const report: Codec<Report> = {
+  write: (out, value) => reportBytes.write(out, encodeReport(value)),
+  read: input => {
+    const found = decodeReport(reportBytes.read(input))
+    if (found === null) throw new DecodeError('no report of suspicions')
+    return found
+  },
+}
+
+const peerText = ascii<PeerId>(128)
+const shortText = ascii<string>(63)
+const dutyName = ascii<string>(64)
+const dutyState = blob(stateBytesMax)
 
 const outcome: Codec<Outcome> = tagged({
   written: { tag: 1, fields: { version, parent: optional(version), acks: varint, replicas: varint } },
@@ -124,6 +145,23 @@ const message: Codec<PeerMessage> = tagged({
   floors: { tag: 17, fields: { id: varint, ceiling: ballot, gcFloor: ballot, tsFloor: version } },
   viewAsked: { tag: 18, fields: { epoch: varint } },
   viewTold: { tag: 19, fields: { view: viewField } },
+  dutyOrdered: {
+    tag: 22,
+    fields: { name: dutyName, token: varint, run: varint, timeoutMs: spanMs, state: dutyState },
+  },
+  dutyStopped: { tag: 23, fields: { name: dutyName, token: varint, run: varint } },
+  dutyEnded: {
+    tag: 24,
+    fields: {
+      name: dutyName,
+      token: varint,
+      run: varint,
+      outcome: oneOf(runOutcomes),
+      state: optional(dutyState),
+    },
+  },
+  replaceAsked: { tag: 25, fields: { id: peerText, name: shortText } },
+  health: { tag: 21, fields: { report } },
   beat: {
     tag: 20,
     fields: {
