@@ -6,7 +6,7 @@ import { hlcMs } from '../../base/hlc.ts'
 import { noBallot } from '../../base/ids.ts'
 import { isWhole } from '../../replication/acceptor.ts'
 import { defaultLimits } from '../../replication/limits.ts'
-import { markDamaged, markWhole } from '../../replication/partition-state.ts'
+import { markDamaged, markWhole, noFloors } from '../../replication/partition-state.ts'
 import { considerBackfill } from '../../replication/versions.ts'
 import { ballotAt, key, place, Replica, valueAt, versionAt, wallMs } from './memory-records.ts'
 
