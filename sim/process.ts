@@ -105,6 +105,7 @@ export class Process {
       disk: watched(opened.disk, alive, events.durable),
       recordsLost,
       send: (to, message) => this.driver.pass(to, message),
+      carryOut: (work, done) => this.driver.carryOut(work, done),
       compact: () => Promise.resolve(),
       report: event => events.ruled(event),
     })

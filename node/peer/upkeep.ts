@@ -10,6 +10,7 @@ import type { CollectionMessage, DigestMessage, ReplicaMessage } from '../../rep
 import { OwnDigest } from '../../replication/own-digest.ts'
 import type { Acceptor } from '../../replication/partition-state.ts'
 import type { Change } from '../../replication/records.ts'
+import { antiEntropyDuty, collectionDuty } from './duty-names.ts'
 import type { Scans } from './scans.ts'
 import type { Effect, Now, Task } from './step.ts'
 
@@ -29,10 +30,6 @@ export type UpkeepOptions = {
 }
 
 type Question = Extract<CollectionMessage | DigestMessage, { kind: 'gather' | 'collect' | 'digestAsked' }>
-
-/** Names of the duties whose work this is, as their leader registers them. */
-export const collectionDuty = 'collection'
-export const antiEntropyDuty = 'anti-entropy'
 
 /** What the leader's duties have this peer do in one partition at a time: collection and anti-entropy (rules 8 and 9). */
 export class Upkeep {

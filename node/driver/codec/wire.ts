@@ -176,18 +176,18 @@ const message: Codec<PeerMessage> = tagged({
       ),
     },
   },
-  gather: { tag: 21, fields: { ...ofDuty, keys: deadKeys } },
+  gather: { tag: 31, fields: { ...ofDuty, keys: deadKeys } },
   gathered: {
-    tag: 22,
+    tag: 32,
     fields: {
       id: varint,
       keys: list(struct({ key: contextKey, isDead: flag, promised: ballot }), listedRecordsMax),
     },
   },
-  collect: { tag: 23, fields: { ...ofDuty, floor: ballot, keys: deadKeys } },
-  collected: { tag: 24, fields: { id: varint, dropped: varint } },
-  digestAsked: { tag: 25, fields: ofDuty },
-  digest: { tag: 26, fields: { id: varint, buckets: list(hex<BucketSum>(8), bucketCount) } },
+  collect: { tag: 33, fields: { ...ofDuty, floor: ballot, keys: deadKeys } },
+  collected: { tag: 34, fields: { id: varint, dropped: varint } },
+  digestAsked: { tag: 35, fields: ofDuty },
+  digest: { tag: 36, fields: { id: varint, buckets: list(hex<BucketSum>(8), bucketCount) } },
 })
 
 const frame: Codec<Frame> = struct({ clock: hlc, messages: list(message, frameMessagesMax) })
