@@ -1,5 +1,6 @@
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import { bucketOf, keyBefore } from '../../dht/buckets.ts'
+import { controlPartition } from '../../dht/keyspace.ts'
 import { acceptorsOf, assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
 import { admit, type Fence, restoreFence } from '../../election/fence.ts'
 import { AntiEntropy } from '../../replication/anti-entropy.ts'
@@ -85,6 +86,10 @@ export class Upkeep {
   }
 
   begin(task: number, work: Task, now: Now): void {
+    const { emit, view } = this.#options
+    const { partition } = work
+    if (partition !== controlPartition && partition >= view().partitions.length)
+      return emit({ kind: 'taskEnded', task, end: { kind: 'refused', reason: 'notOwner' } })
     switch (work.kind) {
       case 'collect':
         return this.#collector.start(task, work.partition, work.token, now)
