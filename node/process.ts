@@ -131,6 +131,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       disk: opened.disk,
       recordsLost,
       send: (to, message) => driver.pass(to, message),
+      carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
       report: event => {
         health.count(event.kind)

@@ -5,11 +5,12 @@ import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
 import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
-import type { Effect, Input, PeerEvent } from '../peer/step.ts'
+import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
@@ -67,6 +68,7 @@ export class Driver {
   readonly #inputs: Input[] = []
   readonly #answers = new Map<number, (outcome: Outcome) => void>()
   #peer: Peer | null = null
+  readonly #tasks = new Map<number, (end: TaskEnd) => void>()
   #nextRequest = 0
   #running = false
   #stopped = false
@@ -163,6 +165,21 @@ export class Driver {
   /** How far the members are with the moves under way. */
   readonly reports: MoveReports = (partition, epoch, peer) =>
     this.#peer?.reports(partition, epoch, peer) ?? null
+
+  /** Work of a duty; `done` is told how it ended, unless this process ends before. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    if (this.#stopped || !this.#peer) return
+    this.#nextRequest += 1
+    const task = this.#nextRequest
+    this.#tasks.set(task, done)
+    this.#inputs.push({ kind: 'taskAsked', task, work })
+    this.#flushLater()
+  }
+
+  /** How far the other owners of this peer's partitions are from what it has. */
+  lags(): readonly PeerLag[] {
+    return this.#peer?.lags() ?? []
+  }
 
   /** What the fleet takes a member for, as this peer sees it. */
   healthOf(peer: PeerId): HealthState {
@@ -266,6 +283,14 @@ export class Driver {
       }
       case 'send':
         return this.#send(effect.to, effect.message)
+      case 'sendWhenSaved':
+        return this.#whenDurable(this.#lastBatch(), () => this.#send(effect.to, effect.message))
+      case 'taskEnded': {
+        const done = this.#tasks.get(effect.task)
+        this.#tasks.delete(effect.task)
+        done?.(effect.end)
+        return
+      }
       case 'answer': {
         const done = this.#answers.get(effect.request)
         this.#answers.delete(effect.request)
@@ -288,6 +313,8 @@ export class Driver {
         return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))
       case 'listRecords':
         return this.#whenDurable(this.#lastBatch(), () => this.#lists.records(effect))
+      case 'listVersions':
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.versions(effect))
       case 'listHints':
         return this.#lists.hints(effect)
       case 'report':

@@ -1,4 +1,4 @@
-import { type ContextKey, noBallot } from '../../base/ids.ts'
+import { type ContextKey, noBallot, type Version } from '../../base/ids.ts'
 import type { ScanEntry } from '../../replication/messages.ts'
 import type { Effect, Input } from '../peer/step.ts'
 import type { Clock, Disk, DiskFailure } from '../ports/ports.ts'
@@ -8,6 +8,7 @@ import {
   parseHeadKey,
   parseHintKey,
   parseVersionKey,
+  versionRange,
   versionsRange,
 } from './codec/keys.ts'
 import { decodeHead } from './codec/records.ts'
@@ -15,6 +16,8 @@ import { decodeHead } from './codec/records.ts'
 type Ask<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>
 
 const retryMs = 100
+/** Versions of one key that are listed at once. */
+const versionsListedMax = 4_096
 
 /** Lists what is on the disk, for the peer, which reads single records by itself. */
 export class Lists {
@@ -71,6 +74,23 @@ export class Lists {
         })
       })
     })
+  }
+
+  /** The versions of some keys, of each as many as fit. Without an answer, as a read failed, the asker gives up after a while. */
+  versions({ list, keys }: Ask<'listVersions'>): void {
+    const versions = new Map<ContextKey, readonly Version[]>()
+    const next = (at: number): void => {
+      const key = keys[at]
+      if (key === undefined) return this.#take({ kind: 'versionsListed', list, versions })
+      const { from, to } = versionRange(key)
+      this.#disk.scan(from, to, versionsListedMax, (failure, found) => {
+        if (failure) return
+        const named = found.map(entry => parseVersionKey(entry.key).version)
+        versions.set(key, named)
+        next(at + 1)
+      })
+    }
+    next(0)
   }
 
   hints({ peer, limit }: Ask<'listHints'>): void {
