@@ -218,6 +218,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           name,
           version: options.version,
           leader: admin.leader().leader,
+          healthOf: peer => driver.healthOf(peer),
+          lags: driver.lags(),
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),
