@@ -151,6 +151,10 @@ export const messages: Kinds<PeerMessage> = {
   dutyOrdered: of('dutyOrdered', { ...duty, timeoutMs: number, state: data }),
   dutyStopped: of('dutyStopped', duty),
   dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
+  replaceAsked: of('replaceAsked', {
+    id: peerId.map(id => id as PeerId),
+    name: fc.stringMatching(/^[a-z0-9.-]{1,63}$/),
+  }),
   beat: of('beat', {
     epoch: number,
     reports: fc.array(
