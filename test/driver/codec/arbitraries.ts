@@ -155,6 +155,10 @@ export const messages: Kinds<PeerMessage> = {
     name: fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/),
   }),
   dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
+  replaceAsked: of('replaceAsked', {
+    id: peerId.map(id => id as PeerId),
+    name: fc.stringMatching(/^[a-z0-9.-]{1,63}$/),
+  }),
   beat: of('beat', {
     epoch: number,
     reports: fc.array(

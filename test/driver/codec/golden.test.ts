@@ -124,6 +124,7 @@ const sampleMessages: { readonly [K in PeerMessage['kind']]: Extract<PeerMessage
   dutyStopped: { kind: 'dutyStopped', name: 'compaction', token: 5, run: 300 },
   replaceAsked: { kind: 'replaceAsked', id: '12D3KooWpeer' as PeerId, name: 'p3.2' },
   dutyEnded: { kind: 'dutyEnded', name: 'compaction', token: 5, run: 300, outcome: 'more', state: null },
+  replaceAsked: { kind: 'replaceAsked', id: p3, name: 'p2' },
   beat: {
     kind: 'beat',
     epoch: 400,

@@ -41,6 +41,7 @@ export const wireGolden: { readonly [K in PeerMessage['kind']]: string } = {
   dutyStopped: '020c0c0c0c0c0c0c0c0c0c0c0c01170a636f6d70616374696f6e05ac02',
   replaceAsked: '020c0c0c0c0c0c0c0c0c0c0c0c01190c313244334b6f6f57706565720470332e32',
   dutyEnded: '020c0c0c0c0c0c0c0c0c0c0c0c01180a636f6d70616374696f6e05ac020100',
+  replaceAsked: '020c0c0c0c0c0c0c0c0c0c0c0c01190d313244334b6f6f577468726565027032',
   beat: '020c0c0c0c0c0c0c0c0c0c0c0c011490030101ac0202',
 }
 
