@@ -254,6 +254,7 @@ class Run {
     this.count(event.kind)
     this.story?.tell(`${this.nameOf(peer)} is ${event.kind} with token ${event.token}`)
     if (event.kind !== 'elected') return
+    this.invariants.tokens.elected(event.token)
     for (const { machine, process } of this.fleet.members) {
       const token = machine.self === peer ? null : (process?.control.token() ?? null)
       if (token === null) continue
