@@ -12,7 +12,7 @@ import { chosen, drawFleet } from './draw-fleet.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
 import { Fleet, type Member } from './fleet.ts'
 import { History } from './history.ts'
-import { Operator } from './operator.ts'
+import { Operator, type OperatorOptions } from './operator.ts'
 import { Story } from './story.ts'
 import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
@@ -30,6 +30,8 @@ export type SimOptions = {
   readonly faults?: Partial<Record<FaultKind, number>>
   /** Whether peers join, leave and are replaced; else the seed chooses. */
   readonly moves?: boolean
+  /** Who changes the fleet, where peers move; an Operator when absent. */
+  readonly operator?: (options: OperatorOptions) => Operator
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
@@ -138,7 +140,7 @@ class Run {
     this.fleet.network.onFate = (frame, became) => this.story?.frameFate(frame, became)
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
     this.operator = moves
-      ? new Operator({
+      ? (options.operator ?? (each => new Operator(each)))({
           world: this.world,
           fleet: this.fleet,
           wipes: !plan.has('lostTails') && !plan.has('bitFlips') && !plan.has('readErrors'),

@@ -374,11 +374,11 @@ export class Invariants {
     this.breach(4, `${this.name(peer)} granted ${ballot} above its durable ceiling ${ceiling}`, key)
   }
 
-  private complain(invariant: Invariant, wrong: string | null, key: ContextKey): void {
+  private complain(invariant: Invariant, wrong: string | null, key: ContextKey | null): void {
     if (wrong !== null) this.breach(invariant, wrong, key)
   }
 
-  private breach(invariant: Invariant, what: string, key: ContextKey): void {
+  private breach(invariant: Invariant, what: string, key: ContextKey | null): void {
     this.breached({ invariant, what, key })
   }
 

@@ -23,6 +23,7 @@ export const moveSchedules: Readonly<Record<string, () => string | null>> = {
   unfencedSync,
   oldCopy,
   otherQuorums,
+  newEpoch,
 }
 
 /**
@@ -169,6 +170,41 @@ function otherQuorums(): string | null {
   return kinds.filter(kind => kind === 'written').length > 1
     ? 'what belongs to epoch 1 was carried out in epoch 2'
     : world.complaint
+}
+
+/**
+ * Rule 6. `e` earns a high next ballot in epoch 1. In epoch 2 other owners, of whom only `e` granted it, choose a third
+ * version at a lower ballot: an epoch that comes by itself, as a move has floors against this too. A write at `e` must
+ * meet it, and not overwrite it with what it remembers.
+ */
+function newEpoch(): string | null {
+  const world = new PureWorld(names, viewOf(names, [e, b, c]))
+  world.request(e, first)
+  world.run(among(e, b))
+  world.at(e).nowMs += 4_000
+  const second = writeOf(key, 2, first.id)
+  world.request(e, second)
+  world.run(among(e, b))
+  const { accepted: ballot, value } = world.at(b).records.head(key)!
+  const replay = { kind: 'replay', id: 1, key, ballot, value: { ...value, data: second.value.data } } as const
+  world.hand(e, c, { ...replay, epoch: 1 })
+  const after = viewOf(names, [e, c, d])
+  const { owners } = after.partitions[0]!
+  const partitions = [{ epoch: 2, stage: 'stable', owners, nextOwners: [] } as const]
+  world.agree({ ...after, epoch: 2, partitions }, [a, b, c, e])
+  // An owner without a move begins as one from the start.
+  world.restart(d)
+  world.hand(e, d, { ...replay, epoch: 2 })
+  world.letters = []
+  world.hand(e, d, { kind: 'request', id: 1, timeoutMs: 1_000, operation: writeOf(key, 10, second.id) })
+  world.run(({ from, to, message }) => among(c, d)({ from, to }) && message.kind !== 'reply')
+  world.pass(100)
+  world.run(({ from, to, message }) => among(c, d)({ from, to }) && message.kind !== 'reply')
+  world.letters = []
+  world.request(e, writeOf(key, 20, second.id))
+  drive(world, () => true, 10)
+  const kinds = world.answers.map(answer => answer.kind).join(' ')
+  return world.complaint ?? (kinds === 'written written moved' ? null : `answers: ${kinds}`)
 }
 
 /** All of `a b c` hold the first version. */
