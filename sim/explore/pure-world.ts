@@ -57,12 +57,14 @@ export class PureWorld {
   readonly judge: Judge
   readonly answers: Outcome[] = []
   view: View
+  readonly names: readonly PeerId[]
   readonly #members = new Map<PeerId, Member>()
-  readonly #asked = new Map<number, Asked>()
+  readonly #asked = new Map<number, Asked & { readonly at: PeerId }>()
   readonly #limits: Limits
   #requests = 0
 
   constructor(names: readonly PeerId[], view: View, limits: Partial<Limits> = {}) {
+    this.names = names
     this.view = view
     this.judge = new Judge(view)
     this.#limits = { ...defaultLimits, beatMs: 1_000_000_000, ...limits }
@@ -89,15 +91,16 @@ export class PureWorld {
     return hash('md5', [this.view.epoch, ...peers, ...this.letters.map(letter => letter.print)].join(' '))
   }
 
-  /** The process dies and comes back with what it saved. */
+  /** The process dies and comes back with what it saved; its callers never hear of what they asked. */
   restart(self: PeerId): void {
+    for (const [request, { at }] of this.#asked) if (at === self) this.#asked.delete(request)
     const { tag, records, boots, storedView, nowMs } = this.at(self)
     this.#boot(self, tag, records, boots + 1, storedView, nowMs)
   }
 
   request(at: PeerId, operation: Operation): void {
     this.#requests += 1
-    this.#asked.set(this.#requests, this.judge.asked(operation))
+    this.#asked.set(this.#requests, { ...this.judge.asked(operation), at })
     this.step(at, { kind: 'requested', request: this.#requests, operation, timeoutMs })
   }
 
@@ -121,6 +124,11 @@ export class PureWorld {
 
   lose(letter: Letter): void {
     this.letters.splice(this.letters.indexOf(letter), 1)
+  }
+
+  /** Puts a message under way that the peer itself did not send. */
+  post(from: PeerId, to: PeerId, message: PeerMessage): void {
+    this.#send(this.at(from), to, message, [], 1)
   }
 
   /** Hands a message over that nobody sent. */
