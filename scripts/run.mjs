@@ -64,7 +64,7 @@ const stages = {
       join(
         home,
         'test',
-        '{architecture,docs,base,dht,replication,driver,election,crypto,store,http,cli,adapters,contracts,sample,sim,node,peer}',
+        '{architecture,docs,base,dht,replication,driver,election,crypto,store,http,cli,adapters,contracts,sample,sim,chaos,node,peer}',
         '**',
         '*.test.ts',
       ),
@@ -100,6 +100,8 @@ const scripts = {
   slurp: async () => run(node, [await bundledMain(home), ...args], here),
   bench: () => run(node, [join(home, 'test', 'bench', 'main.ts'), ...args]),
   sim: () => run(node, [join(home, 'sim', 'seeds', 'main.ts'), ...args]),
+  chaos: async () =>
+    run(node, [join(home, 'sim', 'chaos', 'main.ts'), await bundledMain(home), ...args], here),
   sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
   test: () => test(args[0]),
 }

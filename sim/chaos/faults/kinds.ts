@@ -1,0 +1,15 @@
+import type { FaultKind } from './fault.ts'
+import { cut, isolation, oneWayCut, slowLinks, split } from './network.ts'
+import { kill, pause, powerCut } from './processes.ts'
+
+/** Every kind of fault that a run may draw. */
+export const faultKinds: readonly FaultKind[] = [
+  kill,
+  powerCut,
+  pause,
+  cut,
+  oneWayCut,
+  isolation,
+  split,
+  slowLinks,
+]

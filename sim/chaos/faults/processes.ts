@@ -1,0 +1,53 @@
+import type { Random } from '../../../base/random.ts'
+import type { ChaosFleet } from '../fleet/fleet.ts'
+import type { FaultKind, Struck } from './fault.ts'
+
+const runningOf = (fleet: ChaosFleet): string[] => fleet.names.filter(name => fleet.peer(name).state === 'up')
+
+async function killed(fleet: ChaosFleet, victims: readonly string[]): Promise<Struck> {
+  await Promise.all(victims.map(name => fleet.peer(name).kill()))
+  return {
+    what: `kill -9 ${victims.join(' ')}`,
+    heal: async () => {
+      await Promise.all(victims.map(name => fleet.up(name)))
+    },
+  }
+}
+
+/** `kill -9`, and `slurp up` again after a while. */
+export const kill: FaultKind = {
+  name: 'kill',
+  lane: 'peers',
+  weight: 4,
+  lastsMs: [200, 8_000],
+  strike: async (fleet, random) => {
+    const running = runningOf(fleet)
+    return running.length === 0 ? null : killed(fleet, [random.pick(running)])
+  },
+}
+
+/** All peers at once, as when the power of a room fails: whatever was acknowledged must be on the disks. */
+export const powerCut: FaultKind = {
+  name: 'powerCut',
+  lane: 'peers',
+  weight: 0.7,
+  lastsMs: [100, 1_500],
+  strike: async fleet => killed(fleet, runningOf(fleet)),
+}
+
+/** SIGSTOP: the process answers nobody, keeps its connections, and goes on later as if nothing had been. */
+export const pause: FaultKind = {
+  name: 'pause',
+  lane: 'peers',
+  weight: 3,
+  lastsMs: [1_000, 30_000],
+  strike: async (fleet, random) => paused(fleet, random),
+}
+
+function paused(fleet: ChaosFleet, random: Random): Struck | null {
+  const running = runningOf(fleet)
+  if (running.length === 0) return null
+  const victim = random.pick(running)
+  fleet.peer(victim).pause()
+  return { what: `SIGSTOP ${victim}`, heal: async () => fleet.peer(victim).resume() }
+}
