@@ -28,7 +28,7 @@ import {
   type Report,
   replicaCounts,
 } from './report/report.ts'
-import { storyOf } from './report/words.ts'
+import { storyOf, worstGaps } from './report/words.ts'
 
 /** Of the time, before the first fault: what the figures "before" are from. */
 const calmShare = 0.1
@@ -118,6 +118,7 @@ export class ChaosRun {
       const asked = owners === null ? ownership : [owners]
       return asked.every(each => fleet.conditions.hadQuorum(each, call.calledMs, call.returnedMs))
     }
+    const gaps = gapsOf(load, hadQuorum)
     const report: Report = {
       seed: options.seed,
       minutes: options.minutes,
@@ -126,8 +127,9 @@ export class ChaosRun {
       workers: options.workers,
       operations: countOperations(load),
       refusals: countRefusals(load),
-      faults: countFaults(faults, gapsOf(load, hadQuorum)),
+      faults: countFaults(faults, gaps),
       latency: latencies(load, firstFaultMs),
+      worst: worstGaps(gaps, load),
       loadStalledMsMax: Math.round(stalls.max / 1e6),
       checked: checkedCounts(checked),
       replicasCompared: replicaCounts(verified.comparison, verified.rounds),

@@ -57,9 +57,9 @@ export async function verify(
     const addressOf = new Map(
       [...chains].flatMap(([address, entries]) => entries.map(({ version }) => [version, address] as const)),
     )
-    const apart = [...comparison.behind, ...comparison.ahead]
-    if (apart.length === 0 || round === roundsMax) {
-      for (const { key, versions, what } of comparison.behind)
+    const { behind } = comparison
+    if (behind.length === 0 || round === roundsMax) {
+      for (const { key, versions, what } of behind)
         broken(addressOf.get(versions[0] ?? '') ?? key, `its replicas stay apart: ${what}`)
       return {
         violations,
@@ -69,8 +69,8 @@ export async function verify(
         ownersOf: ownersFrom(replicas, ownership, addressOf),
       }
     }
-    told(`round ${round}: ${apart.length} keys are apart; again`)
-    unread = new Set(apart.flatMap(({ versions }) => versions.flatMap(each => addressOf.get(each) ?? [])))
+    told(`round ${round}: ${behind.length} keys are apart; again`)
+    unread = new Set(behind.flatMap(({ versions }) => versions.flatMap(each => addressOf.get(each) ?? [])))
     await fleet.heal()
   }
 }

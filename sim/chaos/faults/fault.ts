@@ -20,6 +20,8 @@ export type FaultKind = {
   readonly weight: number
   /** Shortest and longest time that it lasts, in milliseconds. */
   readonly lastsMs: readonly [number, number]
+  /** About how long it takes to undo it, in milliseconds: the next fault of the lane waits for that. */
+  readonly healsMs: number
   /** Whether this SLURP can be struck so; absent: always. */
   readonly isPossible?: (fleet: ChaosFleet) => Promise<boolean>
   /**

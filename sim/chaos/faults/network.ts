@@ -29,6 +29,7 @@ export const cut: FaultKind = {
   lane: 'network',
   weight: 3,
   lastsMs: [500, 15_000],
+  healsMs: 0,
   strike: async (fleet, random) => {
     const way = pairOf(fleet, random)
     const isReset = random.chance(0.3)
@@ -43,6 +44,7 @@ export const oneWayCut: FaultKind = {
   lane: 'network',
   weight: 3,
   lastsMs: [500, 15_000],
+  healsMs: 0,
   strike: async (fleet, random) => {
     const way = pairOf(fleet, random)
     return cutOff(fleet, [way], `cut ${way.join(' > ')}`)
@@ -55,6 +57,7 @@ export const isolation: FaultKind = {
   lane: 'network',
   weight: 2,
   lastsMs: [500, 15_000],
+  healsMs: 0,
   strike: async (fleet, random) => {
     const alone = random.pick(fleet.names)
     const there = fleet.names.filter(name => name !== alone).map((name): Way => [alone, name])
@@ -74,6 +77,7 @@ export const split: FaultKind = {
   lane: 'network',
   weight: 1,
   lastsMs: [500, 12_000],
+  healsMs: 0,
   strike: async (fleet, random) => {
     const { names } = fleet
     const count = 1 + random.below(Math.floor(names.length / 2))
@@ -96,6 +100,7 @@ export const slowLinks: FaultKind = {
   lane: 'network',
   weight: 3,
   lastsMs: [2_000, 15_000],
+  healsMs: 0,
   strike: async (fleet, random) => {
     const slow = random.pick(fleet.names)
     const others = fleet.names.filter(name => name !== slow)

@@ -2,6 +2,9 @@ import type { Random } from '../../../base/random.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
 import type { FaultKind, Struck } from './fault.ts'
 
+/** From the start of a peer until it is ready, on a busy machine. */
+const restartMs = 3_000
+
 const runningOf = (fleet: ChaosFleet): string[] => fleet.names.filter(name => fleet.peer(name).state === 'up')
 
 async function killed(fleet: ChaosFleet, victims: readonly string[]): Promise<Struck> {
@@ -20,6 +23,7 @@ export const kill: FaultKind = {
   lane: 'peers',
   weight: 4,
   lastsMs: [200, 8_000],
+  healsMs: restartMs,
   strike: async (fleet, random) => {
     const running = runningOf(fleet)
     return running.length === 0 ? null : killed(fleet, [random.pick(running)])
@@ -30,8 +34,9 @@ export const kill: FaultKind = {
 export const powerCut: FaultKind = {
   name: 'powerCut',
   lane: 'peers',
-  weight: 0.7,
+  weight: 0.4,
   lastsMs: [100, 1_500],
+  healsMs: restartMs,
   strike: async fleet => killed(fleet, runningOf(fleet)),
 }
 
@@ -41,6 +46,7 @@ export const pause: FaultKind = {
   lane: 'peers',
   weight: 3,
   lastsMs: [1_000, 30_000],
+  healsMs: 0,
   strike: async (fleet, random) => paused(fleet, random),
 }
 

@@ -12,7 +12,7 @@ export type PlannedFault = {
 }
 
 /** From the end of one fault to the start of the next one in its lane. */
-const pauseMeanMs = 2_500
+const pauseMeanMs = 3_500
 const pauseMaxMs = 10_000
 /** Half of the faults are short: what heals while others still notice is the harder case. */
 const shortShare = 0.5
@@ -60,7 +60,7 @@ function planLane(
     const share = random.chance(shortShare) ? random.next() * 0.2 : random.next()
     const forMs = Math.min(endMs - atMs, least + share * (most - least))
     planned.push({ kind, atMs: Math.round(atMs), forMs: Math.round(forMs), seed: random.below(2 ** 32) })
-    atMs += forMs + Math.min(pauseMaxMs, -Math.log(1 - random.next()) * pauseMeanMs)
+    atMs += forMs + kind.healsMs + Math.min(pauseMaxMs, -Math.log(1 - random.next()) * pauseMeanMs)
   }
   return planned
 }

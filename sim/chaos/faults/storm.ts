@@ -21,6 +21,9 @@ export type StormOptions = {
   readonly stopped: AbortSignal
 }
 
+/** Between two faults of a lane, when undoing the first took longer than planned. */
+const calmMsLeast = 500
+
 /** Carries a plan out, every lane by itself. @throws ChaosFailure when the fleet cannot go on. */
 export async function storm(options: StormOptions): Promise<FaultRecord[]> {
   const lanes = new Set(options.plan.map(({ kind }) => kind.lane))
@@ -38,8 +41,9 @@ export async function storm(options: StormOptions): Promise<FaultRecord[]> {
 async function rage(options: StormOptions, plan: readonly PlannedFault[]): Promise<FaultRecord[]> {
   const { fleet, nowMs, told, stopped } = options
   const records: FaultRecord[] = []
+  let calmUntilMs = 0
   for (const { kind, atMs, forMs, seed } of plan) {
-    await wait(atMs - nowMs(), stopped)
+    await wait(Math.max(atMs, calmUntilMs) - nowMs(), stopped)
     if (stopped.aborted) break
     const startMs = nowMs()
     const struck = await kind.strike(fleet, seeded(seed))
@@ -49,6 +53,7 @@ async function rage(options: StormOptions, plan: readonly PlannedFault[]): Promi
     await struck.heal()
     told(`over: ${struck.what}`)
     records.push({ kind: kind.name, what: struck.what, startMs, endMs: nowMs() })
+    calmUntilMs = nowMs() + calmMsLeast
   }
   return records
 }

@@ -2,34 +2,41 @@ import type { FaultRecord } from '../faults/storm.ts'
 import { type Call, isServed } from '../history/call.ts'
 
 /** A time in which one client wanted to be served and was not; `ms` of it count. */
-export type Gap = { readonly fromMs: number; readonly toMs: number; readonly ms: number }
+export type Gap = {
+  readonly worker: string
+  readonly fromMs: number
+  readonly toMs: number
+  readonly ms: number
+}
 
 /** A gap counts for the faults that were there during it, or were over for no longer than this when it began. */
 const aftermathMs = 3_000
 
 /**
  * The gaps of all clients. A gap starts with the first call after an answer and ends with the next answer: thinking
- * is no part of it, pauses between tries are. Calls for whose key no quorum of owners was up all the time are taken out.
+ * is no part of it. Out of it is taken every call for whose key no quorum of owners was up all the time, with the
+ * pause until the next try.
  *
  * @param calls - of the load, in any order.
  * @param hadQuorum - whether the owners of what was asked for could have served this call.
  */
 export function gapsOf(calls: readonly Call[], hadQuorum: (call: Call) => boolean): Gap[] {
-  return [...Map.groupBy(calls, call => call.worker).values()].flatMap(list => {
+  return [...Map.groupBy(calls, call => call.worker)].flatMap(([worker, list]) => {
     const gaps: Gap[] = []
     let fromMs: number | null = null
     let excusedMs = 0
     const end = (toMs: number) => {
-      if (fromMs !== null) gaps.push({ fromMs, toMs, ms: toMs - fromMs - excusedMs })
+      if (fromMs !== null) gaps.push({ worker, fromMs, toMs, ms: toMs - fromMs - excusedMs })
       fromMs = null
       excusedMs = 0
     }
-    for (const call of list.toSorted((a, b) => a.calledAt - b.calledAt)) {
+    const inOrder = list.toSorted((a, b) => a.calledAt - b.calledAt)
+    for (const [at, call] of inOrder.entries()) {
       fromMs ??= call.calledMs
-      if (!hadQuorum(call)) excusedMs += call.returnedMs - call.calledMs
-      if (isServed(call)) end(call.returnedMs)
+      const next = isServed(call) ? undefined : inOrder[at + 1]
+      if (!hadQuorum(call)) excusedMs += (next?.calledMs ?? call.returnedMs) - call.calledMs
+      if (isServed(call) || next === undefined) end(call.returnedMs)
     }
-    end(Math.max(...list.map(call => call.returnedMs)))
     return gaps
   })
 }

@@ -23,6 +23,8 @@ export type Report = {
     readonly before: { readonly read: Percentiles; readonly write: Percentiles }
     readonly during: { readonly read: Percentiles; readonly write: Percentiles }
   }
+  /** The longest gaps, each with the calls of its client. */
+  readonly worst: readonly { readonly ms: number; readonly calls: readonly string[] }[]
   /** Longest time in which the load itself stood still: figures below it say nothing. */
   readonly loadStalledMsMax: number
   readonly checked: { readonly addresses: number; readonly acknowledged: number; readonly surfaced: number }

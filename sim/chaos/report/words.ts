@@ -1,7 +1,9 @@
 import type { Call } from '../history/call.ts'
+import type { Gap } from './availability.ts'
 import type { Report } from './report.ts'
 
 const storyCallsMax = 60
+const gapsToldMax = 5
 
 /** The report for people. */
 export function reportWords(report: Report): string[] {
@@ -67,6 +69,20 @@ export function storyOf(
     ...faults.filter(({ atMs }) => atMs >= firstMs).map(({ atMs, what }) => ({ atMs, text: `** ${what}` })),
   ].sort((a, b) => a.atMs - b.atMs)
   return lines.map(({ atMs, text }) => `${(atMs / 1_000).toFixed(3).padStart(10)}  ${text}`)
+}
+
+/** The longest gaps with what their clients tried, for whoever wants to know why. */
+export function worstGaps(gaps: readonly Gap[], calls: readonly Call[]): Report['worst'] {
+  return gaps
+    .toSorted((a, b) => b.ms - a.ms)
+    .slice(0, gapsToldMax)
+    .map(({ worker, fromMs, toMs, ms }) => ({
+      ms: Math.round(ms),
+      calls: calls
+        .filter(call => call.worker === worker && call.calledMs >= fromMs && call.returnedMs <= toMs)
+        .slice(0, storyCallsMax)
+        .map(call => `${(call.calledMs / 1_000).toFixed(3)}  ${call.address} ${callWords(call)}`),
+    }))
 }
 
 function callWords({ worker, door, ask, outcome, returnedMs, calledAt, returnedAt }: Call): string {
