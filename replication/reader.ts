@@ -13,6 +13,7 @@ import {
 import type { Outcome, ReplicaMessage, VersionRecord } from './messages.ts'
 import {
   askOneMore,
+  goOnWithoutSilent,
   newReading,
   onReadingAnswer,
   type Reading,
@@ -136,11 +137,10 @@ export function onReaderAnswer(
     const end = onReadingAnswer(job.reading, from, message, () => newId(reader.process))
     if (end) endReading(reader, job, end, now)
     else {
-      if (job.reading.id !== idBefore) {
-        reader.reads.delete(idBefore)
-        reader.reads.set(job.reading.id, job)
-        reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
-      }
+      followReplay(reader, job, idBefore)
+      // Whoever is asked because others disagree gets the time of a hedge, not that of a lost message.
+      job.dueMs = Math.min(job.dueMs, now.monotonicMs + reader.process.limits.hedgeMs)
+      wakeAt(reader.process, job.dueMs)
       ask(reader, job)
     }
     return true
@@ -212,12 +212,25 @@ function lookAtRead(reader: Reader, job: ReadJob, now: Moment): void {
     // Whoever was asked for the bytes may be the one that is silent.
     const last = [...job.reading.asked].at(-1)
     if (last !== undefined) job.reading.wantData.add(last)
+  } else {
+    const idBefore = job.reading.id
+    const end = goOnWithoutSilent(job.reading, () => newId(process))
+    if (end) return endReading(reader, job, end, now)
+    followReplay(reader, job, idBefore)
   }
   ask(reader, job)
   job.dueMs = Math.min(
     job.deadlineMs,
     now.monotonicMs + (job.hedged ? process.limits.resendMs : process.limits.hedgeMs),
   )
+}
+
+/** A replay asks under an id of its own. */
+function followReplay(reader: Reader, job: ReadJob, idBefore: number): void {
+  if (job.reading.id === idBefore) return
+  reader.reads.delete(idBefore)
+  reader.reads.set(job.reading.id, job)
+  reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
 }
 
 function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment): void {
