@@ -31,12 +31,22 @@ export async function readHistory(path: string): Promise<RecordedRun> {
   let seed: number | null = null
   for await (const text of createInterface({ input: createReadStream(path, 'utf8') })) {
     const line = parse(text, path)
-    if (line.type === 'run') {
-      if (line.format !== historyFormat) throw new ChaosFailure(`${path} has format ${line.format}`)
-      seed = line.seed
-    } else if (line.type === 'call') calls.push(line)
-    else if (line.type === 'chain') chains.set(line.address, line.entries)
-    else faults.push(line)
+    switch (line.type) {
+      case 'run':
+        if (line.format !== historyFormat) throw new ChaosFailure(`${path} has format ${line.format}`)
+        seed = line.seed
+        break
+      case 'call': {
+        const { type: _, ...call } = line
+        calls.push(call)
+        break
+      }
+      case 'chain':
+        chains.set(line.address, line.entries)
+        break
+      case 'fault':
+        faults.push({ atMs: line.atMs, what: line.what })
+    }
   }
   if (seed === null) throw new ChaosFailure(`${path} is no history of a chaos run`)
   return { seed, calls, chains, faults }

@@ -9,17 +9,20 @@ const relayPort = Number(process.env[relayVariable])
 const loopback = new Set([undefined, '127.0.0.1', 'localhost', '::1'])
 const connect = Socket.prototype.connect as (this: Socket, ...args: unknown[]) => Socket
 
-/** Node hands its own calls over as a list whose first item is the target; others give the target itself. */
+/** Takes what Socket.connect takes: Node's own list of (target, listener), a target, or a port and perhaps a host. */
 function redirected(this: Socket, ...args: unknown[]): Socket {
   const list: unknown[] = Array.isArray(args[0]) ? args[0] : args
-  const target = list[0] as Target
-  const isOurs =
-    typeof target === 'object' && target !== null && !target.path && target.port && loopback.has(target.host)
-  if (!isOurs) return connect.apply(this, args)
-  const wanted = Number(target.port)
-  list[0] = { ...target, host: '127.0.0.1', port: relayPort }
+  const [first, host] = list
+  const isPort = typeof first === 'number' || (typeof first === 'string' && /^\d+$/.test(first))
+  const target: Target = isPort
+    ? { port: first, host: typeof host === 'string' ? host : undefined }
+    : ((first ?? {}) as Target)
+  if (target.path || !target.port || !loopback.has(target.host)) return connect.apply(this, args)
+  const through = { ...target, host: '127.0.0.1', port: relayPort }
+  if (isPort) list.splice(0, typeof host === 'string' ? 2 : 1, through)
+  else list[0] = through
   connect.apply(this, args)
-  this.write(wantedPort(wanted), 'latin1')
+  this.write(wantedPort(Number(target.port)), 'latin1')
   return this
 }
 
