@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { seeded } from '../../base/random.ts'
@@ -101,6 +101,11 @@ export class ChaosRun {
     stalls.enable()
     const { faults, firstFaultMs } = await this.loadAndFaults()
     stalls.disable()
+    const machine = {
+      cores: availableParallelism(),
+      load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
+      stalledMs: Math.round(stalls.max / 1e6),
+    }
     const load = [...recorder.calls]
 
     await fleet.heal()
@@ -130,7 +135,7 @@ export class ChaosRun {
       faults: countFaults(faults, gaps),
       latency: latencies(load, firstFaultMs),
       worst: worstGaps(gaps, load),
-      loadStalledMsMax: Math.round(stalls.max / 1e6),
+      machine,
       checked: checkedCounts(checked),
       replicasCompared: replicaCounts(verified.comparison, verified.rounds),
       moved: null,

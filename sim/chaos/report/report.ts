@@ -25,8 +25,14 @@ export type Report = {
   }
   /** The longest gaps, each with the calls of its client. */
   readonly worst: readonly { readonly ms: number; readonly calls: readonly string[] }[]
-  /** Longest time in which the load itself stood still: figures below it say nothing. */
-  readonly loadStalledMsMax: number
+  /** How busy the machine was: times say little when its load was far above its cores, or the clients stood still. */
+  readonly machine: {
+    readonly cores: number
+    /** Mean of the last minute, at the end of the load. */
+    readonly load: number
+    /** Longest time in which the process of the clients stood still. */
+    readonly stalledMs: number
+  }
   readonly checked: { readonly addresses: number; readonly acknowledged: number; readonly surfaced: number }
   readonly replicasCompared: {
     readonly keys: number
@@ -34,7 +40,7 @@ export type Report = {
     readonly ahead: number
     readonly holes: number
     readonly rounds: number
-  } | null
+  }
   /** Bytes that partitions moved, and the least that the changes of members asked for; null without such changes. */
   readonly moved: { readonly bytes: number; readonly leastBytes: number } | null
   readonly tookS: number

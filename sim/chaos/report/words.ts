@@ -26,16 +26,17 @@ export function reportWords(report: Report): string[] {
     lines.push(
       `    ${kind.padEnd(11)} ${String(count).padStart(4)}   ${`${longestMs} ms`.padStart(23)}   ${longestAloneMs} ms`,
     )
-  lines.push(`  stalled     the load itself stood still for ${report.loadStalledMsMax} ms at most`)
+  const { cores, load, stalledMs } = report.machine
+  lines.push(
+    `  machine     ${cores} cores, load ${load}; the clients stood still for ${stalledMs} ms at most`,
+  )
   lines.push(
     `  checked     ${checked.addresses} addresses, ${checked.acknowledged} acknowledged versions read back, ${checked.surfaced} of unknown outcome found there`,
   )
-  if (replicasCompared !== null) {
-    const { keys, behind, ahead, holes, rounds } = replicasCompared
-    lines.push(
-      `  replicas    ${keys} keys compared, ${behind} behind, ${ahead} with a value never chosen, ${holes} older versions missing, round ${rounds}`,
-    )
-  }
+  const { keys, behind, ahead, holes, rounds } = replicasCompared
+  lines.push(
+    `  replicas    ${keys} keys compared, ${behind} behind, ${ahead} with a value never chosen, ${holes} older versions missing, round ${rounds}`,
+  )
   if (report.moved !== null) {
     const { bytes, leastBytes } = report.moved
     lines.push(`  moved       ${bytes} bytes, ${(bytes / leastBytes).toFixed(2)} of the least`)
