@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 
 export const usage = `Runs a real fleet of processes under load and faults, and checks everything that its clients were told.
   --minutes M      how long the load lasts; 2 when absent
-  --peers N        5 to 9; else the seed chooses
+  --peers N        3 to 9; else the seed chooses 5 to 9
   --replicas N     copies of every context; 3 when absent
   --seed N         of the load and the faults; drawn when absent
   --faults KINDS   only these, separated by commas; \`none\` for none
