@@ -13,7 +13,6 @@ import {
 import type { Outcome, ReplicaMessage, VersionRecord } from './messages.ts'
 import {
   askOneMore,
-  goOnWithoutSilent,
   newReading,
   onReadingAnswer,
   type Reading,
@@ -137,10 +136,11 @@ export function onReaderAnswer(
     const end = onReadingAnswer(job.reading, from, message, () => newId(reader.process))
     if (end) endReading(reader, job, end, now)
     else {
-      followReplay(reader, job, idBefore)
-      // Whoever is asked because others disagree gets the time of a hedge, not that of a lost message.
-      job.dueMs = Math.min(job.dueMs, now.monotonicMs + reader.process.limits.hedgeMs)
-      wakeAt(reader.process, job.dueMs)
+      if (job.reading.id !== idBefore) {
+        reader.reads.delete(idBefore)
+        reader.reads.set(job.reading.id, job)
+        reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
+      }
       ask(reader, job)
     }
     return true
@@ -212,25 +212,12 @@ function lookAtRead(reader: Reader, job: ReadJob, now: Moment): void {
     // Whoever was asked for the bytes may be the one that is silent.
     const last = [...job.reading.asked].at(-1)
     if (last !== undefined) job.reading.wantData.add(last)
-  } else {
-    const idBefore = job.reading.id
-    const end = goOnWithoutSilent(job.reading, () => newId(process))
-    if (end) return endReading(reader, job, end, now)
-    followReplay(reader, job, idBefore)
   }
   ask(reader, job)
   job.dueMs = Math.min(
     job.deadlineMs,
     now.monotonicMs + (job.hedged ? process.limits.resendMs : process.limits.hedgeMs),
   )
-}
-
-/** A replay asks under an id of its own. */
-function followReplay(reader: Reader, job: ReadJob, idBefore: number): void {
-  if (job.reading.id === idBefore) return
-  reader.reads.delete(idBefore)
-  reader.reads.set(job.reading.id, job)
-  reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
 }
 
 function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment): void {

@@ -119,15 +119,6 @@ export function onReadingAnswer(
   return null
 }
 
-/**
- * Somebody who was asked keeps silent, and nobody else is left: what a quorum reported is settled without it. A value
- * that was chosen before this read began is among its reports, so the highest of them may be replayed (rule 7).
- */
-export function goOnWithoutSilent(reading: Reading, nextId: () => number): ReadingEnd | null {
-  const isWaiting = reading.phase === 'asking' && agreedBallot(reading) === null
-  return isWaiting && isQuorum(reading.quorum, reading.reports) ? replayHighest(reading, nextId) : null
-}
-
 /** Nobody else can be asked and no quorum agrees yet. */
 function decide(reading: Reading, nextId: () => number): ReadingEnd | null {
   const agreed = agreedBallot(reading)

@@ -7,7 +7,7 @@ import { noBallot, type PeerId } from '../../base/ids.ts'
 import { seeded } from '../../base/random.ts'
 import type { Client, Process } from '../../replication/context.ts'
 import { defaultLimits } from '../../replication/limits.ts'
-import { newReader, onReaderAnswer, startRead, sweepReads } from '../../replication/reader.ts'
+import { newReader, onReaderAnswer, startRead } from '../../replication/reader.ts'
 import { ballotAt, key, peer, place, valueAt, wallMs } from './memory-records.ts'
 
 const owners = [peer('a'), peer('b'), peer('c')] as const
@@ -65,25 +65,3 @@ for (const historyLimit of [null, 10]) {
     ])
   })
 }
-
-test('one of three keeps silent and the others disagree: the read is answered long before its deadline', () => {
-  const process = newProcess()
-  const reader = newReader(
-    process,
-    () => [],
-    () => assert.fail('no round is needed'),
-  )
-  startRead(reader, local, key, null, 5_000, now)
-  const idNow = () => [...reader.reads.keys()][0]!
-  const report = { kind: 'report', key, gcFloor: noBallot } as const
-  const [a, b] = owners
-  onReaderAnswer(reader, a, { ...report, id: idNow(), accepted: ballotAt(5), value: valueAt(5) }, now)
-  onReaderAnswer(reader, b, { ...report, id: idNow(), accepted: noBallot, value: null }, now)
-  const later = { wallMs, monotonicMs: now.monotonicMs + defaultLimits.hedgeMs }
-  sweepReads(reader, later)
-  const granted = { kind: 'accepted', id: idNow(), granted: true, nextGranted: false } as const
-  onReaderAnswer(reader, b, { ...granted, promised: ballotAt(5) }, later)
-  const found = process.wishes.find(wish => wish.kind === 'finish')
-  assert.ok(found?.kind === 'finish' && found.outcome.kind === 'found')
-  assert.equal(reader.reads.size, 0)
-})

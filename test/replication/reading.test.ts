@@ -7,7 +7,6 @@ import type { Value } from '../../replication/messages.ts'
 import type { Quorum } from '../../replication/quorum.ts'
 import {
   askOneMore,
-  goOnWithoutSilent,
   newReading,
   onReadingAnswer,
   type Reading,
@@ -75,20 +74,6 @@ test('when all disagree the highest is replayed at its own ballot, and counts wh
     { kind: 'accepted', id: reading.id, granted: true, nextGranted: false, promised: ballotAt(7) },
     ids,
   )
-  assert.ok(end?.kind === 'read' && end.value?.version === versionAt(7))
-})
-
-test('two that disagree are enough when the third keeps silent: the highest is replayed', () => {
-  const reading = start()
-  report(reading, a, 7, valueAt(7))
-  assert.equal(goOnWithoutSilent(reading, ids), null, 'one report says nothing')
-  report(reading, b, null, null)
-  assert.ok(readingQuestionFor(reading, c)?.kind === 'query')
-  assert.equal(goOnWithoutSilent(reading, ids), null)
-  const question = readingQuestionFor(reading, b)
-  assert.ok(question?.kind === 'accept' && question.ballot === ballotAt(7))
-  const granted = { kind: 'accepted', id: reading.id, granted: true, nextGranted: false } as const
-  const end = onReadingAnswer(reading, b, { ...granted, promised: ballotAt(7) }, ids)
   assert.ok(end?.kind === 'read' && end.value?.version === versionAt(7))
 })
 
