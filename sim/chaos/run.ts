@@ -3,7 +3,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { seeded } from '../../base/random.ts'
-import { ownershipOf, settle } from './after/settle.ts'
+import { settle } from './after/settle.ts'
 import { verify } from './after/verify.ts'
 import { ChaosFailure } from './failure.ts'
 import type { FaultKind } from './faults/fault.ts'
@@ -11,6 +11,7 @@ import { faultKinds } from './faults/kinds.ts'
 import { planFaults } from './faults/schedule.ts'
 import { type FaultRecord, storm } from './faults/storm.ts'
 import { ChaosFleet } from './fleet/fleet.ts'
+import { RingLog, watchRing } from './fleet/ring.ts'
 import type { Call } from './history/call.ts'
 import { checkRun } from './history/check.ts'
 import { historyFormat } from './history/file.ts'
@@ -48,6 +49,7 @@ export class ChaosRun {
   private readonly dir: string
   private readonly fleet: ChaosFleet
   private readonly recorder: Recorder
+  private readonly rings = new RingLog()
   private readonly faultsTold: { atMs: number; what: string }[] = []
   private startMs = performance.now()
   private isKept: boolean
@@ -96,7 +98,6 @@ export class ChaosRun {
     await fleet.start()
     const unwell = await settle(fleet, startSettleMsMax)
     if (unwell.length > 0) throw new ChaosFailure(`the fleet does not get ready: ${unwell.join('; ')}`)
-    const ownership = await ownershipOf(fleet)
     const stalls = monitorEventLoopDelay({ resolution: 10 })
     stalls.enable()
     const { faults, firstFaultMs } = await this.loadAndFaults()
@@ -110,7 +111,7 @@ export class ChaosRun {
 
     await fleet.heal()
     const addresses = new Set(load.map(call => call.address))
-    const verified = await verify(fleet, ownership, addresses, recorder, what => this.told(what))
+    const verified = await verify(fleet, addresses, recorder, what => this.told(what))
     for (const [address, entries] of verified.chains) recorder.write({ type: 'chain', address, entries })
     await recorder.close()
     this.told(`checking ${recorder.calls.length} calls`)
@@ -118,12 +119,7 @@ export class ChaosRun {
     const violations = [...verified.violations, ...checked.violations]
     if (violations.length > 0) this.isKept = true
 
-    const hadQuorum = (call: Call) => {
-      const owners = verified.ownersOf(call.address)
-      const asked = owners === null ? ownership : [owners]
-      return asked.every(each => fleet.conditions.hadQuorum(each, call.calledMs, call.returnedMs))
-    }
-    const gaps = gapsOf(load, hadQuorum)
+    const gaps = gapsOf(load, call => this.hadQuorum(call, verified.partitionOf(call.address)))
     const report: Report = {
       seed: options.seed,
       minutes: options.minutes,
@@ -172,6 +168,7 @@ export class ChaosRun {
         stopped: stop.signal,
       }).run(),
     )
+    const watching = watchRing(fleet, this.rings, () => this.nowMs(), stop.signal)
     const over = setTimeout(() => stop.abort(), lastsMs)
     try {
       const told = (what: string) => {
@@ -186,8 +183,17 @@ export class ChaosRun {
     } finally {
       clearTimeout(over)
       stop.abort()
-      await Promise.all(load)
+      await Promise.all([...load, watching])
     }
+  }
+
+  /** Whether the owners of a partition could have served a call; of every partition when it is not known. */
+  private hadQuorum({ calledMs, returnedMs }: Call, partition: number | null): boolean {
+    const groups = this.rings
+      .during(calledMs, returnedMs)
+      .flatMap(({ parts }) => (partition === null ? parts : parts.slice(partition, partition + 1)))
+      .flatMap(({ owners, next }) => (next.length === 0 ? [owners] : [owners, next]))
+    return groups.every(owners => this.fleet.conditions.hadQuorum(owners, calledMs, returnedMs))
   }
 
   /** The kinds that were asked for and that this SLURP can be struck with. */

@@ -1,10 +1,11 @@
 import { partitionOf } from '../../../dht/keyspace.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
+import { readRing } from '../fleet/ring.ts'
 import type { ChainEntry } from '../history/call.ts'
 import type { Violation } from '../history/check.ts'
 import type { Recorder } from '../history/recorder.ts'
-import { type Comparison, compareReplicas, type Ownership } from './compare.ts'
+import { type Comparison, compareReplicas, type Replica } from './compare.ts'
 import { readChains, readEverywhere } from './read-back.ts'
 import { readReplica } from './replica-disk.ts'
 import { settle } from './settle.ts'
@@ -18,8 +19,8 @@ export type Verified = {
   readonly chains: ReadonlyMap<string, readonly ChainEntry[]>
   readonly comparison: Comparison
   readonly rounds: number
-  /** Names of the owners of an address; null when nothing of it was ever stored. */
-  readonly ownersOf: (address: string) => readonly string[] | null
+  /** Partition of an address; null when nothing of it was ever stored. */
+  readonly partitionOf: (address: string) => number | null
 }
 
 /**
@@ -29,7 +30,6 @@ export type Verified = {
  */
 export async function verify(
   fleet: ChaosFleet,
-  ownership: Ownership,
   addresses: ReadonlySet<string>,
   recorder: Recorder,
   told: (what: string) => void,
@@ -45,6 +45,8 @@ export async function verify(
     for (const what of await readEverywhere(fleet.doors, unread, recorder)) broken('', what)
     // A write of unknown outcome may have surfaced since: what was read again gets its history read again.
     for (const [address, entries] of await readChains(fleet.doors, unread)) chains.set(address, entries)
+    const ring = await readRing(fleet)
+    if (ring === null) throw new ChaosFailure('no peer tells who owns what')
     const killed = await fleet.stop()
     if (killed.length > 0) throw new ChaosFailure(`${killed.join(' ')} did not stop when asked to`)
     told(`round ${round}: comparing the replicas`)
@@ -53,7 +55,10 @@ export async function verify(
         fleet.names.map(async name => [name, await readReplica(fleet.peer(name).dir)] as const),
       ),
     )
-    const comparison = compareReplicas(replicas, ownership)
+    const comparison = compareReplicas(
+      replicas,
+      ring.parts.map(part => part.owners),
+    )
     const addressOf = new Map(
       [...chains].flatMap(([address, entries]) => entries.map(({ version }) => [version, address] as const)),
     )
@@ -66,7 +71,7 @@ export async function verify(
         chains,
         comparison,
         rounds: round,
-        ownersOf: ownersFrom(replicas, ownership, addressOf),
+        partitionOf: partitionsFrom(replicas, ring.parts.length, addressOf),
       }
     }
     told(`round ${round}: ${behind.length} keys are apart; again`)
@@ -75,16 +80,16 @@ export async function verify(
   }
 }
 
-function ownersFrom(
-  replicas: ReadonlyMap<string, Awaited<ReturnType<typeof readReplica>>>,
-  ownership: Ownership,
+function partitionsFrom(
+  replicas: ReadonlyMap<string, Replica>,
+  count: number,
   addressOf: ReadonlyMap<string, string>,
-): Verified['ownersOf'] {
-  const owners = new Map<string, readonly string[]>()
+): Verified['partitionOf'] {
+  const partitions = new Map<string, number>()
   for (const replica of replicas.values())
     for (const [key, head] of replica) {
       const address = head === 'damaged' ? undefined : addressOf.get(head.version)
-      if (address !== undefined) owners.set(address, ownership[partitionOf(key, ownership.length)] ?? [])
+      if (address !== undefined) partitions.set(address, partitionOf(key, count))
     }
-  return address => owners.get(address) ?? null
+  return address => partitions.get(address) ?? null
 }

@@ -1,4 +1,5 @@
 import type { FaultKind } from './fault.ts'
+import { drain, join, wipe } from './membership.ts'
 import { cut, isolation, oneWayCut, slowLinks, split } from './network.ts'
 import { kill, pause, powerCut } from './processes.ts'
 
@@ -12,4 +13,7 @@ export const faultKinds: readonly FaultKind[] = [
   isolation,
   split,
   slowLinks,
+  join,
+  drain,
+  wipe,
 ]

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ChaosFailure } from '../failure.ts'
 import type { Weather } from '../network/line.ts'
 import { Relay } from '../network/relay.ts'
-import { needCommand } from './command.ts'
+import { needCommand, runCommand } from './command.ts'
 import { Conditions } from './conditions.ts'
 import { PeerProcess } from './peer.ts'
 
@@ -89,6 +89,19 @@ export class ChaosFleet {
     const peer = this.peer(name)
     const { port } = await peer.start(command)
     this.relay.place(name, port)
+  }
+
+  /** Whether this SLURP has a command. */
+  async understands(args: readonly string[]): Promise<boolean> {
+    return (await runCommand(this.plan.main, args, process.env, this.aborts.signal)).code === 0
+  }
+
+  /** The flags that name this fleet by one of its running doors. @param except - a peer whose door is not meant. */
+  target(except?: string): string[] {
+    const running = this.names.map(name => this.peer(name)).filter(each => each.state === 'up')
+    const door = running.find(each => each.name !== except)
+    if (door?.ready == null) throw new ChaosFailure('no peer is running')
+    return ['--url', door.ready.url, '--token-file', join(door.dir, 'token')]
   }
 
   /** Runs a command of SLURP. @returns what it printed. @throws ChaosFailure. */
