@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { ChaosFailure } from './failure.ts'
 import { checkRun } from './history/check.ts'
 import { readHistory } from './history/file.ts'
@@ -36,7 +37,10 @@ async function run({ options, json }: Extract<Command, { kind: 'run' }>): Promis
     process.once(signal, () => process.exit(exits.interrupted))
   // However this process ends, short of being killed itself.
   process.once('exit', () => chaos.end())
-  const { report, story } = await chaos.run()
+  const { report, story } = await chaos.run().catch(failure => {
+    process.stderr.write(`What there is of the run is kept in ${chaos.keptIn}\n`)
+    throw failure
+  })
   if (json) say([JSON.stringify(report)])
   else say([...reportWords(report), ...(story.length === 0 ? [] : ['', ...story])])
   return report.violations.length === 0 ? exits.well : exits.broken
@@ -57,7 +61,7 @@ async function checkAgain({ file, json }: Extract<Command, { kind: 'check' }>): 
 try {
   process.exitCode = await main()
 } catch (failure) {
-  if (!(failure instanceof ChaosFailure)) throw failure
-  process.stderr.write(`The run cannot go on: ${failure.message}\n`)
+  const why = failure instanceof ChaosFailure ? failure.message : inspect(failure)
+  process.stderr.write(`The run cannot go on: ${why}\n`)
   process.exitCode = exits.cannot
 }

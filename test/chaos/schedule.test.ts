@@ -1,5 +1,6 @@
 // Goal: the faults of a run follow from its seed, and a short run meets every kind. Method: plans of many seeds.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { faultKinds } from '../../sim/chaos/faults/kinds.ts'
 import { planFaults } from '../../sim/chaos/faults/schedule.ts'
@@ -35,4 +36,10 @@ test('every kind comes up in ten minutes, and nearly always in two', () => {
 
 test('names are told apart', () => {
   assert.equal(new Set(faultKinds.map(kind => kind.name)).size, faultKinds.length)
+})
+
+test('the page tells every kind, its lane, and nothing else', () => {
+  const page = readFileSync(new URL('../../docs/CHAOS.md', import.meta.url), 'utf8')
+  const told = [...page.matchAll(/^\| `(\w+)` \| (\w+) \|/gm)].map(([, name, lane]) => `${name} ${lane}`)
+  assert.deepEqual(told.toSorted(), faultKinds.map(({ name, lane }) => `${name} ${lane}`).toSorted())
 })
