@@ -134,7 +134,6 @@ export class ChaosRun {
       machine,
       checked: checkedCounts(checked),
       replicasCompared: replicaCounts(verified.comparison, verified.rounds),
-      moved: null,
       tookS: Math.round((performance.now() - startedMs) / 1_000),
       violations,
       keptIn: this.keptIn,

@@ -41,8 +41,6 @@ export type Report = {
     readonly holes: number
     readonly rounds: number
   }
-  /** Bytes that partitions moved, and the least that the changes of members asked for; null without such changes. */
-  readonly moved: { readonly bytes: number; readonly leastBytes: number } | null
   readonly tookS: number
   readonly violations: readonly Violation[]
   /** Where the recorded history and the data are kept; null when they are not. */

@@ -37,10 +37,6 @@ export function reportWords(report: Report): string[] {
   lines.push(
     `  replicas    ${keys} keys compared, ${behind} behind, ${ahead} with a value never chosen, ${holes} older versions missing, round ${rounds}`,
   )
-  if (report.moved !== null) {
-    const { bytes, leastBytes } = report.moved
-    lines.push(`  moved       ${bytes} bytes, ${(bytes / leastBytes).toFixed(2)} of the least`)
-  }
   lines.push(`  took        ${report.tookS} s`)
   lines.push(`  violations  ${violations.length}`)
   for (const { address, what } of violations) lines.push(`    ${address}: ${what}`)
