@@ -14,8 +14,8 @@ export type Struck = {
  */
 export type FaultKind = {
   readonly name: string
-  /** One fault at a time in each lane: what befalls processes, the network between them, and who is a member. */
-  readonly lane: 'peers' | 'network' | 'members'
+  /** One fault at a time in each lane: what befalls processes, their clocks, their network, and who is a member. */
+  readonly lane: 'peers' | 'clocks' | 'network' | 'members'
   /** How often it is drawn among those of its lane. */
   readonly weight: number
   /** Shortest and longest time that it lasts, in milliseconds. */

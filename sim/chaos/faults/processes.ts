@@ -1,9 +1,15 @@
 import type { Random } from '../../../base/random.ts'
+import { defaultLimits } from '../../../replication/limits.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
 import type { FaultKind, Struck } from './fault.ts'
 
 /** From the start of a peer until it is ready, on a busy machine. */
 const restartMs = 3_000
+
+const { ceilingReserveMs } = defaultLimits
+const jumpBackMsMax = 3_600_000
+/** Promises that were made by a clock ahead bind until all others have come so far (rule 3): the end waits for that. */
+const jumpAheadMsMax = 20_000
 
 const runningOf = (fleet: ChaosFleet): string[] => fleet.names.filter(name => fleet.peer(name).state === 'up')
 
@@ -56,4 +62,25 @@ function paused(fleet: ChaosFleet, random: Random): Struck | null {
   const victim = random.pick(running)
   fleet.peer(victim).pause()
   return { what: `SIGSTOP ${victim}`, heal: async () => fleet.peer(victim).resume() }
+}
+
+/** The wall clock of one peer jumps, and jumps back. */
+export const clockJump: FaultKind = {
+  name: 'clockJump',
+  lane: 'clocks',
+  weight: 1,
+  lastsMs: [2_000, 30_000],
+  healsMs: 15_000,
+  strike: async (fleet, random) => {
+    const victim = random.pick(fleet.names)
+    const byMs = random.chance(0.5) ? -random.below(jumpBackMsMax) : random.below(jumpAheadMsMax)
+    fleet.peer(victim).setClock(byMs)
+    return {
+      what: `clock of ${victim} ${byMs < 0 ? '' : '+'}${Math.round(byMs / 1_000)} s`,
+      heal: async () => {
+        fleet.peer(victim).setClock(0)
+        if (byMs > 0) fleet.promisesBindFor(byMs + ceilingReserveMs)
+      },
+    }
+  },
 }

@@ -28,6 +28,7 @@ export class ChaosFleet {
   readonly conditions = new Conditions()
   private readonly peers = new Map<string, PeerProcess>()
   private readonly cuts = new Set<string>()
+  private bindUntilMs = 0
   private readonly aborts = new AbortController()
 
   constructor(plan: FleetPlan) {
@@ -122,6 +123,16 @@ export class ChaosFleet {
   /** Slows the way from one peer to another. */
   slow(from: string, to: string, weather: Pick<Weather, 'delayMs' | 'bytesPerSecond'>): void {
     this.relay.change(from, to, weather)
+  }
+
+  /** Some peer has promised ballots that are so far ahead: until then it may be unable to take others. */
+  promisesBindFor(ms: number): void {
+    this.bindUntilMs = Math.max(this.bindUntilMs, performance.now() + ms)
+  }
+
+  /** Milliseconds for which promises of the kind above still bind, from now on. */
+  get bindMs(): number {
+    return Math.max(0, this.bindUntilMs - performance.now())
   }
 
   /** Undoes what was done to processes and network, and starts who is down. @throws ChaosFailure. */

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { ChaosFailure } from '../failure.ts'
 import { relayVariable } from '../network/wanted-port.ts'
+import { clockVariable } from './wall-clock-file.ts'
 
 /** What a peer says when it is ready. */
 export type Ready = { readonly id: string; readonly url: string; readonly port: number }
@@ -22,7 +23,10 @@ export type PeerOptions = {
   readonly changed: (peer: PeerProcess) => void
 }
 
-const redirect = new URL('../network/redirect.ts', import.meta.url).href
+/** Loaded into a peer before its own code. */
+const preloaded = ['../network/redirect.ts', './wall-clock.ts'].map(
+  path => `--import=${new URL(path, import.meta.url).href}`,
+)
 const readyMsMax = 90_000
 const stopMsMax = 20_000
 const complaintCharactersMax = 4_000
@@ -63,10 +67,16 @@ export class PeerProcess {
    */
   async start(command: readonly string[] = ['up', '--child', '--json', '--dir', this.dir]): Promise<Ready> {
     const { main, relayPort } = this.options
-    const preload = `${process.env.NODE_OPTIONS ?? ''} --import=${redirect}`.trim()
+    const preload = [process.env.NODE_OPTIONS ?? '', ...preloaded].join(' ').trim()
+    if (!existsSync(this.clockFile)) this.writeClock(0)
     const child = spawn(process.execPath, [main, ...command], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_OPTIONS: preload, [relayVariable]: String(relayPort) },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: preload,
+        [relayVariable]: String(relayPort),
+        [clockVariable]: this.clockFile,
+      },
     })
     this.child = child
     this.enter('starting')
@@ -83,7 +93,11 @@ export class PeerProcess {
     })
     this.ready = await this.readyLine(child)
     // It may have been paused or killed the moment that it spoke.
-    if (this.child === child && this.state === 'starting') this.enter('up')
+    if (this.child === child && this.state === 'starting') {
+      this.enter('up')
+      // Its clock may have been set since it looked.
+      child.kill('SIGUSR2')
+    }
     return this.ready
   }
 
@@ -114,6 +128,13 @@ export class PeerProcess {
     this.enter('up')
   }
 
+  /** Sets its wall clock off from that of the machine, for later starts too. */
+  setClock(offMs: number): void {
+    this.writeClock(offMs)
+    // One that starts may have no handler for the signal yet, which would end it; it gets it once it is ready.
+    if (this.state === 'up' || this.state === 'paused') this.child?.kill('SIGUSR2')
+  }
+
   /** Asks it to close. @returns its exit code; null when it had to be killed or was not running. */
   async stop(): Promise<number | null> {
     const { child } = this
@@ -125,6 +146,14 @@ export class PeerProcess {
     await gone
     clearTimeout(late)
     return child.exitCode
+  }
+
+  private get clockFile(): string {
+    return `${this.dir}.clock`
+  }
+
+  private writeClock(offMs: number): void {
+    writeFileSync(this.clockFile, String(offMs))
   }
 
   private enter(state: PeerState): void {
