@@ -41,7 +41,7 @@ export async function verify(
   let unread: ReadonlySet<string> = addresses
   for (let round = 1; ; round++) {
     told(`round ${round}: waiting until every peer is well`)
-    await delay(fleet.bindMs)
+    await delay(fleet.bindMs())
     for (const what of await settle(fleet, settleMsMax)) broken('', `after the faults ended: ${what}`)
     told(`round ${round}: reading back`)
     for (const what of await readEverywhere(fleet.doors, unread, recorder)) broken('', what)

@@ -79,7 +79,7 @@ export const clockJump: FaultKind = {
       what: `clock of ${victim} ${byMs < 0 ? '' : '+'}${Math.round(byMs / 1_000)} s`,
       heal: async () => {
         fleet.peer(victim).setClock(0)
-        if (byMs > 0) fleet.promisesBindFor(byMs + ceilingReserveMs)
+        if (byMs > 0) fleet.promisesBindFor(victim, byMs + ceilingReserveMs)
       },
     }
   },

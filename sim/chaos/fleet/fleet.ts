@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { defaultLimits } from '../../../replication/limits.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { Weather } from '../network/line.ts'
 import { Relay } from '../network/relay.ts'
@@ -28,7 +29,7 @@ export class ChaosFleet {
   readonly conditions = new Conditions()
   private readonly peers = new Map<string, PeerProcess>()
   private readonly cuts = new Set<string>()
-  private bindUntilMs = 0
+  private readonly bindUntilMs = new Map<string, number>()
   private readonly aborts = new AbortController()
 
   constructor(plan: FleetPlan) {
@@ -125,14 +126,16 @@ export class ChaosFleet {
     this.relay.change(from, to, weather)
   }
 
-  /** Some peer has promised ballots that are so far ahead: until then it may be unable to take others. */
-  promisesBindFor(ms: number): void {
-    this.bindUntilMs = Math.max(this.bindUntilMs, performance.now() + ms)
+  /** A peer has promised ballots that are so far ahead: until then it may be unable to take others. */
+  promisesBindFor(name: string, ms: number): void {
+    this.bindUntilMs.set(name, performance.now() + ms)
+    setTimeout(() => this.note(), ms).unref()
   }
 
-  /** Milliseconds for which promises of the kind above still bind, from now on. */
-  get bindMs(): number {
-    return Math.max(0, this.bindUntilMs - performance.now())
+  /** Milliseconds for which promises of the kind above still bind a peer, from now on. */
+  bindMs(names: readonly string[] = this.names): number {
+    const untilMs = Math.max(0, ...names.map(name => this.bindUntilMs.get(name) ?? 0))
+    return Math.max(0, untilMs - performance.now())
   }
 
   /** Undoes what was done to processes and network, and starts who is down. @throws ChaosFailure. */
@@ -164,7 +167,14 @@ export class ChaosFleet {
   }
 
   private note(): void {
-    const up = [...this.peers.values()].filter(peer => peer.state === 'up').map(peer => peer.name)
+    const up = this.names.filter(name => this.isWell(this.peer(name)))
     this.conditions.note({ atMs: this.plan.nowMs(), up: new Set(up), cuts: new Set(this.cuts) })
+  }
+
+  /** Running, and with a clock that the protocol bears: a peer further off takes no part, which is meant so. */
+  private isWell({ name, state, clockOffMs }: PeerProcess): boolean {
+    return (
+      state === 'up' && Math.abs(clockOffMs) <= defaultLimits.ballotDriftMaxMs && this.bindMs([name]) === 0
+    )
   }
 }
