@@ -131,6 +131,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       disk: opened.disk,
       recordsLost,
       send: (to, message) => driver.pass(to, message),
+      carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
       report: event => {
         health.count(event.kind)
@@ -217,6 +218,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           name,
           version: options.version,
           leader: admin.leader().leader,
+          healthOf: peer => driver.healthOf(peer),
+          lags: driver.lags(),
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),

@@ -1,4 +1,4 @@
-import { hlcMs } from '../base/hlc.ts'
+import { ballotHlc, hlcMs } from '../base/hlc.ts'
 import { type Ballot, type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
 import type { RefusalReason, ReplicaMessage, Value } from './messages.ts'
 import {
@@ -140,6 +140,8 @@ function considerReplay(
   const accept = { ...ask, kind: 'accept', next: noBallot } as const
   const result = considerAccept(acceptor, accept, place, partition, head, wallMs)
   if (result.changes.length > 0 || ask.value.data === null || isControlKey(ask.key)) return result
+  // What was collected with its key is no history any more.
+  if (head === null && ask.value.version <= ballotHlc(partition.record.gcFloor)) return result
   const changes: Change[] = []
   saveVersion(acceptor.records, ask.key, ask.value, changes)
   return { ...result, changes }
@@ -219,7 +221,8 @@ function noteRenewed(acceptor: Acceptor, partition: PartitionState, key: Context
   partition.renewed.add(key)
 }
 
-function promisedOf(
+/** What counts as promised for a key: nothing below it is granted, and nothing below it accepted (rules 1 to 3). */
+export function promisedOf(
   acceptor: Acceptor,
   partition: PartitionState,
   key: ContextKey,
@@ -230,7 +233,7 @@ function promisedOf(
     const stored = acceptor.records.head(key)
     const accepted = stored === null || stored === 'damaged' ? noBallot : stored.accepted
     const promised = highest(partition.promises.get(key) ?? partition.floor, accepted)
-    return highest(promised, partition.record.ceiling)
+    return highest(highest(promised, partition.record.gcFloor), partition.record.ceiling)
   }
   const promised = partition.promises.get(key) ?? partition.floor
   return highest(promised, head === null ? partition.record.gcFloor : head.accepted)

@@ -101,11 +101,17 @@ export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): C
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
 
-/** Every key of the partition was written back from the others: it votes again. */
-export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Change {
+/**
+ * Every key of the partition was written back from the others: it votes again. What it had taken over or collected may
+ * be lost with the rest, so the floors of a quorum of the others bind here too (rules 9 and 14).
+ */
+export function markWhole(acceptor: Acceptor, place: Place, floors: Floors, wallMs: number): Change {
   const partition = partitionState(acceptor, place, wallMs)
   // The keys were written back, their histories were not: they are copied anew.
-  partition.record = { ...partition.record, damagedBelow: noBallot, copied: false }
+  const { gcFloor, tsFloor } = highestFloors(partition.record, floors)
+  const ceiling = highest(partition.record.ceiling, gcFloor)
+  const bound = { ...partition.record, ceiling, gcFloor, tsFloor }
+  partition.record = { ...bound, damagedBelow: noBallot, copied: false }
   partition.renewed.clear()
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }

@@ -5,6 +5,7 @@ import type { View } from '../dht/view.ts'
 import { type ControlEvent, ControlPlane } from '../node/control/control-plane.ts'
 import { nextIncarnation, startingView } from '../node/driver/boot.ts'
 import { Driver, type DriverEvent } from '../node/driver/driver.ts'
+import type { Task, TaskEnd } from '../node/peer/step.ts'
 import type { Disk, DiskChange, DiskFailure } from '../node/ports/ports.ts'
 import type { Limits } from '../replication/limits.ts'
 import type { Operation, Outcome } from '../replication/messages.ts'
@@ -104,6 +105,7 @@ export class Process {
       disk: watched(opened.disk, alive, events.durable),
       recordsLost,
       send: (to, message) => this.driver.pass(to, message),
+      carryOut: (work, done) => this.driver.carryOut(work, done),
       compact: () => Promise.resolve(),
       report: event => events.ruled(event),
     })
@@ -142,6 +144,15 @@ export class Process {
     this.whenRunning(() =>
       this.driver.submit(operation, timeoutMs, outcome => {
         if (this.state !== 'dead') done(outcome)
+      }),
+    )
+  }
+
+  /** As Driver.carryOut. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    this.whenRunning(() =>
+      this.driver.carryOut(work, end => {
+        if (this.state !== 'dead') done(end)
       }),
     )
   }

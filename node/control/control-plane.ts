@@ -8,6 +8,7 @@ import type { WishKind, WishOutcome } from '../../election/duty-step.ts'
 import type { LeaseRecord } from '../../election/record.ts'
 import { decodeLease } from '../../election/record.ts'
 import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
+import type { Task, TaskEnd } from '../peer/step.ts'
 import type { Disk } from '../ports/ports.ts'
 import { DutyDesk } from './duty-desk.ts'
 import { Guard } from './guard.ts'
@@ -16,6 +17,7 @@ import { Mover, type WaitingSince } from './mover.ts'
 import { ControlRegister, type RegisterParts } from './register.ts'
 import { Replacer } from './replacer.ts'
 import { compactRunner, movesRunner, replaceRunner } from './runners.ts'
+import { collectRunner, repairRunner } from './upkeep-runners.ts'
 import { type Change, type Changed, ViewRegister } from './view-register.ts'
 
 const readMs = 1_500
@@ -38,6 +40,8 @@ export type ControlPlaneOptions = RegisterParts & {
   /** The disk said at open that acknowledged writes are gone. */
   readonly recordsLost: boolean
   readonly send: (to: PeerId, message: PeerMessage) => void
+  /** Work of a duty in one partition of this peer. */
+  readonly carryOut: (work: Task, done: (end: TaskEnd) => void) => void
   /** Rewrites the files of the disk without what was deleted. */
   readonly compact: () => Promise<void>
 }
@@ -101,7 +105,13 @@ export class ControlPlane {
           done(answer.kind === 'found' ? (decodeLease(answer.found.body)?.token ?? null) : null),
         ),
       ),
-      runners: [movesRunner(this.#mover), replaceRunner(replacer), compactRunner(options.compact)],
+      runners: [
+        movesRunner(this.#mover),
+        replaceRunner(replacer),
+        compactRunner(options.compact),
+        collectRunner(options),
+        repairRunner(options),
+      ],
       token: () => this.#leadership.token(),
       stepDown: () => this.#leadership.stepDown(),
     })

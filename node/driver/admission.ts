@@ -52,6 +52,12 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
     case 'viewAsked':
     case 'viewTold':
     case 'beat':
+    case 'gather':
+    case 'gathered':
+    case 'collect':
+    case 'collected':
+    case 'digestAsked':
+    case 'digest':
     case 'health':
     case 'dutyOrdered':
     case 'dutyStopped':

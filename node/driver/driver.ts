@@ -5,18 +5,19 @@ import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
 import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
-import type { Effect, Input, PeerEvent } from '../peer/step.ts'
+import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
 import { DecodeError } from './codec/reader.ts'
 import { encodeChange, viewChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
-import { Listings } from './listings.ts'
+import { Lists } from './lists.ts'
 import { Outbox } from './outbox.ts'
 import { SavedRecords } from './saved.ts'
 
@@ -63,10 +64,11 @@ export class Driver {
   readonly #options: DriverOptions
   readonly #saved: SavedRecords
   readonly #outbox: Outbox
-  readonly #listings: Listings
+  readonly #lists: Lists
   readonly #inputs: Input[] = []
   readonly #answers = new Map<number, (outcome: Outcome) => void>()
   #peer: Peer | null = null
+  readonly #tasks = new Map<number, (end: TaskEnd) => void>()
   #nextRequest = 0
   #running = false
   #stopped = false
@@ -84,9 +86,7 @@ export class Driver {
     this.#options = options
     const partitions = options.view.partitions.length
     this.#saved = new SavedRecords(options.disk, key => partitionOf(key, partitions))
-    const { clock, disk } = options
-    const take = (input: Input) => this.#take(input)
-    this.#listings = new Listings({ disk, clock, partitionCount: partitions, take })
+    this.#lists = new Lists(options.disk, options.clock, partitions, input => this.#take(input))
     this.#outbox = new Outbox(
       options.network,
       () => options.hlc.last,
@@ -166,6 +166,21 @@ export class Driver {
   readonly reports: MoveReports = (partition, epoch, peer) =>
     this.#peer?.reports(partition, epoch, peer) ?? null
 
+  /** Work of a duty; `done` is told how it ended, unless this process ends before. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    if (this.#stopped || !this.#peer) return
+    this.#nextRequest += 1
+    const task = this.#nextRequest
+    this.#tasks.set(task, done)
+    this.#inputs.push({ kind: 'taskAsked', task, work })
+    this.#flushLater()
+  }
+
+  /** How far the other owners of this peer's partitions are from what it has. */
+  lags(): readonly PeerLag[] {
+    return this.#peer?.lags() ?? []
+  }
+
   /** What the fleet takes a member for, as this peer sees it. */
   healthOf(peer: PeerId): HealthState {
     return this.#peer?.healthOf(peer) ?? 'up'
@@ -189,7 +204,7 @@ export class Driver {
     if (this.#stopped) return
     this.#stopped = true
     this.#cancelTimer()
-    this.#listings.stop()
+    this.#lists.stop()
     const answers = [...this.#answers.values()]
     this.#answers.clear()
     for (const done of answers) done({ kind: 'unknown' })
@@ -269,6 +284,14 @@ export class Driver {
       }
       case 'send':
         return this.#send(effect.to, effect.message)
+      case 'sendWhenSaved':
+        return this.#whenDurable(this.#lastBatch(), () => this.#send(effect.to, effect.message))
+      case 'taskEnded': {
+        const done = this.#tasks.get(effect.task)
+        this.#tasks.delete(effect.task)
+        done?.(effect.end)
+        return
+      }
       case 'answer': {
         const done = this.#answers.get(effect.request)
         this.#answers.delete(effect.request)
@@ -288,11 +311,13 @@ export class Driver {
         )
       // What was taken before must be in the list: it may be acknowledged when the list is read elsewhere (rule 10).
       case 'scanPartition':
-        return this.#whenDurable(this.#lastBatch(), () => this.#listings.scan(effect))
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))
       case 'listRecords':
-        return this.#whenDurable(this.#lastBatch(), () => this.#listings.records(effect))
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.records(effect))
+      case 'listVersions':
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.versions(effect))
       case 'listHints':
-        return this.#listings.hints(effect)
+        return this.#lists.hints(effect)
       case 'report':
         return report(effect.event)
       case 'passOn':

@@ -110,8 +110,8 @@ export const moveMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'node/driver/driver.ts',
-        find: 'return this.#whenDurable(this.#lastBatch(), () => this.#listings.scan(effect))',
-        replace: 'return this.#listings.scan(effect)',
+        find: 'return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))',
+        replace: 'return this.#lists.partition(effect)',
       },
     ],
   },

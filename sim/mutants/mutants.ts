@@ -1,4 +1,5 @@
 import type { SimOptions } from '../scenario.ts'
+import { collectionMutants } from './collection-mutants.ts'
 import { moveMutants } from './move-mutants.ts'
 
 /** One place of the source that a mutant changes; `find` must be there exactly once. */
@@ -13,7 +14,7 @@ export type Mutant = {
   /** Found by random seeds, or by a schedule of its own (directed.ts) where chance practically never meets it. */
   readonly how: 'seeds' | { readonly directed: string }
   /** The kind of world in which the rule matters often. */
-  readonly world?: Pick<SimOptions, 'peers' | 'operations' | 'faults' | 'limits' | 'moves'>
+  readonly world?: Pick<SimOptions, 'peers' | 'operations' | 'faults' | 'limits' | 'moves' | 'upkeep'>
 }
 
 const acceptor = 'replication/acceptor.ts'
@@ -319,4 +320,5 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   ...moveMutants,
+  ...collectionMutants,
 ]

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { type Clock, newClock, nextHlc } from '../../base/hlc.ts'
-import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
+import { type ContextKey, noBallot, type PartitionId, type PeerId, type Version } from '../../base/ids.ts'
 import { seeded } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { View } from '../../dht/view.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../../node/peer/peer.ts'
-import type { Effect, Input, PeerEvent } from '../../node/peer/step.ts'
+import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../../node/peer/step.ts'
 import { defaultLimits, type Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { Hint } from '../../replication/records.ts'
@@ -26,6 +26,7 @@ export class PureMember {
   armedMs = Number.POSITIVE_INFINITY
   gated: (() => void)[] = []
   readonly outcomes = new Map<number, Outcome>()
+  readonly ends = new Map<number, TaskEnd>()
   readonly self: PeerId
   readonly hlc: Clock
   readonly #number: number
@@ -126,6 +127,15 @@ export class PureFleet {
     return this.at(peer).outcomes.get(request)!
   }
 
+  /** Has a peer do the work of a duty and runs until it has ended. */
+  carryOut(peer: PeerId, work: Task): TaskEnd {
+    this.#requests += 1
+    const task = this.#requests
+    this.step(peer, { kind: 'taskAsked', task, work })
+    this.runUntil(() => this.at(peer).ends.has(task))
+    return this.at(peer).ends.get(task)!
+  }
+
   newId(peer: PeerId): Version {
     return nextHlc(this.at(peer).hlc, this.wallMs)
   }
@@ -178,6 +188,8 @@ export class PureFleet {
         return this.#gate(member, () => this.#later(self, { kind: 'saved', mark: effect.mark }))
       case 'sendAfterSave':
         return this.#gate(member, () => this.#send({ from: self, to: effect.to, message: effect.message }))
+      case 'sendWhenSaved':
+        return this.#gate(member, () => this.#send({ from: self, to: effect.to, message: effect.message }))
       case 'send':
         return this.#send({ from: self, to: effect.to, message: effect.message })
       case 'scanPartition': {
@@ -186,7 +198,8 @@ export class PureFleet {
           const keys = this.#keysOf(records, partition, member).filter(key => after === null || key > after)
           const entries = keys.slice(0, limit).map((key): ScanEntry => {
             const head = records.head(key)
-            assert.ok(head !== null && head !== 'damaged')
+            assert.ok(head !== null)
+            if (head === 'damaged') return { key, accepted: noBallot, value: null }
             return { key, accepted: head.accepted, value: head.value }
           })
           this.#later(self, { kind: 'partitionScanned', scan, entries, done: keys.length <= limit })
@@ -204,6 +217,19 @@ export class PureFleet {
           this.#later(self, { kind: 'recordsListed', list, heads, versions, done })
         })
       }
+      case 'listVersions': {
+        const { list, keys } = effect
+        return this.#gate(member, () => {
+          const names = [...records.versions.keys()]
+          const versionsOf = (key: ContextKey) =>
+            names.filter(name => name.startsWith(key)).map(name => name.slice(64) as Version)
+          const versions = new Map(keys.map(key => [key, versionsOf(key)]))
+          this.#later(self, { kind: 'versionsListed', list, versions })
+        })
+      }
+      case 'taskEnded':
+        member.ends.set(effect.task, effect.end)
+        return
       case 'listHints':
         return this.#later(self, {
           kind: 'hintsListed',
