@@ -150,10 +150,6 @@ export const messages: Kinds<PeerMessage> = {
   }),
   dutyOrdered: of('dutyOrdered', { ...duty, timeoutMs: number, state: data }),
   dutyStopped: of('dutyStopped', duty),
-  replaceAsked: of('replaceAsked', {
-    id: peerId.map(id => id as PeerId),
-    name: fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/),
-  }),
   dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
   replaceAsked: of('replaceAsked', {
     id: peerId.map(id => id as PeerId),
