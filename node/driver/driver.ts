@@ -204,7 +204,7 @@ export class Driver {
     if (this.#stopped) return
     this.#stopped = true
     this.#cancelTimer()
-    this.#listings.stop()
+    this.#lists.stop()
     const answers = [...this.#answers.values()]
     this.#answers.clear()
     for (const done of answers) done({ kind: 'unknown' })
