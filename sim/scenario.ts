@@ -366,7 +366,9 @@ class Run {
     if (this.isOver()) return
     if (!chain) return this.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
     for (const [version, of] of this.history.acknowledged) {
-      if (of === key && !chain.includes(version) && !this.invariants.ledger(key).isCollected(version)) {
+      const ledger = this.invariants.ledger(key)
+      const mayBeGone = ledger.isCollected(version) || ledger.isTrimmed(version)
+      if (of === key && !chain.includes(version) && !mayBeGone) {
         return this.breached({
           invariant: 5,
           what: `acknowledged version ${version} is not in the history`,

@@ -9,6 +9,7 @@ import { type Client, type KeyPlace, type Process, wakeAt } from '../../replicat
 import {
   type Coordinator,
   coordinateConfirm,
+  coordinateTrim,
   coordinateWrite,
   newCoordinator,
   onEpochs,
@@ -47,7 +48,7 @@ import {
   sweepRequests,
 } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
-import { chainFrom } from '../../replication/versions.ts'
+import { chainFrom, oldestKept } from '../../replication/versions.ts'
 import { answerAsk } from './asks.ts'
 import type { PeerMessage } from './fleet-messages.ts'
 import type { Machines } from './machines.ts'
@@ -135,6 +136,7 @@ class RingMember implements Peer {
       (key, from, limit) => chainFrom(this.#acceptor.records, this.#acceptor.limits, key, from, limit),
       (client, key, timeoutMs, now) =>
         coordinateConfirm(this.#coordinator, client, key, false, timeoutMs, now),
+      key => oldestKept(this.#acceptor.records, key),
     )
     this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
       coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
@@ -389,6 +391,8 @@ class RingMember implements Peer {
       case 'write':
         if (client.kind === 'local') return requestWrite(this.#requester, client, operation, timeoutMs, now)
         return coordinateWrite(this.#coordinator, client, operation, timeoutMs, now)
+      case 'trim':
+        return coordinateTrim(this.#coordinator, client, operation, timeoutMs, now)
       case 'read':
         return startRead(this.#reader, client, operation.key, null, timeoutMs, now)
       case 'history': {
