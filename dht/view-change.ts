@@ -53,28 +53,26 @@ export function left(view: View, peer: PeerId, isAlive: boolean, hash: Hash): Vi
 
 /**
  * A new member in the place of another one: it gets what that one had, and nothing else moves.
- * @throws SlurpError MEMBER_UNKNOWN, MEMBER_KNOWN.
+ * @throws SlurpError MEMBER_UNKNOWN, MEMBER_KNOWN; MEMBER_LEAVING when others take its place already.
  */
 export function replaced(view: View, old: PeerId, member: Member, isAlive: boolean): View {
   if (isThere(view, member)) return view
   const before = memberOf(view, old)
   refuseKnown(view, member)
+  if (view.leaving.includes(old))
+    throw new SlurpError('MEMBER_LEAVING', `${before.name} is on its way out of the fleet already.`)
   if (!isAlive) refuseLastCopy(view, before)
   const taken = (owners: readonly PeerId[]) => owners.map(owner => (owner === old ? member.id : owner))
   const later = new Map(view.pending.map(move => [move.partition, taken(move.owners)]))
-  const isLeaving = view.leaving.includes(old)
   for (const { partition, assignment } of assignmentsOf(view)) {
     const aim = later.get(partition) ?? aimOf(assignment)
     if (aim.includes(old)) later.set(partition, taken(aim))
-    // It was on its way out already, and this partition has not begun to move.
-    else if (isLeaving && assignment.stage === 'stable' && assignment.owners.includes(old))
-      later.set(partition, taken(assignment.owners))
   }
   return {
     ...view,
     epoch: view.epoch + 1,
     members: [...view.members, member],
-    leaving: [...new Set([...view.leaving, old])],
+    leaving: [...view.leaving, old],
     pending: plansOf(view, later),
   }
 }

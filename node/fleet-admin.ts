@@ -4,7 +4,14 @@ import { sha256Hex } from '../crypto/digest.ts'
 import { type Keyring, sealKeyring } from '../crypto/keyring.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
 import { isRecipient, recipientFrom } from '../crypto/sealing.ts'
-import { assignmentAt, assignmentsOf, type Member, type MoveSettings, type View } from '../dht/view.ts'
+import {
+  assignmentAt,
+  assignmentsOf,
+  checkView,
+  type Member,
+  type MoveSettings,
+  type View,
+} from '../dht/view.ts'
 import { joined, left, planOf, replaced, replanned, reweighed, withMoves } from '../dht/view-change.ts'
 import type { ControlPlane } from './control/control-plane.ts'
 import { placementHash } from './control/placement-hash.ts'
@@ -12,6 +19,9 @@ import type { Change } from './control/view-register.ts'
 import { versionsRange } from './driver/codec/keys.ts'
 import { encodeView } from './driver/codec/view.ts'
 import type {
+  DutyList,
+  DutyWish,
+  DutyWished,
   FleetChange,
   FleetControl,
   JoinRequest,
@@ -50,15 +60,19 @@ export class FleetAdmin implements FleetControl {
 
   async join(request: JoinRequest): Promise<JoinTicket> {
     this.#check(request)
-    const view = await this.#change(current => joined(current, memberFrom(current, request), placementHash))
+    const view = await this.#change(current =>
+      changed(current, joined(current, memberFrom(current, request), placementHash)),
+    )
     return await this.#ticket(view, request)
   }
 
   async replace(old: string, request: JoinRequest): Promise<JoinTicket> {
     this.#check(request)
-    const lost = this.#idOf(old)
+    // Asked again after the answer was lost: the old one may be gone by now.
+    const isThere = this.#parts.view().members.some(member => member.id === request.id)
+    const lost = isThere ? request.id : this.#idOf(old)
     const view = await this.#change(current =>
-      replaced(current, lost, memberFrom(current, request), this.#parts.isConnected(lost)),
+      changed(current, replaced(current, lost, memberFrom(current, request), this.#parts.isConnected(lost))),
     )
     return await this.#ticket(view, request)
   }
@@ -141,6 +155,50 @@ export class FleetAdmin implements FleetControl {
     }
   }
 
+  duties(): DutyList {
+    const { leader, isSelf } = this.leader()
+    const duties = this.#parts.control.duties().map(({ spec, record, phase }) => ({
+      name: spec.name,
+      where: spec.where,
+      intervalMs: spec.intervalMs,
+      phase,
+      paused: record?.paused ?? false,
+      runs: record?.runs ?? 0,
+      lastRunAt: record && record.lastRunMs > 0 ? new Date(record.lastRunMs).toISOString() : null,
+      lastOutcome: record?.lastOutcome ?? null,
+      failures: record?.failures ?? 0,
+    }))
+    return { isLeader: isSelf, leader, duties }
+  }
+
+  wishDuty(name: string, wish: DutyWish): Promise<DutyWished> {
+    return new Promise((resolve, reject) => {
+      this.#parts.control.wish(`${wish}Asked`, name, outcome => {
+        switch (outcome) {
+          case 'done':
+          case 'started':
+          case 'running':
+          case 'paused':
+            return resolve({ name, outcome })
+          case 'noSuchDuty':
+            return reject(new SlurpError('DUTY_UNKNOWN', `The leader has no duty named ${name}.`))
+          case 'notLeader':
+            return reject(new SlurpError('NOT_LEADER', 'This peer does not lead, or not any more.'))
+          case 'busy':
+          case 'superseded':
+          case 'unreadable':
+            return reject(new SlurpError('DUTY_BUSY', `The duty ${name} cannot be changed now: ${outcome}.`))
+          case 'unsettled':
+            return reject(
+              new SlurpError('QUORUM_UNREACHED', `It is unknown whether the wish for ${name} was recorded.`, {
+                hint: '`slurp duty ls` shows what the next leader found; ask again, asking twice does no harm.',
+              }),
+            )
+        }
+      })
+    })
+  }
+
   stepDown(): boolean {
     const led = this.#parts.control.token() !== null
     this.#parts.control.stepDown()
@@ -163,12 +221,17 @@ export class FleetAdmin implements FleetControl {
   }
 
   #check(request: JoinRequest): void {
-    const { versions, view } = this.#parts
+    const { keyring, versions, view } = this.#parts
     if (peerKeyOf(request.id) === null)
       throw new SlurpError('USAGE', 'The id of the new peer is no Ed25519 peer id.')
     if (!isRecipient(request.recipient)) throw new SlurpError('USAGE', 'The new peer names no age recipient.')
     if (request.fleet !== null && request.fleet !== view().fleet) {
       throw new SlurpError('FLEET_WRONG', 'The directory of the new peer belongs to another fleet.')
+    }
+    if (request.roles && keyring.heldRoles.length === 0) {
+      throw new SlurpError('ROLE_DENIED', 'This peer holds no role keys that it could hand on.', {
+        hint: 'Join by the door of a peer that holds roles, or join with --blind.',
+      })
     }
     if (request.versions.from > versions.to || request.versions.to < versions.from) {
       throw new SlurpError(
@@ -197,20 +260,24 @@ export class FleetAdmin implements FleetControl {
 
   #change(change: Change): Promise<View> {
     return new Promise((resolve, reject) => {
-      this.#parts.control.change(change, changeMs, answer => {
-        if (answer.kind === 'changed') resolve(answer.view)
-        else if (answer.kind === 'refused') reject(answer.refusal)
-        else
-          reject(
-            new SlurpError(
-              'QUORUM_UNREACHED',
-              'The control group of the fleet did not agree in time; the outcome is unknown.',
-              {
-                hint: 'Look with `slurp ring show` whether it was carried out, then ask again: asking twice does no harm.',
-              },
-            ),
-          )
-      })
+      this.#parts.control.change(
+        view => checked(change(view)),
+        changeMs,
+        answer => {
+          if (answer.kind === 'changed') resolve(answer.view)
+          else if (answer.kind === 'refused') reject(answer.refusal)
+          else
+            reject(
+              new SlurpError(
+                'QUORUM_UNREACHED',
+                'The control group of the fleet did not agree in time; the outcome is unknown.',
+                {
+                  hint: 'Look with `slurp ring show` whether it was carried out, then ask again: asking twice does no harm.',
+                },
+              ),
+            )
+        },
+      )
     })
   }
 
@@ -245,6 +312,13 @@ export class FleetAdmin implements FleetControl {
     for (const partition of others) sizes.set(partition, Math.round(mean))
     return sizes
   }
+}
+
+/** What nobody could read back must never be agreed on: a fleet of too many members, a name that is none. */
+function checked(view: View | null): View | null {
+  const wrong = view === null ? null : checkView(view)
+  if (wrong !== null) throw new SlurpError('USAGE', `The fleet cannot be changed like that. ${wrong}`)
+  return view
 }
 
 const changed = (before: View, after: View): View | null => (before === after ? null : after)

@@ -60,7 +60,9 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const start = startingView(opened.disk, genesis)
     let view = start.view
     if (!view.members.some(member => member.id === self)) {
-      throw new SlurpError('CONFIG_INVALID', `${name} is no member of its fleet, or no more.`)
+      throw new SlurpError('CONFIG_INVALID', `${name} is no member of its fleet, or no more.`, {
+        hint: 'Nothing in its directory is needed any more; `slurp peer join --dir NEW` makes a new peer.',
+      })
     }
     const recordsLost = opened.found.lostTail || opened.found.gaps || start.isDamaged
     if (recordsLost)
@@ -182,6 +184,18 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...libp2p.counters(),
       diskBatches: opened.stats().batches,
     })
+    const admin = new FleetAdmin({
+      self,
+      control,
+      view: () => view,
+      record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
+      keyring,
+      versions: wireVersions,
+      isConnected: peer => libp2p.network.isConnected(peer),
+      addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
+      sizeOf: (from, to) => opened.sizeOf(from, to),
+      copiedBytes: () => driver.copiedBytes(),
+    })
     let stopping: Promise<void> | null = null
     const stop = async (graceMs: number) => {
       health.stopping()
@@ -203,6 +217,9 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         health.status({
           name,
           version: options.version,
+          leader: admin.leader().leader,
+          healthOf: peer => driver.healthOf(peer),
+          lags: driver.lags(),
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),
@@ -211,18 +228,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       checks: () => health.checks(driver.damagedPartitions()),
       counters,
       ring: () => view,
-      control: new FleetAdmin({
-        self,
-        control,
-        view: () => view,
-        record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
-        keyring,
-        versions: wireVersions,
-        isConnected: peer => libp2p.network.isConnected(peer),
-        addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
-        sizeOf: (from, to) => opened.sizeOf(from, to),
-        copiedBytes: () => driver.copiedBytes(),
-      }),
+      control: admin,
       stop: graceMs => (stopping ??= stop(graceMs)),
     }
   } catch (failure) {

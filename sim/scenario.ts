@@ -13,7 +13,7 @@ import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './fault
 import { Fleet, type Member } from './fleet.ts'
 import { History } from './history.ts'
 import { Janitor } from './janitor.ts'
-import { Operator } from './operator.ts'
+import { Operator, type OperatorOptions } from './operator.ts'
 import { Story } from './story.ts'
 import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
@@ -33,6 +33,8 @@ export type SimOptions = {
   readonly moves?: boolean
   /** Whether what is dead is collected and replicas are compared; else the seed chooses. */
   readonly upkeep?: boolean
+  /** Who changes the fleet, where peers move; an Operator when absent. */
+  readonly operator?: (options: OperatorOptions) => Operator
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
@@ -145,7 +147,7 @@ class Run {
     this.fleet.network.onFate = (frame, became) => this.story?.frameFate(frame, became)
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
     this.operator = moves
-      ? new Operator({
+      ? (options.operator ?? (each => new Operator(each)))({
           world: this.world,
           fleet: this.fleet,
           wipes: !plan.has('lostTails') && !plan.has('bitFlips') && !plan.has('readErrors'),
@@ -281,6 +283,7 @@ class Run {
     this.count(event.kind)
     this.story?.tell(`${this.nameOf(peer)} is ${event.kind} with token ${event.token}`)
     if (event.kind !== 'elected') return
+    this.invariants.tokens.elected(event.token)
     for (const { machine, process } of this.fleet.members) {
       const token = machine.self === peer ? null : (process?.control.token() ?? null)
       if (token === null) continue

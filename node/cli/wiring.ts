@@ -1,4 +1,6 @@
+import type { FleetId } from '../../base/ids.ts'
 import type { ProcessSettings } from '../config.ts'
+import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
 
 /** What to make at `slurp init`. */
 export type FleetPlan = {
@@ -38,8 +40,17 @@ export type Wiring = {
   readonly sampleFile: string
   /** @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID. */
   createFleet(plan: FleetPlan): Promise<CreatedFleet>
-  /** @throws SlurpError as `StartPeer` does. */
-  servePeer(dir: string, settings: ProcessSettings): Promise<ServedPeer>
+  /**
+   * @param onLeft - the peer is no member of its fleet any more; it serves on until it is stopped.
+   * @throws SlurpError as `StartPeer` does.
+   */
+  servePeer(dir: string, settings: ProcessSettings, onLeft: () => void): Promise<ServedPeer>
+  /** The new peer of a directory, whose identity is made where there is none. */
+  newPeerIn(dir: string): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>>
+  /** Writes what the fleet gave to a new peer. @returns the roles that it can open. @throws SlurpError INTEGRITY_FAILED. */
+  writeTicket(dir: string, fleet: FleetId, ticket: JoinTicket): Promise<readonly string[]>
+  /** The fleet of the peer in a directory. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED. */
+  fleetIn(dir: string): Promise<FleetId>
   /**
    * Runs the simulated world of one seed.
    *

@@ -1,5 +1,5 @@
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
-import { type ContextKey, noBallot, type PartitionId, type PeerId, type Version } from '../../base/ids.ts'
+import { noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
@@ -7,25 +7,17 @@ import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import type { Operation, Outcome } from '../../replication/messages.ts'
 import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
 import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
-import {
-  headRange,
-  hintRange,
-  parseHeadKey,
-  parseHintKey,
-  parseVersionKey,
-  versionRange,
-  versionsRange,
-} from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
-import { decodeHead, encodeChange, viewChange } from './codec/records.ts'
+import { encodeChange, viewChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
+import { Lists } from './lists.ts'
 import { Outbox } from './outbox.ts'
 import { SavedRecords } from './saved.ts'
 
@@ -61,10 +53,6 @@ export type DriverEvent =
   | { readonly kind: 'frameDropped'; readonly to: PeerId }
   | { readonly kind: 'clockAhead'; readonly from: PeerId }
 
-/** Versions of one key that are listed at once. */
-const versionsListedMax = 4_096
-const listRetryMs = 200
-
 /** What waits for a batch to be durable. */
 type Gated = { readonly batch: number; readonly run: () => void }
 
@@ -76,6 +64,7 @@ export class Driver {
   readonly #options: DriverOptions
   readonly #saved: SavedRecords
   readonly #outbox: Outbox
+  readonly #lists: Lists
   readonly #inputs: Input[] = []
   readonly #answers = new Map<number, (outcome: Outcome) => void>()
   #peer: Peer | null = null
@@ -97,6 +86,7 @@ export class Driver {
     this.#options = options
     const partitions = options.view.partitions.length
     this.#saved = new SavedRecords(options.disk, key => partitionOf(key, partitions))
+    this.#lists = new Lists(options.disk, options.clock, partitions, input => this.#take(input))
     this.#outbox = new Outbox(
       options.network,
       () => options.hlc.last,
@@ -214,6 +204,7 @@ export class Driver {
     if (this.#stopped) return
     this.#stopped = true
     this.#cancelTimer()
+    this.#lists.stop()
     const answers = [...this.#answers.values()]
     this.#answers.clear()
     for (const done of answers) done({ kind: 'unknown' })
@@ -320,13 +311,13 @@ export class Driver {
         )
       // What was taken before must be in the list: it may be acknowledged when the list is read elsewhere (rule 10).
       case 'scanPartition':
-        return this.#whenDurable(this.#lastBatch(), () => this.#scan(effect))
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))
       case 'listRecords':
-        return this.#whenDurable(this.#lastBatch(), () => this.#listRecords(effect))
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.records(effect))
       case 'listVersions':
-        return this.#whenDurable(this.#lastBatch(), () => this.#listVersions(effect.list, effect.keys))
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.versions(effect))
       case 'listHints':
-        return this.#listHints(effect.peer, effect.limit)
+        return this.#lists.hints(effect)
       case 'report':
         return report(effect.event)
       case 'passOn':
@@ -391,76 +382,6 @@ export class Driver {
       this.#run()
       this.#outbox.flush()
       this.#writeBatch()
-    })
-  }
-
-  #scan(effect: Extract<Effect, { kind: 'scanPartition' }>): void {
-    const { from, to } = headRange(effect.partition, this.#options.view.partitions.length, effect.after)
-    this.#options.disk.scan(from, to, effect.limit, (failure, found) => {
-      // Without an answer the asker turns to another replica.
-      if (failure) return
-      const entries: ScanEntry[] = []
-      for (const { key: diskKey, value: stored } of found) {
-        const head = decodeHead(diskKey, stored)
-        const key: ContextKey = parseHeadKey(diskKey)
-        if (head === 'damaged') entries.push({ key, accepted: noBallot, value: null })
-        else entries.push({ key, accepted: head.accepted, value: head.value })
-      }
-      this.#take({ kind: 'partitionScanned', scan: effect.scan, entries, done: found.length < effect.limit })
-    })
-  }
-
-  #listRecords({ list, partition, limit }: Extract<Effect, { kind: 'listRecords' }>): void {
-    const { clock, disk, view } = this.#options
-    const heads = headRange(partition, view.partitions.length, null)
-    const versions = versionsRange(partition, view.partitions.length)
-    const failed = (failure: DiskFailure | null) => {
-      const again = () => {
-        if (!this.#stopped) this.#listRecords({ kind: 'listRecords', list, partition, limit })
-      }
-      // A read that failed may succeed the next time.
-      if (failure) clock.at(clock.monotonicMs() + listRetryMs, again)
-      return failure !== null
-    }
-    disk.scan(heads.from, heads.to, limit, (failure, foundHeads) => {
-      if (this.#stopped || failed(failure)) return
-      disk.scan(versions.from, versions.to, limit, (laterFailure, foundVersions) => {
-        if (this.#stopped || failed(laterFailure)) return
-        this.#take({
-          kind: 'recordsListed',
-          list,
-          heads: foundHeads.map(entry => parseHeadKey(entry.key)),
-          versions: foundVersions.map(entry => parseVersionKey(entry.key)),
-          done: foundHeads.length + foundVersions.length === 0,
-        })
-      })
-    })
-  }
-
-  #listVersions(list: number, keys: readonly ContextKey[]): void {
-    const versions = new Map<ContextKey, readonly Version[]>()
-    const next = (at: number): void => {
-      const key = keys[at]
-      if (key === undefined) return this.#take({ kind: 'versionsListed', list, versions })
-      const { from, to } = versionRange(key)
-      this.#options.disk.scan(from, to, versionsListedMax, (failure, found) => {
-        // Who asked gives up after a while.
-        if (failure || this.#stopped) return
-        versions.set(
-          key,
-          found.map(entry => parseVersionKey(entry.key).version),
-        )
-        next(at + 1)
-      })
-    }
-    next(0)
-  }
-
-  #listHints(peer: PeerId, limit: number): void {
-    const { from, to } = hintRange(peer)
-    this.#options.disk.scan(from, to, limit, (failure, found) => {
-      if (failure) return
-      this.#take({ kind: 'hintsListed', peer, hints: found.map(entry => parseHintKey(entry.key)) })
     })
   }
 }

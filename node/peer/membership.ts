@@ -122,6 +122,7 @@ export class Membership {
       return []
     }
     if (this.#saving?.mark !== mark) return []
+    const { members } = this.#view
     this.#view = this.#saving.view
     this.#saving = null
     this.#options.adopt(this.#view, now)
@@ -129,6 +130,11 @@ export class Membership {
       if (!this.#view.members.some(member => member.id === peer)) this.#heard.delete(peer)
     }
     this.#retarget(now)
+    // Whoever is a member no more is told now: later nobody talks to it.
+    for (const { id } of members) {
+      const isGone = !this.#view.members.some(member => member.id === id)
+      if (isGone && this.#options.process.connected.has(id)) this.#tell(id, now)
+    }
     this.#beatSoon = true
     wakeAt(this.#options.process, now.monotonicMs)
     const held = this.#held

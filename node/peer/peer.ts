@@ -417,10 +417,11 @@ class RingMember implements Peer {
   }
 
   #arm(now: Now): void {
-    const { wakeMs } = this.#process
-    if (wakeMs >= this.#armedMs) return
-    this.#armedMs = Math.max(wakeMs, now.monotonicMs + sweepEveryMs)
-    this.#effects.push({ kind: 'arm', atMs: this.#armedMs })
+    // A timer that is armed is never put off: under load there is always another step.
+    const atMs = Math.max(this.#process.wakeMs, now.monotonicMs + sweepEveryMs)
+    if (atMs >= this.#armedMs) return
+    this.#armedMs = atMs
+    this.#effects.push({ kind: 'arm', atMs })
   }
 
   #placeOf(partition: PartitionId): KeyPlace {
