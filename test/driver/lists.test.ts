@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { Hlc, PartitionId, PeerId } from '../../base/ids.ts'
 import { headKey, hintKey, versionKey } from '../../node/driver/codec/keys.ts'
 import { encodeChange } from '../../node/driver/codec/records.ts'
-import { Listings } from '../../node/driver/listings.ts'
+import { Lists } from '../../node/driver/lists.ts'
 import type { Input } from '../../node/peer/step.ts'
 import { type Clock, type Disk, DiskFailure } from '../../node/ports/ports.ts'
 import { ballotAt, key, valueAt, versionAt } from '../replication/memory-records.ts'
@@ -41,29 +41,29 @@ function opened(failures = 0) {
   const taken: Input[] = []
   const put = (diskKey: Uint8Array, value: Uint8Array = new Uint8Array()) =>
     stored.set(Buffer.from(diskKey).toString('hex'), value)
-  const listings = new Listings({ disk, clock, partitionCount, take: input => taken.push(input) })
-  return { listings, taken, timers, put }
+  const lists = new Lists(disk, clock, partitionCount, input => taken.push(input))
+  return { lists, taken, timers, put }
 }
 
 const list = { kind: 'listRecords', list: 7, partition, limit: 10 } as const
 
 test('heads and versions of a partition are listed until none is left', () => {
-  const { listings, taken, put } = opened()
+  const { lists, taken, put } = opened()
   put(headKey(key))
   put(versionKey(key, versionAt(1)))
   put(versionKey('f'.repeat(64) as typeof key, versionAt(1)))
-  listings.records(list)
+  lists.records(list)
   const versions = [{ key, version: versionAt(1) }]
   assert.deepEqual(taken, [{ kind: 'recordsListed', list: 7, heads: [key], versions, done: false }])
   const empty = opened()
-  empty.listings.records(list)
+  empty.lists.records(list)
   assert.deepEqual(empty.taken, [{ kind: 'recordsListed', list: 7, heads: [], versions: [], done: true }])
 })
 
 test('a list that failed is tried again a while later, and no more after a stop', () => {
   for (const failures of [1, 2]) {
-    const { listings, taken, timers } = opened(failures)
-    listings.records(list)
+    const { lists, taken, timers } = opened(failures)
+    lists.records(list)
     for (let tries = 0; tries < failures; tries++) {
       assert.equal(taken.length, 0)
       const timer = timers.shift()
@@ -72,15 +72,15 @@ test('a list that failed is tried again a while later, and no more after a stop'
     }
     assert.equal(taken.length, 1)
   }
-  const { listings, taken, timers } = opened(1)
-  listings.records(list)
-  listings.stop()
+  const { lists, taken, timers } = opened(1)
+  lists.records(list)
+  lists.stop()
   timers[0]!.run()
   assert.deepEqual([taken.length, timers.length], [0, 1])
 })
 
 test('a scan gives heads in order, damaged ones without a value, and a failed one gives nothing', () => {
-  const { listings, taken, put } = opened()
+  const { lists, taken, put } = opened()
   const { data: _, ...bare } = valueAt(3)
   const head = { accepted: ballotAt(3), value: { ...bare, data: null } }
   const change = encodeChange({ kind: 'head', key, head })
@@ -89,7 +89,7 @@ test('a scan gives heads in order, damaged ones without a value, and a failed on
   const later = `${key.slice(0, -1)}f` as typeof key
   put(headKey(later), Uint8Array.of(1, 2, 3))
   const scan = { kind: 'scanPartition', scan: 4, partition, after: null, limit: 10 } as const
-  listings.scan(scan)
+  lists.partition(scan)
   const [found] = taken
   assert.ok(found?.kind === 'partitionScanned' && found.done && found.scan === 4)
   assert.deepEqual(
@@ -99,17 +99,30 @@ test('a scan gives heads in order, damaged ones without a value, and a failed on
       [later, '0'.repeat(32), null],
     ],
   )
-  listings.scan({ ...scan, after: key, limit: 1 })
+  lists.partition({ ...scan, after: key, limit: 1 })
   assert.ok(taken[1]?.kind === 'partitionScanned' && !taken[1].done && taken[1].entries[0]?.key === later)
   const failing = opened(1)
-  failing.listings.scan(scan)
+  failing.lists.partition(scan)
   assert.equal(failing.taken.length, 0)
 })
 
+test('versions are listed key by key', () => {
+  const { lists, taken, put } = opened()
+  const other = 'b'.repeat(64) as typeof key
+  for (const at of [2, 1]) put(versionKey(key, versionAt(at)))
+  put(versionKey('c'.repeat(64) as typeof key, versionAt(1)))
+  lists.versions({ kind: 'listVersions', list: 9, keys: [key, other] })
+  const versions = new Map([
+    [key, [versionAt(1), versionAt(2)]],
+    [other, []],
+  ])
+  assert.deepEqual(taken, [{ kind: 'versionsListed', list: 9, versions }])
+})
+
 test('hints are listed peer by peer', () => {
-  const { listings, taken, put } = opened()
+  const { lists, taken, put } = opened()
   const hint = (peer: string) => ({ peer, key, version: '5'.repeat(24) as Hlc })
   for (const peer of ['p1', 'p2']) put(hintKey(hint(peer)))
-  listings.hints({ kind: 'listHints', peer: 'p2' as PeerId, limit: 10 })
+  lists.hints({ kind: 'listHints', peer: 'p2' as PeerId, limit: 10 })
   assert.deepEqual(taken, [{ kind: 'hintsListed', peer: 'p2', hints: [hint('p2')] }])
 })
