@@ -98,6 +98,11 @@ export class Stage {
     return message as Extract<PeerMessage, { kind: Kind }>
   }
 
+  /** A view that was agreed on reaches a peer. */
+  adopt(peer: PeerId, view: View): void {
+    this.step(peer, { kind: 'viewTold', view })
+  }
+
   /** What `asker` asks `coordinator` to carry out; the answers arrive in `answers` when delivered. */
   request(asker: PeerId, coordinator: PeerId, operation: Operation): void {
     this.nextId += 1
