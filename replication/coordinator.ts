@@ -1,5 +1,5 @@
 import { hlcMs } from '../base/hlc.ts'
-import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
+import { type ContextKey, noBallot, type PeerId, type Version } from '../base/ids.ts'
 import {
   byPromise,
   type Client,
@@ -13,9 +13,9 @@ import {
   suspect,
   wakeAt,
 } from './context.ts'
-import type { Outcome, ReplicaMessage, WriteOperation } from './messages.ts'
+import type { Outcome, ReplicaMessage, TrimOperation, WriteOperation } from './messages.ts'
 import { isQuorum, type Quorum, votes } from './quorum.ts'
-import { outcomeOf } from './register.ts'
+import { keptFromOf, outcomeOf } from './register.ts'
 import {
   type CachedBallot,
   type Goal,
@@ -36,6 +36,8 @@ export type RoundJob = {
   readonly operation: WriteOperation | null
   /** For a confirm: accept anew even where all agree. */
   readonly force: boolean
+  /** For a trim: the oldest version that stays. */
+  readonly keepFrom: Version | null
   round: Round | null
   tries: number
   /** A round of this job may have been accepted somewhere: its outcome cannot be called a failure. */
@@ -104,6 +106,19 @@ export function coordinateConfirm(
   now: Moment,
 ): void {
   enqueue(coordinator, newJob(client, key, null, force, timeoutMs, now), now)
+}
+
+/** Trims the history of a key; without an answer it may be trimmed all the same, and may be asked for again. */
+export function coordinateTrim(
+  coordinator: Coordinator,
+  client: Client,
+  { key, keepFrom }: TrimOperation,
+  timeoutMs: number,
+  now: Moment,
+): void {
+  if (coordinator.jobs >= coordinator.process.limits.operationsMax)
+    return finish(coordinator.process, client, key, { kind: 'elsewhere', reason: 'overloaded' })
+  enqueue(coordinator, { ...newJob(client, key, null, false, timeoutMs, now), keepFrom }, now)
 }
 
 /** Brings every replica of a key up to what stands, unless a round of it is under way and does that anyway. */
@@ -185,6 +200,7 @@ function newJob(
     deadlineMs: now.monotonicMs + timeoutMs,
     operation,
     force,
+    keepFrom: null,
     round: null,
     tries: 0,
     mayBeWritten: false,
@@ -221,7 +237,9 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
   const goal: Goal = job.operation
     ? { kind: 'write', operation: job.operation, retried: job.mayBeWritten || job.operation.attempt > 1 }
-    : { kind: 'confirm', force: job.force }
+    : job.keepFrom === null
+      ? { kind: 'confirm', force: job.force }
+      : { kind: 'trim', keepFrom: job.keepFrom }
   const ballot = cached ? cached.ballot : newBallot(process, now.wallMs)
   // A next ballot is asked for where one replica is likely to write again: here, at the head of the queue.
   const next = job.operation ? newBallot(process, now.wallMs) : noBallot
@@ -353,7 +371,9 @@ function answerFor(
   now: Moment,
 ): Outcome {
   if (job.operation) return outcomeOf(end.answer, job.operation, end.current, now.wallMs, acks, replicas)
-  return end.current === null ? { kind: 'absent' } : { kind: 'found', value: end.current }
+  if (end.current === null) return { kind: 'absent' }
+  if (job.keepFrom !== null) return { kind: 'trimmed', keptFrom: keptFromOf(end.current) }
+  return { kind: 'found', value: end.current }
 }
 
 function endJob(coordinator: Coordinator, job: RoundJob, outcome: Outcome, now: Moment): void {

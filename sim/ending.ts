@@ -136,7 +136,9 @@ export class Ending {
     if (!chain)
       return this.parts.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
     for (const [version, of] of this.parts.history.acknowledged) {
-      if (of === key && !chain.includes(version) && !this.parts.invariants.ledger(key).isCollected(version)) {
+      const ledger = this.parts.invariants.ledger(key)
+      const mayBeGone = ledger.isCollected(version) || ledger.isTrimmed(version)
+      if (of === key && !chain.includes(version) && !mayBeGone) {
         return this.parts.breached({
           invariant: 5,
           what: `acknowledged version ${version} is not in the history`,

@@ -20,6 +20,7 @@ export class KeyLedger {
   private readonly chosen: Ballot[] = []
   /** Ballots of what was dead everywhere, and was dropped somewhere. */
   private readonly collected = new Set<Ballot>()
+  private trimmedTo: Version | null = null
 
   constructor(groups: GroupsByEpoch) {
     this.groups = groups
@@ -55,6 +56,8 @@ export class KeyLedger {
     if (known !== undefined) {
       return known.print === print ? null : `two values at ballot ${ballot}: ${known.print} and ${print}`
     }
+    if (value.keptFrom !== undefined && value.keptFrom > (this.trimmedTo ?? ''))
+      this.trimmedTo = value.keptFrom
     // What ever expires is dead from some time on, which is the replicas' affair.
     const isDead = value.kind === 'tombstone' || value.expiresAtMs !== 0
     this.proposals.set(ballot, { version: value.version, print, isDead })
@@ -138,6 +141,11 @@ export class KeyLedger {
     return this.versionAt(ballot)
   }
 
+  /** Whether somebody proposed to keep nothing so old. */
+  isTrimmed(version: Version): boolean {
+    return this.trimmedTo !== null && version < this.trimmedTo
+  }
+
   /** Whether this version was collected, or one that came after it. */
   isCollected(version: Version): boolean {
     return [...this.collected].some(ballot => this.descends(this.versionAt(ballot), version))
@@ -201,5 +209,5 @@ function add(
 
 function printOf(value: Value): string {
   const operations = value.recentOps.map(each => `${each.id}=${each.answer}`).join(',')
-  return `${value.version}<${value.parent} ${value.kind} ${value.hash.slice(0, 16)} ${value.expiresAtMs} [${operations}] ${value.opsFloor}`
+  return `${value.version}<${value.parent} ${value.kind} ${value.hash.slice(0, 16)} ${value.expiresAtMs} [${operations}] ${value.opsFloor} ${value.keptFrom ?? ''}`
 }
