@@ -120,6 +120,12 @@ export const advice = {
     retry: 'never',
     hint: 'Choose another --name; `slurp peer replace OLD` puts a new peer in the place of one that is lost.',
   },
+  MEMBER_LEAVING: {
+    http: 409,
+    exit: 5,
+    retry: 'never',
+    hint: 'Its copies go to the others already; add the new peer with `slurp peer join`.',
+  },
   TOO_FEW_PEERS: {
     http: 409,
     exit: 2,
@@ -143,6 +149,19 @@ export const advice = {
     exit: 2,
     retry: 'never',
     hint: 'Install the version of SLURP that the fleet runs; `slurp status` shows it.',
+  },
+  DUTY_UNKNOWN: { http: 404, exit: 4, retry: 'never', hint: '`slurp duty ls` lists the duties.' },
+  DUTY_BUSY: {
+    http: 409,
+    exit: 5,
+    retry: 'afterBackoff',
+    hint: '`slurp duty ls` shows what it is doing; ask again.',
+  },
+  NOT_LEADER: {
+    http: 409,
+    exit: 1,
+    retry: 'afterBackoff',
+    hint: '`slurp leader show` says who leads; name its door with --url and --token-file.',
   },
   VIEW_CHANGED: {
     http: 409,

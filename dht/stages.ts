@@ -70,6 +70,10 @@ export type Waiting = {
 
 const majority = (size: number): number => Math.floor(size / 2) + 1
 
+/** An owner that says nothing has what it has; one that came in lately may say that it is still copying. */
+const hasCopied = (state: MoveState | null, isOwner: boolean): boolean =>
+  state === null ? isOwner : state === 'copied' || state === 'synced'
+
 /** Whether nothing is left to wait for: then the next stage may follow. In `learn` safety needs nobody; the joint stage is short only if the copies are there. */
 function isDone(
   partition: PartitionId,
@@ -78,13 +82,13 @@ function isDone(
   patient: boolean,
 ): boolean {
   const { epoch, stage, owners, nextOwners } = assignment
-  const has = (peer: PeerId, ...states: MoveState[]) => {
-    const state = reports(partition, epoch, peer)
-    return state !== null && states.includes(state)
+  if (stage === 'joint') {
+    const synced = nextOwners.filter(peer => reports(partition, epoch, peer) === 'synced').length
+    return synced >= majority(nextOwners.length)
   }
-  if (stage === 'joint')
-    return nextOwners.filter(peer => has(peer, 'synced')).length >= majority(nextOwners.length)
-  const copied = nextOwners.filter(peer => owners.includes(peer) || has(peer, 'copied', 'synced')).length
+  const copied = nextOwners.filter(peer =>
+    hasCopied(reports(partition, epoch, peer), owners.includes(peer)),
+  ).length
   return copied >= (patient ? nextOwners.length : majority(nextOwners.length))
 }
 
@@ -131,7 +135,7 @@ export function waitedFor(view: View, reports: MoveReports): Waiting[] {
     if (stage === 'stable') continue
     const peers = nextOwners.filter(peer => {
       const state = reports(partition, epoch, peer)
-      return stage === 'joint' ? state !== 'synced' : !owners.includes(peer) && state !== 'copied'
+      return stage === 'joint' ? state !== 'synced' : !hasCopied(state, owners.includes(peer))
     })
     waiting.push({ partition, stage, peers })
   }

@@ -1,5 +1,6 @@
 import { SlurpError } from '../base/errors.ts'
 import type { ContextKey, PartitionId, PeerId } from '../base/ids.ts'
+import { formerMax } from './check-view.ts'
 import { controlPartition } from './keyspace.ts'
 import { placeReplicas } from './placement.ts'
 import { type MoveReports, movesToBegin, nextStages, withAssignments } from './stages.ts'
@@ -52,24 +53,26 @@ export function left(view: View, peer: PeerId, isAlive: boolean, hash: Hash): Vi
 
 /**
  * A new member in the place of another one: it gets what that one had, and nothing else moves.
- * @throws SlurpError MEMBER_UNKNOWN, MEMBER_KNOWN.
+ * @throws SlurpError MEMBER_UNKNOWN, MEMBER_KNOWN; MEMBER_LEAVING when others take its place already.
  */
 export function replaced(view: View, old: PeerId, member: Member, isAlive: boolean): View {
   if (isThere(view, member)) return view
   const before = memberOf(view, old)
   refuseKnown(view, member)
+  if (view.leaving.includes(old))
+    throw new SlurpError('MEMBER_LEAVING', `${before.name} is on its way out of the fleet already.`)
   if (!isAlive) refuseLastCopy(view, before)
   const taken = (owners: readonly PeerId[]) => owners.map(owner => (owner === old ? member.id : owner))
   const later = new Map(view.pending.map(move => [move.partition, taken(move.owners)]))
   for (const { partition, assignment } of assignmentsOf(view)) {
     const aim = later.get(partition) ?? aimOf(assignment)
-    if (aim.includes(old) || assignment.owners.includes(old)) later.set(partition, taken(aim))
+    if (aim.includes(old)) later.set(partition, taken(aim))
   }
   return {
     ...view,
     epoch: view.epoch + 1,
     members: [...view.members, member],
-    leaving: [...new Set([...view.leaving, old])],
+    leaving: [...view.leaving, old],
     pending: plansOf(view, later),
   }
 }
@@ -121,7 +124,7 @@ export const replanned = (view: View, hash: Hash): View => ({ ...view, pending: 
  * What the leader does next: stages that are done go on, planned moves begin, who owns nothing and leaves is gone.
  *
  * @param token - of the leader.
- * @returns null when there is nothing to do.
+ * @returns null when there is nothing to do, or a later leader has changed the view.
  */
 export function advanced(
   view: View,
@@ -129,18 +132,21 @@ export function advanced(
   isPatient: (partition: PartitionId) => boolean,
   token: number,
 ): View | null {
+  // Rule 11: a leader of before does nothing more.
+  if (token < view.token) return null
   const onward = nextStages(view, reports, isPatient)
   const begun = movesToBegin(view)
   const gone = view.leaving.filter(peer => !isNeeded(view, peer))
-  if (onward.size + begun.size + gone.length === 0 && token <= view.token) return null
+  if (onward.size + begun.size + gone.length === 0 && token === view.token) return null
   const next = withAssignments(view, new Map([...onward, ...begun]))
+  const left = next.pending.filter(move => !begun.has(move.partition))
   return {
     ...next,
-    token: Math.max(token, view.token),
+    token,
     members: next.members.filter(member => !gone.includes(member.id)),
     leaving: next.leaving.filter(peer => !gone.includes(peer)),
-    former: [...next.former, ...gone],
-    pending: next.pending.filter(move => !begun.has(move.partition)),
+    former: [...next.former.filter(peer => !gone.includes(peer)), ...gone].slice(-formerMax),
+    pending: plansOf(next, new Map(left.map(move => [move.partition, move.owners]))),
   }
 }
 

@@ -19,6 +19,9 @@ import type { Change } from './control/view-register.ts'
 import { versionsRange } from './driver/codec/keys.ts'
 import { encodeView } from './driver/codec/view.ts'
 import type {
+  DutyList,
+  DutyWish,
+  DutyWished,
   FleetChange,
   FleetControl,
   JoinRequest,
@@ -150,6 +153,50 @@ export class FleetAdmin implements FleetControl {
       token: seen?.token ?? null,
       isSelf: false,
     }
+  }
+
+  duties(): DutyList {
+    const { leader, isSelf } = this.leader()
+    const duties = this.#parts.control.duties().map(({ spec, record, phase }) => ({
+      name: spec.name,
+      where: spec.where,
+      intervalMs: spec.intervalMs,
+      phase,
+      paused: record?.paused ?? false,
+      runs: record?.runs ?? 0,
+      lastRunAt: record && record.lastRunMs > 0 ? new Date(record.lastRunMs).toISOString() : null,
+      lastOutcome: record?.lastOutcome ?? null,
+      failures: record?.failures ?? 0,
+    }))
+    return { isLeader: isSelf, leader, duties }
+  }
+
+  wishDuty(name: string, wish: DutyWish): Promise<DutyWished> {
+    return new Promise((resolve, reject) => {
+      this.#parts.control.wish(`${wish}Asked`, name, outcome => {
+        switch (outcome) {
+          case 'done':
+          case 'started':
+          case 'running':
+          case 'paused':
+            return resolve({ name, outcome })
+          case 'noSuchDuty':
+            return reject(new SlurpError('DUTY_UNKNOWN', `The leader has no duty named ${name}.`))
+          case 'notLeader':
+            return reject(new SlurpError('NOT_LEADER', 'This peer does not lead, or not any more.'))
+          case 'busy':
+          case 'superseded':
+          case 'unreadable':
+            return reject(new SlurpError('DUTY_BUSY', `The duty ${name} cannot be changed now: ${outcome}.`))
+          case 'unsettled':
+            return reject(
+              new SlurpError('QUORUM_UNREACHED', `It is unknown whether the wish for ${name} was recorded.`, {
+                hint: '`slurp duty ls` shows what the next leader found; ask again, asking twice does no harm.',
+              }),
+            )
+        }
+      })
+    })
   }
 
   stepDown(): boolean {

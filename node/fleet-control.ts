@@ -89,10 +89,39 @@ export type LeaderStatus = {
   readonly isSelf: boolean
 }
 
+export type DutyText = {
+  readonly name: string
+  /** `leader`: one run, where the leader is; `staggered`: at each peer, one after the other. */
+  readonly where: 'leader' | 'staggered'
+  readonly intervalMs: number
+  /** reading, idle, paused, running, stopping, recording, or what stands in its way. */
+  readonly phase: string
+  readonly paused: boolean
+  /** Runs whose end is recorded, by whatever leader. */
+  readonly runs: number
+  /** Time of the last recorded end, ISO 8601; null before the first. */
+  readonly lastRunAt: string | null
+  readonly lastOutcome: string | null
+  /** In a row, up to now. */
+  readonly failures: number
+}
+
+export type DutyList = {
+  readonly isLeader: boolean
+  readonly leader: string | null
+  readonly duties: readonly DutyText[]
+}
+export type DutyWish = 'run' | 'pause' | 'resume'
+export type DutyWished = {
+  readonly name: string
+  /** `done`: recorded for every leader to come; `started`; `running`: it ran already; `paused`: it is, and does not run. */
+  readonly outcome: 'done' | 'started' | 'running' | 'paused'
+}
+
 /**
  * Changes of the fleet, by any member. All of them are agreed on before they answer.
  *
- * @throws SlurpError MEMBER_KNOWN, MEMBER_UNKNOWN, TOO_FEW_PEERS, LAST_COPY, FLEET_WRONG, VERSION_UNSUPPORTED,
+ * @throws SlurpError MEMBER_KNOWN, MEMBER_UNKNOWN, MEMBER_LEAVING, TOO_FEW_PEERS, LAST_COPY, FLEET_WRONG, VERSION_UNSUPPORTED,
  * VIEW_CHANGED, QUORUM_UNREACHED (outcome unknown).
  */
 export interface FleetControl {
@@ -109,6 +138,13 @@ export interface FleetControl {
   setMoves(settings: Partial<MoveSettings>): Promise<FleetChange>
   progress(): RingProgress
   leader(): LeaderStatus
+  /** The duties of the leader as it sees them; `isLeader` false and no duties on any other peer. */
+  duties(): DutyList
+  /**
+   * An operator's wish, which only the leader carries out.
+   * @throws SlurpError DUTY_UNKNOWN, DUTY_BUSY, NOT_LEADER, QUORUM_UNREACHED when it is not known whether it was recorded.
+   */
+  wishDuty(name: string, wish: DutyWish): Promise<DutyWished>
   /** Asks this peer to let go of the lead. @returns whether it led. */
   stepDown(): boolean
 }

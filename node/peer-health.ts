@@ -1,14 +1,17 @@
 import type { PeerId } from '../base/ids.ts'
 import { assignmentsOf, type View } from '../dht/view.ts'
+import type { PeerLag } from '../replication/lag.ts'
 import type { News } from './adapters/libp2p/news.ts'
 import type { DriverEvent } from './driver/driver.ts'
 import type { Network, NetworkListener } from './ports/ports.ts'
-import type { PeerStatus, ReadinessCheck } from './status.ts'
+import type { MemberLag, PeerStatus, ReadinessCheck } from './status.ts'
 
 type StatusParts = {
   readonly name: string
   readonly version: string
   readonly leader: string | null
+  readonly healthOf: (peer: PeerId) => string
+  readonly lags: readonly PeerLag[]
   readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
   readonly held: readonly string[]
   readonly damaged: number
@@ -155,8 +158,17 @@ export class PeerHealth {
         connected: id === this.#self || this.#connected.has(id),
         partitions: this.#view.partitions.filter(each => each.owners.includes(id)).length,
         leaving: this.#view.leaving.includes(id),
+        health: id === this.#self ? 'up' : parts.healthOf(id),
+        lag: lagText(parts.lags.find(each => each.peer === id)),
       })),
       counters: parts.counters,
     }
   }
+}
+
+function lagText(lag: PeerLag | undefined): MemberLag | null {
+  if (lag === undefined) return null
+  const { partitions: shared, compared, equal, peerBehind, selfBehind, equalAtMs, why } = lag
+  const equalAt = equalAtMs === null ? null : new Date(equalAtMs).toISOString()
+  return { shared, compared, equal, keysBehind: peerBehind, keysAhead: selfBehind, equalAt, why }
 }

@@ -24,6 +24,8 @@ import { FleetAdmin } from './fleet-admin.ts'
 import { AddressFile } from './known-addresses.ts'
 import { PeerHealth } from './peer-health.ts'
 import { readPeerFile } from './peer-settings.ts'
+import type { OpenedDisk } from './ports/opened-disk.ts'
+import { finishReentry, reenter } from './reentry.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import type { Submitter } from './store/api.ts'
 import { newContextStore } from './store/context-store.ts'
@@ -33,6 +35,7 @@ const newsEveryMs = 10_000
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
   const { dir, log } = options
+  await finishReentry(dir)
   const { name } = readPeerFile(dir)
   const identity = await loadIdentity(join(dir, 'identity.key'))
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
@@ -44,7 +47,14 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   }
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
-  const opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+  let opened: OpenedDisk
+  try {
+    opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+  } catch (failure) {
+    if (!(failure instanceof SlurpError) || failure.code !== 'DATA_MISSING') throw failure
+    await reenter(options, { view: genesis, known: addressFile.known() })
+    return await startPeer(options)
+  }
   const closers: (() => Promise<void>)[] = [() => opened.close()]
   try {
     const start = startingView(opened.disk, genesis)
@@ -95,6 +105,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         logEvent(log, event)
         if (event.kind === 'viewAdopted') adopted(event.view)
       },
+      passedOn: (from, message) => control.heard(from, message),
       failed: failure => stopForDisk(failure),
     })
     const stopForDisk = (failure: unknown) => {
@@ -116,6 +127,12 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       tellView: newer => driver.tellView(newer),
       deadForMs: peer => driver.deadForMs(peer),
       leaseMs: leaseDefaultMs,
+      random: seeded(Number.parseInt(hlc.tag, 16) + 1),
+      disk: opened.disk,
+      recordsLost,
+      send: (to, message) => driver.pass(to, message),
+      carryOut: (work, done) => driver.carryOut(work, done),
+      compact: () => opened.compact(),
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -201,6 +218,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           name,
           version: options.version,
           leader: admin.leader().leader,
+          healthOf: peer => driver.healthOf(peer),
+          lags: driver.lags(),
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),

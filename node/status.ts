@@ -30,8 +30,26 @@ export type PeerStatus = {
     partitions: number
     /** On its way out of the fleet. */
     leaving: boolean
+    /** What the fleet takes it for, as this peer sees it: up, suspect, unreachable, down or flapping. */
+    health: string
+    /** How it compares with this peer in the partitions that both own; null where they share none. */
+    lag: MemberLag | null
   }[]
   counters: Record<string, number>
+}
+
+export type MemberLag = {
+  /** Partitions that both own, that were compared since this peer started, and that were equal. */
+  shared: number
+  compared: number
+  equal: number
+  /** Keys in which it had less than this peer, and this peer less than it, when they were last compared. */
+  keysBehind: number
+  keysAhead: number
+  /** All were known to be equal up to this time, ISO 8601; null when one never was. */
+  equalAt: string | null
+  /** equal, repairing, left, refused, silent, or notCompared: what keeps them apart, the gravest. */
+  why: string
 }
 
 export type ReadinessCheck = { name: string; ok: boolean; detail: string }

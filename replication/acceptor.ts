@@ -1,4 +1,4 @@
-import { hlcMs } from '../base/hlc.ts'
+import { ballotHlc, hlcMs } from '../base/hlc.ts'
 import { type Ballot, type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
 import type { RefusalReason, ReplicaMessage, Value } from './messages.ts'
 import {
@@ -140,9 +140,34 @@ function considerReplay(
   const accept = { ...ask, kind: 'accept', next: noBallot } as const
   const result = considerAccept(acceptor, accept, place, partition, head, wallMs)
   if (result.changes.length > 0 || ask.value.data === null || isControlKey(ask.key)) return result
+  // What was collected with its key is no history any more.
+  if (head === null && ask.value.version <= ballotHlc(partition.record.gcFloor)) return result
   const changes: Change[] = []
   saveVersion(acceptor.records, ask.key, ask.value, changes)
   return { ...result, changes }
+}
+
+/**
+ * What a learner copies, at its original ballot; the bytes of the version are here. It has no vote, so what it may have
+ * promised in an earlier time as an owner binds nobody: before it votes it is synced, and its ceiling stays (rule 10).
+ */
+export function copyIn(
+  acceptor: Acceptor,
+  place: Place,
+  key: ContextKey,
+  ballot: Ballot,
+  value: Value,
+  wallMs: number,
+): readonly Change[] {
+  const partition = partitionState(acceptor, place, wallMs)
+  const head = acceptor.records.head(key)
+  if (head === null && ballot <= partition.record.gcFloor) return []
+  const changes: Change[] = [
+    { kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } },
+  ]
+  if (head !== null && head !== 'damaged') dropReplaced(key, head, value, changes)
+  raiseCeiling(acceptor, partition, place, ballot, wallMs, changes)
+  return changes
 }
 
 /** Rule 7: what stands here; promises nothing, writes nothing. */
@@ -196,7 +221,8 @@ function noteRenewed(acceptor: Acceptor, partition: PartitionState, key: Context
   partition.renewed.add(key)
 }
 
-function promisedOf(
+/** What counts as promised for a key: nothing below it is granted, and nothing below it accepted (rules 1 to 3). */
+export function promisedOf(
   acceptor: Acceptor,
   partition: PartitionState,
   key: ContextKey,
@@ -207,7 +233,7 @@ function promisedOf(
     const stored = acceptor.records.head(key)
     const accepted = stored === null || stored === 'damaged' ? noBallot : stored.accepted
     const promised = highest(partition.promises.get(key) ?? partition.floor, accepted)
-    return highest(promised, partition.record.ceiling)
+    return highest(highest(promised, partition.record.gcFloor), partition.record.ceiling)
   }
   const promised = partition.promises.get(key) ?? partition.floor
   return highest(promised, head === null ? partition.record.gcFloor : head.accepted)
@@ -248,10 +274,14 @@ function record(
   if (value.data === null && !here) return false
   saveVersion(acceptor.records, key, value, changes)
   changes.push({ kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } })
-  // A control register changes for ever: only what stands is kept.
-  if (!here && head !== null && head !== 'damaged' && isControlKey(key))
-    changes.push({ kind: 'versionDropped', key, version: head.value.version })
+  if (head !== null && head !== 'damaged') dropReplaced(key, head, value, changes)
   return true
+}
+
+/** A control register changes for ever: only what stands is kept. */
+function dropReplaced(key: ContextKey, { value: before }: Head, value: Value, changes: Change[]): void {
+  if (isControlKey(key) && before.version !== value.version)
+    changes.push({ kind: 'versionDropped', key, version: before.version })
 }
 
 /** What stands, as it was asked for: with the bytes of its version, or without. */

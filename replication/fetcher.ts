@@ -1,5 +1,5 @@
 import { type ContextKey, isControlKey, type PeerId, type Version } from '../base/ids.ts'
-import { consider } from './acceptor.ts'
+import { consider, copyIn } from './acceptor.ts'
 import {
   byPromise,
   isReachable,
@@ -10,12 +10,13 @@ import {
   send,
   wakeAt,
 } from './context.ts'
-import type { Outcome, ReplicaMessage, ScanEntry, Value } from './messages.ts'
+import type { Outcome, ReplicaMessage, ScanEntry, Value, VersionRecord } from './messages.ts'
 import { type Acceptor, toPlace } from './partition-state.ts'
+import { isVoter } from './quorum.ts'
 import type { Change } from './records.ts'
 import { saveVersion } from './versions.ts'
 
-/** One key that is brought up to what another owner has. */
+/** One key that is brought up to what another owner has: its head, and every version that leads to it. */
 type KeyPull = {
   readonly entry: ScanEntry
   from: PeerId
@@ -23,8 +24,12 @@ type KeyPull = {
   readonly tried: Set<PeerId>
   /** Times that nobody had it. */
   rounds: number
-  /** The version that is asked for next; null while a round settles the key. */
+  /** `settling`: a round of all owners is under way, as it could not simply be installed. */
+  head: 'wanted' | 'settling' | 'here'
+  /** The version that is asked for next; null for none. */
   hole: Version | null
+  /** The current version, if it arrived: what a step saves, it does not see itself. */
+  current: VersionRecord | null
   id: number
   dueMs: number
 }
@@ -71,40 +76,39 @@ export class Fetcher {
   take(fetches: Fetches, from: PeerId, entry: ScanEntry, now: Moment): void {
     const open = fetches.open.get(entry.key)
     if (open && open.entry.accepted >= entry.accepted && open.entry.value !== null) return
-    const pull: KeyPull = {
+    const head = entry.value === null || this.#isBehind(entry) ? 'wanted' : 'here'
+    const hole = this.#holeOf(entry)
+    if (head === 'here' && hole === null) return
+    const due = { id: 0, dueMs: now.monotonicMs }
+    fetches.open.set(entry.key, {
       entry,
       from,
       tried: new Set(),
       rounds: 0,
-      hole: null,
-      id: 0,
-      dueMs: now.monotonicMs,
-    }
-    if (entry.value !== null) {
-      pull.hole = this.#holeOf(entry)
-      if (pull.hole === null && !this.#isBehind(entry)) return
-    }
-    fetches.open.set(entry.key, pull)
+      head,
+      hole,
+      current: null,
+      ...due,
+    })
   }
 
   /** Asks for what is due, or installs it. */
   work(fetches: Fetches, now: Moment): void {
-    const { process } = this.#options
     let running = 0
-    for (const pull of fetches.open.values()) {
+    for (const pull of [...fetches.open.values()]) {
       if (running++ >= fetchesMax) return
       if (pull.dueMs > now.monotonicMs) continue
-      if (pull.hole === null) {
-        pull.dueMs = Number.POSITIVE_INFINITY
-        if (!this.#install(fetches, pull, now)) this.#options.confirm(pull.entry.key, now)
-        continue
+      if (pull.head === 'wanted' && this.#currentOf(pull) !== null) {
+        if (!this.#install(fetches, pull, now)) {
+          this.#settle(pull, now)
+          continue
+        }
+        pull.head = 'here'
       }
-      if (!fetches.isSync && !this.#mayCopy(now)) return
-      if (pull.id !== 0) this.#turnAway(fetches, pull, now)
-      pull.id = newId(process)
-      pull.dueMs = now.monotonicMs + process.limits.resendMs
-      const { key } = pull.entry
-      send(process, pull.from, { kind: 'chainAsked', id: pull.id, key, from: pull.hole, limit: 16 })
+      if (pull.hole === null) {
+        if (pull.head === 'here') fetches.open.delete(pull.entry.key)
+        else this.#settle(pull, now)
+      } else if (!this.#ask(fetches, pull, pull.hole, now)) return
     }
   }
 
@@ -124,9 +128,29 @@ export class Fetcher {
   /** A round for a key that could not simply be installed is over. False: it is none of these. */
   settled(fetches: Fetches, key: ContextKey, outcome: Outcome, now: Moment): boolean {
     const pull = fetches.open.get(key)
-    if (!pull || pull.hole !== null) return false
-    if (outcome.kind === 'found' || outcome.kind === 'absent') fetches.open.delete(key)
-    else pull.dueMs = now.monotonicMs + this.#options.process.limits.resendMs
+    if (pull?.head !== 'settling') return false
+    const isSettled = outcome.kind === 'found' || outcome.kind === 'absent'
+    pull.head = isSettled ? 'here' : 'wanted'
+    pull.hole = isSettled ? this.#holeOf(pull.entry) : null
+    pull.dueMs = now.monotonicMs + (isSettled ? 0 : this.#options.process.limits.resendMs)
+    return true
+  }
+
+  #settle(pull: KeyPull, now: Moment): void {
+    pull.head = 'settling'
+    pull.dueMs = Number.POSITIVE_INFINITY
+    this.#options.confirm(pull.entry.key, now)
+  }
+
+  /** False: nothing more may be copied for now. */
+  #ask(fetches: Fetches, pull: KeyPull, hole: Version, now: Moment): boolean {
+    const { process } = this.#options
+    if (!fetches.isSync && !this.#mayCopy(now)) return false
+    if (pull.id !== 0) this.#turnAway(fetches, pull, now)
+    pull.id = newId(process)
+    pull.dueMs = now.monotonicMs + process.limits.resendMs
+    const { key } = pull.entry
+    send(process, pull.from, { kind: 'chainAsked', id: pull.id, key, from: hole, limit: 16 })
     return true
   }
 
@@ -140,10 +164,15 @@ export class Fetcher {
    * may be on few of them: so that no move loses history, every next owner looks for it.
    */
   #holeOf({ key, value }: ScanEntry): Version | null {
+    const head = this.#options.acceptor.records.head(key)
+    const at = value?.version ?? null
+    const isPast = head !== null && head !== 'damaged' && at !== null && head.value.version > at
+    return this.#firstMissing(key, isPast ? head.value.version : at)
+  }
+
+  #firstMissing(key: ContextKey, from: Version | null): Version | null {
     const { records } = this.#options.acceptor
-    let at: Version | null = value?.version ?? null
-    const head = records.head(key)
-    if (head !== null && head !== 'damaged' && at !== null && head.value.version > at) at = head.value.version
+    let at = from
     while (at !== null) {
       const found = records.version(key, at)
       if (found === null || found === 'damaged') return at
@@ -174,40 +203,34 @@ export class Fetcher {
     now: Moment,
   ): void {
     const { acceptor, save } = this.#options
+    const { key, value } = pull.entry
     const changes: Change[] = []
-    let wanted: Version | null = pull.hole
+    let wanted = pull.hole
     for (const record of message.records) {
       // Only the chain that was asked for: a peer cannot slip in another version.
       if (record.version !== wanted) break
-      saveVersion(acceptor.records, message.key, record, changes)
+      saveVersion(acceptor.records, key, record, changes)
       this.#pay(record.data?.length ?? 0, now)
+      if (record.version === value?.version) pull.current = record
       wanted = record.parent
     }
     if (changes.length > 0) save(changes)
-    const before = pull.hole
-    pull.hole = this.#holeOf(pull.entry)
     pull.id = 0
     pull.dueMs = now.monotonicMs
-    if (pull.hole !== before) pull.tried.clear()
-    if (pull.hole === before && before !== null) this.#stuck(fetches, pull, now)
-    else if (pull.hole === null && !this.#isBehind(pull.entry)) fetches.open.delete(pull.entry.key)
+    if (pull.hole === null) return
+    if (wanted === pull.hole) return this.#stuck(fetches, pull, now)
+    pull.tried.clear()
+    pull.hole = isControlKey(key) ? null : this.#firstMissing(key, wanted)
   }
 
   /** Whoever was asked has it not: the others are asked, then a while later all of them again. */
   #stuck(fetches: Fetches, pull: KeyPull, now: Moment): void {
-    const { acceptor, process } = this.#options
-    const { key, value } = pull.entry
     if (this.#turnAway(fetches, pull, now)) return
-    const current = acceptor.records.version(key, value!.version)
-    const isWhole = current !== null && current !== 'damaged' && !this.#isBehind(pull.entry)
-    if (isWhole && pull.rounds >= (fetches.isSync ? 1 : historyRoundsMax)) {
-      // It may be gone for good; what was asked for longer than anybody is away is not waited for.
-      fetches.open.delete(key)
-      return
-    }
     // Without the bytes of the current version only a round can tell.
-    if (!isWhole) pull.hole = null
-    pull.dueMs = now.monotonicMs + (isWhole ? process.limits.resendMs * 2 : 0)
+    if (pull.head === 'wanted' && this.#currentOf(pull) === null) return this.#settle(pull, now)
+    // It may be gone for good; what was asked for longer than anybody is away is not waited for.
+    if (pull.rounds >= (fetches.isSync ? 1 : historyRoundsMax)) pull.hole = null
+    else pull.dueMs = now.monotonicMs + this.#options.process.limits.resendMs * 2
   }
 
   /** Turns to an owner that was not tried yet; false when there is none, and all of them may be tried again. */
@@ -227,24 +250,29 @@ export class Fetcher {
     return false
   }
 
-  /** Rule 8: an accept at its original ballot. False: a promise or missing bytes stand in the way. */
+  /** The current version with its bytes, null while they are not here. */
+  #currentOf({ entry: { key, value }, current }: KeyPull): VersionRecord | null {
+    if (value === null || current !== null) return current
+    const stored = this.#options.acceptor.records.version(key, value.version)
+    return stored === 'damaged' ? null : stored
+  }
+
+  /** Rule 8: an accept at its original ballot. False: a promise stands in the way. */
   #install(fetches: Fetches, pull: KeyPull, now: Moment): boolean {
-    const { acceptor, save } = this.#options
+    const { acceptor, process, save } = this.#options
     const { key, accepted, value } = pull.entry
-    if (!this.#isBehind(pull.entry) && value !== null) {
-      fetches.open.delete(key)
+    if (value === null) return false
+    if (!this.#isBehind(pull.entry)) return true
+    const place = toPlace(fetches.place)
+    if (!isVoter(fetches.place.quorum, process.self)) {
+      save(copyIn(acceptor, place, key, accepted, value, now.wallMs))
       return true
     }
-    const stored = value === null ? null : acceptor.records.version(key, value.version)
-    if (value === null || stored === null || stored === 'damaged') return false
-    const whole: Value = { ...value, data: stored.data }
-    const { epoch } = fetches.place.quorum
-    const ask = { kind: 'replay', id: 0, epoch, key, ballot: accepted, value: whole } as const
-    const considered = consider(acceptor, ask, toPlace(fetches.place), now.wallMs)
-    const granted = considered.reply.kind === 'accepted' && considered.reply.granted
-    if (considered.changes.length > 0) save(considered.changes)
-    // Before the joint stage this replica has no vote: what it cannot take over now, the sync brings.
-    if (granted || !fetches.isSync) fetches.open.delete(key)
-    return granted || !fetches.isSync
+    const whole: Value = { ...value, data: this.#currentOf(pull)?.data ?? null }
+    const ask = { kind: 'replay', id: 0, epoch: place.epoch, key, ballot: accepted, value: whole } as const
+    const considered = consider(acceptor, ask, place, now.wallMs)
+    // The bytes were saved when they arrived.
+    save(considered.changes.filter(change => change.kind !== 'version'))
+    return considered.reply.kind === 'accepted' && considered.reply.granted
   }
 }

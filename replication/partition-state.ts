@@ -101,11 +101,17 @@ export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): C
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
 
-/** Every key of the partition was written back from the others: it votes again. */
-export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Change {
+/**
+ * Every key of the partition was written back from the others: it votes again. What it had taken over or collected may
+ * be lost with the rest, so the floors of a quorum of the others bind here too (rules 9 and 14).
+ */
+export function markWhole(acceptor: Acceptor, place: Place, floors: Floors, wallMs: number): Change {
   const partition = partitionState(acceptor, place, wallMs)
   // The keys were written back, their histories were not: they are copied anew.
-  partition.record = { ...partition.record, damagedBelow: noBallot, copied: false }
+  const { gcFloor, tsFloor } = highestFloors(partition.record, floors)
+  const ceiling = highest(partition.record.ceiling, gcFloor)
+  const bound = { ...partition.record, ceiling, gcFloor, tsFloor }
+  partition.record = { ...bound, damagedBelow: noBallot, copied: false }
   partition.renewed.clear()
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
@@ -161,10 +167,14 @@ export function floorsOf(acceptor: Acceptor, place: Place, wallMs: number): Floo
   return { ceiling, gcFloor, tsFloor }
 }
 
-/** Rule 10, learn: older copies are dropped, the floors are those of the owners before; from now on it accepts. */
+/**
+ * Rule 10, learn: older copies are dropped, gcFloor and tsFloor are those of the owners before; from now on it accepts.
+ * Their ceiling binds from the sync on and not before: below it lies everything that is to be copied.
+ */
 export function enter(acceptor: Acceptor, place: Place, floors: Floors, wallMs: number): Change {
   const state = partitionState(acceptor, place, wallMs)
-  const bound = { ...state.record, ...highestFloors(state.record, floors) }
+  const { ceiling: ownCeiling } = state.record
+  const bound = { ...state.record, ...highestFloors(state.record, { ...floors, ceiling: ownCeiling }) }
   // Records of this very copy may be lost: it has no vote before it was read back from the others.
   const isDoubtful = state.record.damagedBelow !== noBallot
   const ceiling = isDoubtful ? highest(bound.ceiling, highestMet(acceptor, wallMs)) : bound.ceiling

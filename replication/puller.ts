@@ -39,10 +39,8 @@ export type PullerOptions = FetcherOptions & {
   readonly changed: (place: KeyPlace, now: Moment) => void
 }
 
-/** Keys in one page of a list. */
-const pageKeys = 128
-/** Partitions that are worked on at once. */
-const jobsAtOnceMax = 16
+/** Partitions that are looked at in one sweep; the next sweep goes on with those behind them. */
+const jobsASweepMax = 16
 
 const majority = (size: number): number => Math.floor(size / 2) + 1
 
@@ -159,9 +157,9 @@ export class Puller {
 
   /** Returns when to look again, Infinity for never. */
   sweep(now: Moment): number {
-    let running = 0
-    for (const job of [...this.#jobs.values()]) {
-      if (running++ >= jobsAtOnceMax) break
+    for (const [partition, job] of [...this.#jobs].slice(0, jobsASweepMax)) {
+      this.#jobs.delete(partition)
+      this.#jobs.set(partition, job)
       this.#work(job, now)
     }
     if (this.#jobs.size === 0) return Number.POSITIVE_INFINITY
@@ -254,7 +252,14 @@ export class Puller {
     const id = newId(process)
     job.asking = { peer, after, id, dueMs: now.monotonicMs + process.limits.resendMs * 4 }
     const { partition, quorum } = job.place
-    send(process, peer, { kind: 'scanAsked', id, epoch: quorum.epoch, partition, after, limit: pageKeys })
+    send(process, peer, {
+      kind: 'scanAsked',
+      id,
+      epoch: quorum.epoch,
+      partition,
+      after,
+      limit: process.limits.pageKeysMax,
+    })
   }
 
   #askForFloors(job: PullJob, others: readonly PeerId[], now: Moment): void {

@@ -147,6 +147,8 @@ export function onReaderAnswer(
     return true
   }
   const chain = reader.chains.get(message.id)
+  // Who refuses may have it all the same: it is asked again.
+  if (chain && message.kind === 'refused') return true
   if (!chain || message.kind !== 'chain') return false
   if (message.key === chain.key) {
     const before = chain.records.length
@@ -322,12 +324,8 @@ function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
   // Who was silent may only be slow: it is asked again, until the deadline.
   const peer = job.left.shift() ?? [...job.silent][0]
   if (peer === undefined) {
-    // Every owner answered and none has the next version now: what was found is true, and `next` says there is more.
-    const outcome: Outcome =
-      job.records.length > 0
-        ? { kind: 'versions', records: job.records, next: job.next }
-        : { kind: 'unreached' }
-    return endChain(reader, job, outcome)
+    // Every owner answered and none has it: what lay there was collected with its key, or trimmed (rule 9).
+    return endChain(reader, job, { kind: 'versions', records: job.records, next: null })
   }
   job.silent.delete(peer)
   job.silent.add(peer)

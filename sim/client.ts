@@ -17,6 +17,8 @@ export type ClientOptions = {
   readonly keys: readonly ContextKey[]
   readonly home: Member
   readonly thinkMs: number
+  /** Share of the writes that delete. */
+  readonly deletes: number
   /** Takes one operation from the run's budget; false when it is spent. */
   readonly take: () => boolean
   readonly breached: (breach: Breach) => void
@@ -126,7 +128,7 @@ export class Client {
     const { process } = member
     if (guess.version !== null) mergeHlc(process.hlc, guess.version, process.wallMs(), 10_000)
     const id: Hlc = nextHlc(process.hlc, process.wallMs())
-    const kind = this.random.chance(0.2) ? 'tombstone' : 'live'
+    const kind = this.random.chance(this.options.deletes) ? 'tombstone' : 'live'
     const expiresAtMs = kind === 'live' && this.random.chance(0.05) ? 1 : 0
     const parent = guess.version
     const data = sealedData(

@@ -32,3 +32,10 @@ export function drawFleet(random: Random, faults: FaultPlan, options: SimOptions
     drift: 0.0002 + skew * 0.05,
   }
 }
+
+/** The same fleet with short graces, so that what is deleted is collected while it matters. */
+export function withGraces(plan: FleetPlan, random: Random, options: SimOptions): FleetPlan {
+  const collectAfterMs = random.pick([0, 100, 500, 2_000])
+  const settleMs = random.pick([0, 500, 3_000])
+  return { ...plan, limits: { ...plan.limits, collectAfterMs, settleMs, ...options.limits } }
+}

@@ -5,6 +5,7 @@ import type { View } from '../dht/view.ts'
 import { type ControlEvent, ControlPlane } from '../node/control/control-plane.ts'
 import { nextIncarnation, startingView } from '../node/driver/boot.ts'
 import { Driver, type DriverEvent } from '../node/driver/driver.ts'
+import type { Task, TaskEnd } from '../node/peer/step.ts'
 import type { Disk, DiskChange, DiskFailure } from '../node/ports/ports.ts'
 import type { Limits } from '../replication/limits.ts'
 import type { Operation, Outcome } from '../replication/messages.ts'
@@ -82,7 +83,11 @@ export class Process {
       checker: simEnvelopeChecker,
       limits: machine.limits,
       random: seeded((machine.number + 1) * 0x1_0000 + boot),
-      report: event => events.reported(event),
+      report: event => {
+        events.reported(event)
+        if (event.kind === 'viewAdopted') this.control.viewAdopted()
+      },
+      passedOn: (from, message) => this.control.heard(from, message),
       failed: () => machine.world.after(0, () => events.failed()),
     })
     this.control = new ControlPlane({
@@ -96,6 +101,12 @@ export class Process {
       tellView: view => this.driver.tellView(view),
       deadForMs: peer => this.driver.deadForMs(peer),
       leaseMs: 2_000,
+      random: seeded((machine.number + 1) * 0x1_0000 + boot + 0x7000),
+      disk: watched(opened.disk, alive, events.durable),
+      recordsLost,
+      send: (to, message) => this.driver.pass(to, message),
+      carryOut: (work, done) => this.driver.carryOut(work, done),
+      compact: () => Promise.resolve(),
       report: event => events.ruled(event),
     })
     this.driver.start((failure: DiskFailure | null) => {
@@ -133,6 +144,15 @@ export class Process {
     this.whenRunning(() =>
       this.driver.submit(operation, timeoutMs, outcome => {
         if (this.state !== 'dead') done(outcome)
+      }),
+    )
+  }
+
+  /** As Driver.carryOut. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    this.whenRunning(() =>
+      this.driver.carryOut(work, end => {
+        if (this.state !== 'dead') done(end)
       }),
     )
   }

@@ -8,10 +8,11 @@ import { contextRegister } from './checker/context-register.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
 import { checkLinearizable } from './checker/linearizability.ts'
 import { Client } from './client.ts'
-import { chosen, drawFleet } from './draw-fleet.ts'
+import { chosen, drawFleet, withGraces } from './draw-fleet.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
 import { Fleet, type Member } from './fleet.ts'
 import { History } from './history.ts'
+import { Janitor } from './janitor.ts'
 import { Operator } from './operator.ts'
 import { Story } from './story.ts'
 import { linesOf, type Tale } from './story-event.ts'
@@ -30,6 +31,8 @@ export type SimOptions = {
   readonly faults?: Partial<Record<FaultKind, number>>
   /** Whether peers join, leave and are replaced; else the seed chooses. */
   readonly moves?: boolean
+  /** Whether what is dead is collected and replicas are compared; else the seed chooses. */
+  readonly upkeep?: boolean
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
@@ -40,7 +43,7 @@ export type Violation = { readonly invariant: Invariant; readonly what: string; 
 
 /** What the options left to the seed, as it was chosen: given as options of the same seed, it is the same world. */
 export type SimPlan = Required<
-  Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'faults'>
+  Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'upkeep' | 'faults'>
 >
 
 /**
@@ -99,6 +102,7 @@ class Run {
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
   private readonly operator: Operator | null
+  private readonly janitor: Janitor | null
   private readonly plan: SimPlan
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
@@ -114,7 +118,9 @@ class Run {
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
     const moves = options.moves ?? this.world.random('moves').chance(0.35)
-    const fleetPlan = drawFleet(random, plan, options, moves)
+    const upkeep = options.upkeep ?? this.world.random('upkeep').chance(0.4)
+    const drawnFleet = drawFleet(random, plan, options, moves)
+    const fleetPlan = upkeep ? withGraces(drawnFleet, this.world.random('graces'), options) : drawnFleet
     const operations = options.operations ?? 150
     this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
@@ -128,6 +134,7 @@ class Run {
       this.fleet.view,
       () => this.world.steps,
       breach => this.breached(breach),
+      (key, version) => this.collected(key, version),
     )
     const names = new Map(this.fleet.members.map(({ machine }) => [machine.self, machine.name]))
     this.story = tellsStory ? new Story(this.fleet.view, names, storyKey, () => this.world.nowMs) : null
@@ -146,13 +153,31 @@ class Run {
           counted: name => this.count(name),
         })
       : null
+    this.janitor = upkeep
+      ? new Janitor({
+          world: this.world,
+          fleet: this.fleet,
+          keys: () => this.keys,
+          told: what => this.story?.tell(what),
+          counted: (name, count) => this.count(name, count),
+        })
+      : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
     const keys = chosen(options.keys, 1 + random.below(5))
     this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
-    const thinkMs = random.pick(moves ? [60, 150, 400] : [5, 30, 100, 300])
+    const thinkMs = random.pick(upkeep ? [30, 100, 300, 1_000] : moves ? [60, 150, 400] : [5, 30, 100, 300])
+    const habits = { thinkMs, deletes: upkeep ? 0.45 : 0.2 }
     const clients = chosen(options.clients, 2 + random.below(5))
-    this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, thinkMs, random))
-    this.plan = { peers: fleetPlan.peers, operations, clients, keys, moves, faults: Object.fromEntries(plan) }
+    this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, habits, random))
+    this.plan = {
+      peers: fleetPlan.peers,
+      operations,
+      clients,
+      keys,
+      moves,
+      upkeep,
+      faults: Object.fromEntries(plan),
+    }
   }
 
   finish(): { result: SimResult; breach: Breach | null } {
@@ -193,6 +218,7 @@ class Run {
     this.run(500)
     this.faults.start()
     this.operator?.start()
+    this.janitor?.start()
     for (const client of this.clients) client.start()
     this.run(activeMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
@@ -211,6 +237,7 @@ class Run {
     // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
     this.run(settleMs + this.faults.jumpedMs)
     this.carryThrough()
+    this.janitor?.stop()
     if (!this.isOver()) this.converge()
     if (!this.isOver()) this.checkKeys()
   }
@@ -339,7 +366,7 @@ class Run {
     if (this.isOver()) return
     if (!chain) return this.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
     for (const [version, of] of this.history.acknowledged) {
-      if (of === key && !chain.includes(version)) {
+      if (of === key && !chain.includes(version) && !this.invariants.ledger(key).isCollected(version)) {
         return this.breached({
           invariant: 5,
           what: `acknowledged version ${version} is not in the history`,
@@ -368,11 +395,17 @@ class Run {
     }
   }
 
-  private count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+  private count(name: string, count = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + count)
   }
 
-  private client(name: string, thinkMs: number, random: Random): Client {
+  /** Rule 9: from now on somebody may find nothing in the place of this version. */
+  private collected(key: ContextKey, version: Version): void {
+    this.story?.tellOf(key, `${version} is collected`)
+    this.history.add(key, { kind: 'collected', version }, this.history.now(), null)
+  }
+
+  private client(name: string, habits: { thinkMs: number; deletes: number }, random: Random): Client {
     return new Client({
       name,
       world: this.world,
@@ -380,7 +413,7 @@ class Run {
       history: this.history,
       keys: this.keys,
       home: random.pick(this.fleet.members),
-      thinkMs,
+      ...habits,
       take: () => {
         if (this.left <= 0) return false
         this.left -= 1

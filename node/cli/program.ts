@@ -44,6 +44,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Look at the placement of data, steer moves',
     load: async () => (await import('./commands/ring.ts')).addRing,
   },
+  duty: {
+    summary: 'Look at the duties of the leader',
+    load: async () => (await import('./commands/duty.ts')).addDuty,
+  },
   leader: {
     summary: 'See who leads',
     load: async () => (await import('./commands/leader.ts')).addLeader,

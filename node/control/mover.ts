@@ -17,6 +17,8 @@ export type MoverOptions = {
 /** How often the leader looks whether a stage is over. */
 const lookEveryMs = 100
 const changeMs = 4_000
+/** Without anything to move for so long, a run of the duty is over. */
+const idleMs = 3_000
 /** A learner that has not copied by then is not waited for, if a majority has. */
 const patienceMs = 60_000
 
@@ -31,12 +33,17 @@ export class Mover {
   #running = false
   #cancel: () => void = () => undefined
   #changing = false
+  #idleSinceMs = 0
+  #idle: () => void = () => undefined
 
   constructor(options: MoverOptions) {
     this.#options = options
   }
 
-  start(): void {
+  /** @param idle - called once when there was nothing to do for a while; then it has stopped. */
+  start(idle: () => void): void {
+    this.#idle = idle
+    this.#idleSinceMs = this.#options.clock.monotonicMs()
     if (this.#running) return
     this.#running = true
     this.#look()
@@ -63,7 +70,13 @@ export class Mover {
     this.noteStages()
     this.#cancel = clock.at(clock.monotonicMs() + lookEveryMs, () => this.#look())
     const token = this.#options.token()
-    if (token === null || this.#changing || this.#next(this.#options.view(), token) === null) return
+    const view = this.#options.view()
+    if (this.#changing || isMoving(view)) this.#idleSinceMs = clock.monotonicMs()
+    else if (clock.monotonicMs() - this.#idleSinceMs > idleMs) {
+      this.stop()
+      return this.#idle()
+    }
+    if (token === null || this.#changing || this.#next(view, token) === null) return
     this.#changing = true
     // The token is looked at again with the view that is really changed: a view that a later leader changed is not ours any more.
     this.#options.register.change(
@@ -96,4 +109,10 @@ export class Mover {
     const since = this.#stages.get(partition)?.sinceMs
     return since === undefined || this.#options.clock.monotonicMs() - since < patienceMs
   }
+}
+
+function isMoving(view: View): boolean {
+  if (view.leaving.length > 0 || (view.pending.length > 0 && !view.moves.paused)) return true
+  for (const { assignment } of assignmentsOf(view)) if (assignment.stage !== 'stable') return true
+  return false
 }

@@ -2,12 +2,10 @@ import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
 import { left, stayingMembers } from '../../dht/view-change.ts'
-import type { Clock } from '../ports/ports.ts'
 import { placementHash } from './placement-hash.ts'
 import type { ViewRegister } from './view-register.ts'
 
 export type ReplacerOptions = {
-  readonly clock: Clock
   readonly register: ViewRegister
   readonly view: () => View
   /** The token to act under right now, null when this process does not lead. */
@@ -17,7 +15,6 @@ export type ReplacerOptions = {
   readonly replaced: (peer: PeerId) => void
 }
 
-const lookEveryMs = 1_000
 const changeMs = 4_000
 
 /**
@@ -27,39 +24,23 @@ const changeMs = 4_000
  */
 export class Replacer {
   readonly #options: ReplacerOptions
-  #running = false
-  #changing = false
-  #cancel: () => void = () => undefined
 
   constructor(options: ReplacerOptions) {
     this.#options = options
   }
 
-  start(): void {
-    if (this.#running) return
-    this.#running = true
-    this.#look()
-  }
-
-  stop(): void {
-    this.#running = false
-    this.#cancel()
-  }
-
-  #look(): void {
-    if (!this.#running) return
-    const { clock, register, replaced, token, view } = this.#options
-    this.#cancel = clock.at(clock.monotonicMs() + lookEveryMs, () => this.#look())
+  /** Looks once; `done` is called when what was to be done is done, or could not be. */
+  look(done: () => void): void {
+    const { register, replaced, token, view } = this.#options
     const dead = this.#deadMember(view())
-    if (token() === null || this.#changing || dead === null) return
-    this.#changing = true
+    if (token() === null || dead === null) return done()
     register.change(
       current =>
         token() === null || this.#deadMember(current) !== dead ? null : leftIfSpared(current, dead),
       changeMs,
       changed => {
-        this.#changing = false
         if (changed.kind === 'changed' && changed.view.leaving.includes(dead)) replaced(dead)
+        done()
       },
     )
   }

@@ -100,7 +100,7 @@ export class ViewRegister {
       if (!(failure instanceof SlurpError)) throw failure
       return done({ kind: 'refused', refusal: failure })
     }
-    if (next === null) return done({ kind: 'changed', view: current })
+    if (next === null || next === current) return done({ kind: 'changed', view: current })
     const agreed = next
     const swap = this.#register.swap(version, encodeView(next), current.control.epoch)
     const leftMs = Math.max(1, deadlineMs - clock.monotonicMs())

@@ -52,7 +52,17 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
     case 'viewAsked':
     case 'viewTold':
     case 'beat':
+    case 'gather':
+    case 'gathered':
+    case 'collect':
+    case 'collected':
+    case 'digestAsked':
+    case 'digest':
     case 'health':
+    case 'dutyOrdered':
+    case 'dutyStopped':
+    case 'dutyEnded':
+    case 'replaceAsked':
       return admitted
   }
 }

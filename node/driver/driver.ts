@@ -1,29 +1,23 @@
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
-import { type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
+import { noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
-import type { PeerMessage } from '../peer/fleet-messages.ts'
+import type { Operation, Outcome } from '../../replication/messages.ts'
+import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
-import type { Effect, Input, PeerEvent } from '../peer/step.ts'
+import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
-import {
-  headRange,
-  hintRange,
-  parseHeadKey,
-  parseHintKey,
-  parseVersionKey,
-  versionsRange,
-} from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
-import { decodeHead, encodeChange, viewChange } from './codec/records.ts'
+import { encodeChange, viewChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
+import { Lists } from './lists.ts'
 import { Outbox } from './outbox.ts'
 import { SavedRecords } from './saved.ts'
 
@@ -46,6 +40,8 @@ export type DriverOptions = {
   readonly damageMarked?: () => void
   /** What happened; counts, keys' hashes and partitions only. */
   readonly report: (event: DriverEvent) => void
+  /** A message for the control plane of this process. */
+  readonly passedOn?: (from: PeerId, message: ControlMessage) => void
   /** The disk failed: nothing more can be promised, the process must end. */
   readonly failed: (failure: DiskFailure) => void
 }
@@ -68,9 +64,11 @@ export class Driver {
   readonly #options: DriverOptions
   readonly #saved: SavedRecords
   readonly #outbox: Outbox
+  readonly #lists: Lists
   readonly #inputs: Input[] = []
   readonly #answers = new Map<number, (outcome: Outcome) => void>()
   #peer: Peer | null = null
+  readonly #tasks = new Map<number, (end: TaskEnd) => void>()
   #nextRequest = 0
   #running = false
   #stopped = false
@@ -88,6 +86,7 @@ export class Driver {
     this.#options = options
     const partitions = options.view.partitions.length
     this.#saved = new SavedRecords(options.disk, key => partitionOf(key, partitions))
+    this.#lists = new Lists(options.disk, options.clock, partitions, input => this.#take(input))
     this.#outbox = new Outbox(
       options.network,
       () => options.hlc.last,
@@ -151,6 +150,13 @@ export class Driver {
     this.#take({ kind: 'viewTold', view })
   }
 
+  /** A message of this process's control plane to another one's, or to itself. */
+  pass(to: PeerId, message: PeerMessage): void {
+    if (this.#stopped) return
+    this.#send(to, message)
+    this.#flushLater()
+  }
+
   /** The view in force. */
   view(): View {
     return this.#peer?.view() ?? this.#options.view
@@ -159,6 +165,21 @@ export class Driver {
   /** How far the members are with the moves under way. */
   readonly reports: MoveReports = (partition, epoch, peer) =>
     this.#peer?.reports(partition, epoch, peer) ?? null
+
+  /** Work of a duty; `done` is told how it ended, unless this process ends before. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    if (this.#stopped || !this.#peer) return
+    this.#nextRequest += 1
+    const task = this.#nextRequest
+    this.#tasks.set(task, done)
+    this.#inputs.push({ kind: 'taskAsked', task, work })
+    this.#flushLater()
+  }
+
+  /** How far the other owners of this peer's partitions are from what it has. */
+  lags(): readonly PeerLag[] {
+    return this.#peer?.lags() ?? []
+  }
 
   /** What the fleet takes a member for, as this peer sees it. */
   healthOf(peer: PeerId): HealthState {
@@ -262,6 +283,14 @@ export class Driver {
       }
       case 'send':
         return this.#send(effect.to, effect.message)
+      case 'sendWhenSaved':
+        return this.#whenDurable(this.#lastBatch(), () => this.#send(effect.to, effect.message))
+      case 'taskEnded': {
+        const done = this.#tasks.get(effect.task)
+        this.#tasks.delete(effect.task)
+        done?.(effect.end)
+        return
+      }
       case 'answer': {
         const done = this.#answers.get(effect.request)
         this.#answers.delete(effect.request)
@@ -281,13 +310,17 @@ export class Driver {
         )
       // What was taken before must be in the list: it may be acknowledged when the list is read elsewhere (rule 10).
       case 'scanPartition':
-        return this.#whenDurable(this.#lastBatch(), () => this.#scan(effect))
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))
       case 'listRecords':
-        return this.#whenDurable(this.#lastBatch(), () => this.#listRecords(effect))
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.records(effect))
+      case 'listVersions':
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.versions(effect))
       case 'listHints':
-        return this.#listHints(effect.peer, effect.limit)
+        return this.#lists.hints(effect)
       case 'report':
         return report(effect.event)
+      case 'passOn':
+        return this.#options.passedOn?.(effect.from, effect.message)
     }
   }
 
@@ -348,55 +381,6 @@ export class Driver {
       this.#run()
       this.#outbox.flush()
       this.#writeBatch()
-    })
-  }
-
-  #scan(effect: Extract<Effect, { kind: 'scanPartition' }>): void {
-    const { from, to } = headRange(effect.partition, this.#options.view.partitions.length, effect.after)
-    this.#options.disk.scan(from, to, effect.limit, (failure, found) => {
-      // Without an answer the asker turns to another replica.
-      if (failure) return
-      const entries: ScanEntry[] = []
-      for (const { key: diskKey, value: stored } of found) {
-        const head = decodeHead(diskKey, stored)
-        const key: ContextKey = parseHeadKey(diskKey)
-        if (head === 'damaged') entries.push({ key, accepted: noBallot, value: null })
-        else entries.push({ key, accepted: head.accepted, value: head.value })
-      }
-      this.#take({ kind: 'partitionScanned', scan: effect.scan, entries, done: found.length < effect.limit })
-    })
-  }
-
-  #listRecords({ list, partition, limit }: Extract<Effect, { kind: 'listRecords' }>): void {
-    const { disk, view } = this.#options
-    const heads = headRange(partition, view.partitions.length, null)
-    const versions = versionsRange(partition, view.partitions.length)
-    const failed = (failure: DiskFailure | null) => {
-      // A read that failed may succeed the next time.
-      if (failure)
-        this.#options.clock.soon(() => this.#listRecords({ kind: 'listRecords', list, partition, limit }))
-      return failure !== null
-    }
-    disk.scan(heads.from, heads.to, limit, (failure, foundHeads) => {
-      if (this.#stopped || failed(failure)) return
-      disk.scan(versions.from, versions.to, limit, (laterFailure, foundVersions) => {
-        if (this.#stopped || failed(laterFailure)) return
-        this.#take({
-          kind: 'recordsListed',
-          list,
-          heads: foundHeads.map(entry => parseHeadKey(entry.key)),
-          versions: foundVersions.map(entry => parseVersionKey(entry.key)),
-          done: foundHeads.length + foundVersions.length === 0,
-        })
-      })
-    })
-  }
-
-  #listHints(peer: PeerId, limit: number): void {
-    const { from, to } = hintRange(peer)
-    this.#options.disk.scan(from, to, limit, (failure, found) => {
-      if (failure) return
-      this.#take({ kind: 'hintsListed', peer, hints: found.map(entry => parseHintKey(entry.key)) })
     })
   }
 }

@@ -90,6 +90,19 @@ export const peerStatus = z.object({
       weight: z.number(),
       connected: z.boolean(),
       partitions: z.int(),
+      health: z.string().describe('What the fleet takes it for, as this peer sees it'),
+      lag: z
+        .object({
+          shared: z.int(),
+          compared: z.int(),
+          equal: z.int(),
+          keysBehind: z.int(),
+          keysAhead: z.int(),
+          equalAt: z.string().nullable(),
+          why: z.string(),
+        })
+        .nullable()
+        .describe('How it compares with this peer in the partitions that both own'),
       leaving: z.boolean(),
     }),
   ),

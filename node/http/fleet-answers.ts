@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import type { View } from '../../dht/view.ts'
-import type { FleetChange, JoinTicket, LeaderStatus, RingPlan, RingProgress } from '../fleet-control.ts'
+import type {
+  DutyList,
+  DutyWished,
+  FleetChange,
+  JoinTicket,
+  LeaderStatus,
+  RingPlan,
+  RingProgress,
+} from '../fleet-control.ts'
 
 /** Holds a schema to the type that the peer answers with, so that the document cannot drift from it. */
 type Describes<T> = z.ZodType<T>
@@ -97,6 +105,29 @@ export const leaderStatus = z.object({
   token: z.int().nullable(),
   isSelf: z.boolean(),
 }) satisfies Describes<LeaderStatus>
+
+export const dutyList = z.object({
+  isLeader: z.boolean().describe('Only the leader knows its duties'),
+  leader: z.string().nullable(),
+  duties: z.array(
+    z.object({
+      name: z.string(),
+      where: z.enum(['leader', 'staggered']),
+      intervalMs: z.int(),
+      phase: z.string(),
+      paused: z.boolean(),
+      runs: z.int(),
+      lastRunAt: z.string().nullable(),
+      lastOutcome: z.string().nullable(),
+      failures: z.int(),
+    }),
+  ),
+}) satisfies Describes<DutyList>
+
+export const dutyWished = z.object({
+  name: z.string(),
+  outcome: z.enum(['done', 'started', 'running', 'paused']),
+}) satisfies Describes<DutyWished>
 
 export const steppedDown = z.object({
   steppedDown: z.boolean().describe('Whether this peer led'),

@@ -3,6 +3,8 @@ import { weightMax, weightStep } from '../../dht/check-view.ts'
 import { partitionCountMax } from '../../dht/keyspace.ts'
 import type { JoinRequest } from '../fleet-control.ts'
 import {
+  dutyList,
+  dutyWished,
   fleetChange,
   joinTicket,
   leaderStatus,
@@ -163,6 +165,23 @@ export const fleetOperations = {
     query: none,
     answer: answered(leaderStatus),
     errors: [],
+  },
+  duties: {
+    method: 'GET',
+    path: '/v1/duties',
+    summary: 'What the leader sees to, if this peer leads',
+    query: none,
+    answer: answered(dutyList),
+    errors: [],
+  },
+  wishDuty: {
+    method: 'POST',
+    path: '/v1/duties/{name}',
+    summary: 'Run a duty now, pause or resume it, if this peer leads',
+    query: none,
+    body: body('What is wished', z.strictObject({ wish: z.enum(['run', 'pause', 'resume']) })),
+    answer: answered(dutyWished),
+    errors: ['DUTY_UNKNOWN', 'DUTY_BUSY', 'NOT_LEADER', 'QUORUM_UNREACHED'],
   },
   stepDown: {
     method: 'POST',

@@ -46,6 +46,8 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   setMoves: ({ peer }, { body }) => peer.control.setMoves(given(body)),
   ringProgress: ({ peer }) => peer.control.progress(),
   leader: ({ peer }) => peer.control.leader(),
+  duties: ({ peer }) => peer.control.duties(),
+  wishDuty: ({ peer }, { member, body }) => peer.control.wishDuty(dutyNamed(member), body.wish),
   stepDown: ({ peer }) => {
     const { leader } = peer.control.leader()
     return { steppedDown: peer.control.stepDown(), leader }
@@ -84,6 +86,13 @@ const requestFrom = (body: BodyOf<'joinPeer'>): JoinRequest => ({
   id: body.id as PeerId,
   fleet: body.fleet as FleetId | null,
 })
+
+const dutyShape = /^[a-z][a-z0-9-]{0,63}$/
+
+function dutyNamed(name: string): string {
+  if (dutyShape.test(name)) return name
+  throw new SlurpError('DUTY_UNKNOWN', 'What the path names can be no duty.')
+}
 
 const memberShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 

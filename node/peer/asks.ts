@@ -1,10 +1,11 @@
 import type { PeerId } from '../../base/ids.ts'
 import { controlPartition } from '../../dht/keyspace.ts'
 import { consider } from '../../replication/acceptor.ts'
+import { wentWithKey } from '../../replication/collection.ts'
 import type { ReplicaMessage } from '../../replication/messages.ts'
 import { toPlace } from '../../replication/partition-state.ts'
 import { floorsFor } from '../../replication/puller.ts'
-import { chainFrom, considerBackfill } from '../../replication/versions.ts'
+import { chainFrom, considerBackfill, isMissing } from '../../replication/versions.ts'
 import type { Machines } from './machines.ts'
 import type { Now } from './step.ts'
 
@@ -12,7 +13,18 @@ import type { Now } from './step.ts'
 export type Ask = Extract<
   ReplicaMessage,
   {
-    kind: 'prepare' | 'accept' | 'query' | 'replay' | 'backfill' | 'chainAsked' | 'scanAsked' | 'floorsAsked'
+    kind:
+      | 'prepare'
+      | 'accept'
+      | 'query'
+      | 'replay'
+      | 'backfill'
+      | 'chainAsked'
+      | 'scanAsked'
+      | 'floorsAsked'
+      | 'gather'
+      | 'collect'
+      | 'digestAsked'
   }
 >
 type AskOf<Kind extends Ask['kind']> = Extract<Ask, { kind: Kind }>
@@ -26,13 +38,14 @@ export function answerAsk(machines: Machines, from: PeerId, ask: Ask, now: Now):
     case 'replay':
       return answerRound(machines, from, ask, now)
     case 'backfill':
-      return answerBackfill(machines, from, ask)
-    case 'chainAsked': {
-      const { id, key, from: version, limit } = ask
-      const { records, limits } = machines.acceptor
-      const chain = chainFrom(records, limits, key, version, limit)
-      return machines.emit({ kind: 'send', to: from, message: { kind: 'chain', id, key, records: chain } })
-    }
+      return answerBackfill(machines, from, ask, now)
+    case 'chainAsked':
+      return answerChain(machines, from, ask, now)
+    case 'gather':
+    case 'collect':
+    case 'digestAsked':
+      if (isOfMyEpoch(machines, from, ask, now)) machines.upkeep.asked(from, ask, now)
+      return
     case 'scanAsked':
       if (isOfMyEpoch(machines, from, ask, now)) machines.repair.scanAsked(from, ask, now)
       return
@@ -63,10 +76,33 @@ function answerRound(
   if (damaged) repair.damageFound(ask.key, now)
 }
 
-function answerBackfill({ acceptor, emit, process }: Machines, from: PeerId, ask: AskOf<'backfill'>): void {
-  if (!process.placeOf(ask.key).accepts) return
+/** An empty answer says that the version is kept here no more; it leaves when that is so for good. */
+function answerChain(
+  { acceptor, emit, process }: Machines,
+  from: PeerId,
+  { id, key, from: version, limit }: AskOf<'chainAsked'>,
+  now: Now,
+): void {
+  const place = toPlace(process.placeOf(key))
+  const records = chainFrom(acceptor.records, acceptor.limits, key, version, limit)
+  const isKnown = records.length > 0 || isMissing(acceptor, key, version, place, now.wallMs)
+  const message: ReplicaMessage = isKnown
+    ? { kind: 'chain', id, key, records }
+    : { kind: 'refused', id, epoch: place.epoch, reason: 'damaged' }
+  emit({ kind: 'sendAfterSave', to: from, key, message })
+}
+
+function answerBackfill(
+  { acceptor, emit, process }: Machines,
+  from: PeerId,
+  ask: AskOf<'backfill'>,
+  now: Now,
+): void {
+  const place = process.placeOf(ask.key)
+  if (!place.accepts) return
   const { changes, reply } = considerBackfill(acceptor.records, ask)
-  if (changes.length > 0) {
+  const isGone = wentWithKey(acceptor, ask.key, ask.record.version, toPlace(place), now.wallMs)
+  if (changes.length > 0 && !isGone) {
     emit({ kind: 'report', event: { kind: 'counted', name: 'backfilled' } })
     emit({ kind: 'save', changes })
   }
@@ -77,7 +113,7 @@ function answerBackfill({ acceptor, emit, process }: Machines, from: PeerId, ask
 function isOfMyEpoch(
   { emit, membership, partitionCount, placeOf }: Machines,
   from: PeerId,
-  ask: AskOf<'scanAsked' | 'floorsAsked'>,
+  ask: AskOf<'scanAsked' | 'floorsAsked' | 'gather' | 'collect' | 'digestAsked'>,
   now: Now,
 ): boolean {
   const { partition } = ask

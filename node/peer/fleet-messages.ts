@@ -1,6 +1,7 @@
-import type { PartitionId } from '../../base/ids.ts'
+import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { MoveState } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
+import type { RunOutcome } from '../../election/duty-record.ts'
 import type { Report } from '../../election/report.ts'
 import type { Message } from '../../replication/messages.ts'
 
@@ -22,7 +23,33 @@ export type FleetMessage =
   /** Whom the sender does not hear. */
   | { readonly kind: 'health'; readonly report: Report }
 
-export type PeerMessage = Message | FleetMessage
+/** Of the leader's duties (rule 11); the control plane sends and takes them. */
+export type DutyMessage =
+  | {
+      readonly kind: 'dutyOrdered'
+      readonly name: string
+      readonly token: number
+      readonly run: number
+      readonly timeoutMs: number
+      readonly state: Uint8Array
+    }
+  | { readonly kind: 'dutyStopped'; readonly name: string; readonly token: number; readonly run: number }
+  | {
+      readonly kind: 'dutyEnded'
+      readonly name: string
+      readonly token: number
+      readonly run: number
+      readonly outcome: RunOutcome
+      readonly state: Uint8Array | null
+    }
+
+/** For the control plane of whoever gets it. */
+export type ControlMessage =
+  | DutyMessage
+  /** The sender lost its data: it asks to be replaced by itself under a new id, and gets the view that names it. */
+  | { readonly kind: 'replaceAsked'; readonly id: PeerId; readonly name: string }
+
+export type PeerMessage = Message | FleetMessage | ControlMessage
 
 /** Reports in one beat, at most; a wave of moves has fewer partitions. */
 export const reportsMax = 4096

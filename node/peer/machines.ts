@@ -6,8 +6,10 @@ import type { Puller } from '../../replication/puller.ts'
 import type { Reader } from '../../replication/reader.ts'
 import type { Requester } from '../../replication/requester.ts'
 import type { Membership } from './membership.ts'
+import type { Scans } from './scans.ts'
 import type { SelfRepair } from './self-repair.ts'
 import type { Effect } from './step.ts'
+import type { Upkeep } from './upkeep.ts'
 
 /** The protocols of one peer, which share its process; each wishes for what another does. */
 export type Machines = {
@@ -19,6 +21,8 @@ export type Machines = {
   readonly repair: SelfRepair
   readonly puller: Puller
   readonly membership: Membership
+  readonly scans: Scans
+  readonly upkeep: Upkeep
   readonly partitionCount: () => number
   readonly placeOf: (partition: PartitionId) => KeyPlace
   readonly emit: (effect: Effect) => void

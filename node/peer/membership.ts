@@ -32,6 +32,7 @@ export type MembershipOptions = {
 }
 
 const heldMax = 4_096
+const heldBytesMax = 16 * 1024 * 1024
 /** Records in one slice of dropping an older copy. */
 const dropSlice = 512
 /** A view is sent to one peer, and asked of one peer, at most so often. */
@@ -49,6 +50,7 @@ export class Membership {
   #marks = 0
   readonly #pulls = new Map<number, PartitionId>()
   #held: Held[] = []
+  #heldBytes = 0
   readonly #drops = new Map<PartitionId, Dropping>()
   #lists = 0
   readonly #heard = new Map<PeerId, Map<PartitionId, MoveReport>>()
@@ -137,13 +139,16 @@ export class Membership {
     wakeAt(this.#options.process, now.monotonicMs)
     const held = this.#held
     this.#held = []
+    this.#heldBytes = 0
     return held
   }
 
   /** A question of a newer epoch waits for the view that it needs; false when too many wait. */
   hold(from: PeerId, message: ReplicaMessage, now: Now): boolean {
     if (this.#saving === null) this.#ask(from, now)
-    if (this.#held.length >= heldMax) return false
+    const bytes = 'value' in message ? (message.value?.data?.length ?? 0) : 0
+    if (this.#held.length >= heldMax || this.#heldBytes + bytes > heldBytesMax) return false
+    this.#heldBytes += bytes
     this.#held.push({ from, message })
     return true
   }

@@ -23,6 +23,7 @@ import {
   newDeliverer,
   onDelivered,
 } from '../../replication/hints.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
 import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
 import { type Acceptor, newAcceptor } from '../../replication/partition-state.ts'
@@ -52,8 +53,10 @@ import type { PeerMessage } from './fleet-messages.ts'
 import type { Machines } from './machines.ts'
 import { Membership } from './membership.ts'
 import { placeIn } from './place.ts'
+import { Scans } from './scans.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
+import { Upkeep } from './upkeep.ts'
 import { Watch } from './watch.ts'
 import { grantWishes } from './wishes.ts'
 
@@ -84,6 +87,8 @@ export type Peer = {
   deadForMs(peer: PeerId, monotonicMs: number): number | null
   /** Bytes that this peer copied for moves, in this boot. */
   copiedBytes(): number
+  /** How far the other owners of this peer's partitions are from what it has, by the comparisons of this boot. */
+  lags(): PeerLag[]
 }
 
 /** The least time between two looks at the timers: many due at once cost one sweep. */
@@ -99,6 +104,8 @@ class RingMember implements Peer {
   readonly #deliverer: Deliverer
   readonly #puller: Puller
   readonly #membership: Membership
+  readonly #scans: Scans
+  readonly #upkeep: Upkeep
   readonly #watch: Watch
   readonly #machines: Machines
   #view: View
@@ -132,13 +139,15 @@ class RingMember implements Peer {
     this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
       coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
     )
+    this.#scans = new Scans(effect => this.#emit(effect))
     this.#repair = new SelfRepair({
       process: this.#process,
       acceptor: this.#acceptor,
       records: options.records,
       partitionCount: () => this.#view.partitions.length,
       placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#effects.push(effect),
+      scans: this.#scans,
+      emit: effect => this.#emit(effect),
       whole: (partition, now) => this.#membership.retarget(partition, now),
       confirm: (key, now) =>
         coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
@@ -164,8 +173,23 @@ class RingMember implements Peer {
       acceptor: this.#acceptor,
       puller: this.#puller,
       placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#effects.push(effect),
+      emit: effect => this.#emit(effect),
       adopt: (view, now) => this.#adopt(view, now),
+    })
+    this.#upkeep = new Upkeep({
+      process: this.#process,
+      acceptor: this.#acceptor,
+      scans: this.#scans,
+      view: () => this.#view,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#emit(effect),
+      save: changes => this.#save(changes),
+      forget: key => this.#coordinator.cached.delete(key),
+      damageFound: (key, now) => this.#repair.damageFound(key, now),
+      fill: (key, version, now) => {
+        const deadlineMs = now.monotonicMs + options.limits.attemptMaxMs
+        startChain(this.#reader, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
+      },
     })
     this.#watch = new Watch({
       process: this.#process,
@@ -181,9 +205,11 @@ class RingMember implements Peer {
       repair: this.#repair,
       puller: this.#puller,
       membership: this.#membership,
+      scans: this.#scans,
+      upkeep: this.#upkeep,
       partitionCount: () => this.#view.partitions.length,
       placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#effects.push(effect),
+      emit: effect => this.#emit(effect),
     }
   }
 
@@ -201,6 +227,10 @@ class RingMember implements Peer {
 
   deadForMs(peer: PeerId, monotonicMs: number): number | null {
     return this.#watch.deadForMs(peer, monotonicMs)
+  }
+
+  lags(): PeerLag[] {
+    return this.#upkeep.lags()
   }
 
   copiedBytes(): number {
@@ -237,6 +267,7 @@ class RingMember implements Peer {
         this.#process.connected.delete(input.peer)
         onTargetLost(this.#requester, input.peer, now)
         onPeerLost(this.#process, this.#coordinator.tails, input.peer, now)
+        this.#upkeep.peerLost(input.peer, now)
         return forgetDeliveries(this.#deliverer, input.peer)
       case 'started':
         this.#watchMembers(now)
@@ -250,7 +281,11 @@ class RingMember implements Peer {
       case 'recordsListed':
         return this.#membership.recordsListed(input, now)
       case 'partitionScanned':
-        return this.#repair.scanned(input)
+        return this.#scans.scanned(input, now)
+      case 'versionsListed':
+        return this.#scans.listed(input, now)
+      case 'taskAsked':
+        return this.#upkeep.begin(input.task, input.work, now)
       case 'hintsListed':
         return this.#save(deliver(this.#deliverer, input.peer, input.hints))
       case 'recordsLost':
@@ -270,6 +305,9 @@ class RingMember implements Peer {
       case 'chainAsked':
       case 'scanAsked':
       case 'floorsAsked':
+      case 'gather':
+      case 'collect':
+      case 'digestAsked':
         return answerAsk(this.#machines, from, message, now)
       case 'viewAsked':
       case 'viewTold':
@@ -277,6 +315,12 @@ class RingMember implements Peer {
       case 'beat':
         this.#watch.heard(from, now)
         return this.#membership.take(from, message, now)
+      case 'dutyOrdered':
+      case 'dutyStopped':
+      case 'dutyEnded':
+      case 'replaceAsked':
+        this.#effects.push({ kind: 'passOn', from, message })
+        return
       case 'health':
         return this.#watch.reported(from, message.report, now)
       case 'promise':
@@ -286,6 +330,9 @@ class RingMember implements Peer {
       case 'chain':
       case 'scanPage':
       case 'floors':
+      case 'gathered':
+      case 'collected':
+      case 'digest':
         return this.#takeAnswer(from, message, now)
       case 'request':
         return this.#request(
@@ -313,6 +360,7 @@ class RingMember implements Peer {
       return
     }
     if (this.#puller.answered(from, message, now)) return
+    if (this.#upkeep.answered(from, message, now)) return
     this.#repair.scanPage(from, message, now)
   }
 
@@ -324,6 +372,7 @@ class RingMember implements Peer {
     onEpochs(this.#coordinator, now)
     onReadEpochs(this.#reader, now)
     this.#repair.onEpochs(now)
+    this.#upkeep.onEpochs()
     this.#watchMembers(now)
   }
 
@@ -360,13 +409,15 @@ class RingMember implements Peer {
     wakeAt(this.#process, this.#puller.sweep(now))
     wakeAt(this.#process, this.#membership.sweep(now))
     wakeAt(this.#process, this.#watch.sweep(now))
+    wakeAt(this.#process, this.#upkeep.sweep(now))
   }
 
   #arm(now: Now): void {
-    const { wakeMs } = this.#process
-    if (wakeMs >= this.#armedMs) return
-    this.#armedMs = Math.max(wakeMs, now.monotonicMs + sweepEveryMs)
-    this.#effects.push({ kind: 'arm', atMs: this.#armedMs })
+    // A timer that is armed is never put off: under load there is always another step.
+    const atMs = Math.max(this.#process.wakeMs, now.monotonicMs + sweepEveryMs)
+    if (atMs >= this.#armedMs) return
+    this.#armedMs = atMs
+    this.#effects.push({ kind: 'arm', atMs })
   }
 
   #placeOf(partition: PartitionId): KeyPlace {
@@ -378,7 +429,12 @@ class RingMember implements Peer {
   }
 
   #save(changes: readonly Change[]): void {
-    if (changes.length > 0) this.#effects.push({ kind: 'save', changes })
+    if (changes.length > 0) this.#emit({ kind: 'save', changes })
+  }
+
+  #emit(effect: Effect): void {
+    if (effect.kind === 'save') this.#upkeep.saved(effect.changes)
+    this.#effects.push(effect)
   }
 
   #report(event: PeerEvent): void {

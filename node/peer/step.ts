@@ -1,10 +1,13 @@
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
+import type { ComparisonEnd } from '../../replication/anti-entropy.ts'
+import type { ListedVersions } from '../../replication/collection.ts'
+import type { CollectionEnd } from '../../replication/collector.ts'
 import type { Counted } from '../../replication/context.ts'
 import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
 import type { Change, Hint } from '../../replication/records.ts'
-import type { PeerMessage } from './fleet-messages.ts'
+import type { ControlMessage, PeerMessage } from './fleet-messages.ts'
 
 /** Both clocks at the moment of an input; the peer never reads one itself. */
 export type Now = { readonly wallMs: number; readonly monotonicMs: number }
@@ -42,11 +45,27 @@ export type Input =
       readonly entries: readonly ScanEntry[]
       readonly done: boolean
     }
+  | { readonly kind: 'versionsListed'; readonly list: number; readonly versions: ListedVersions }
+  /** Work of a duty in one partition, under the token of the leader that wants it (rule 11). Ends with `taskEnded`. */
+  | { readonly kind: 'taskAsked'; readonly task: number; readonly work: Task }
   | { readonly kind: 'hintsListed'; readonly peer: PeerId; readonly hints: readonly Hint[] }
   /** At start: the disk says that it lost writes that were acknowledged. */
   | { readonly kind: 'recordsLost' }
   /** At start: partitions that were marked damaged in an earlier boot, or whose record is. */
   | { readonly kind: 'damageSeen'; readonly partitions: readonly PartitionId[] }
+
+export type Task =
+  /** Rule 9, for every key that this peer has in the partition. */
+  | { readonly kind: 'collect'; readonly partition: PartitionId; readonly token: number }
+  /** Anti-entropy with one other owner. */
+  | {
+      readonly kind: 'compare'
+      readonly partition: PartitionId
+      readonly peer: PeerId
+      readonly token: number
+    }
+
+export type TaskEnd = CollectionEnd | ComparisonEnd
 
 /** Imperatives, in order. The driver carries them out; `save` is durable before a later `sendAfterSave` of its key leaves. */
 export type Effect =
@@ -59,6 +78,8 @@ export type Effect =
       readonly message: PeerMessage
     }
   | { readonly kind: 'send'; readonly to: PeerId; readonly message: PeerMessage }
+  /** Leaves when everything saved so far is durable. */
+  | { readonly kind: 'sendWhenSaved'; readonly to: PeerId; readonly message: PeerMessage }
   /** The view to start with from the next boot on. */
   | { readonly kind: 'saveView'; readonly view: View }
   /** `saved` is wanted when everything saved so far is durable. */
@@ -80,9 +101,14 @@ export type Effect =
       readonly after: ContextKey | null
       readonly limit: number
     }
+  /** All versions on the disk under each of these keys. */
+  | { readonly kind: 'listVersions'; readonly list: number; readonly keys: readonly ContextKey[] }
+  | { readonly kind: 'taskEnded'; readonly task: number; readonly end: TaskEnd }
   /** Hints for a peer that is back, at most `limit`. */
   | { readonly kind: 'listHints'; readonly peer: PeerId; readonly limit: number }
   | { readonly kind: 'report'; readonly event: PeerEvent }
+  /** For the control plane of this process. */
+  | { readonly kind: 'passOn'; readonly from: PeerId; readonly message: ControlMessage }
 
 /** What happened that an operator or a metric wants to know. No secret, no text of a context. */
 export type PeerEvent =

@@ -1,7 +1,9 @@
 import type { ContextKey } from '../../base/ids.ts'
+import { wentWithKey } from '../../replication/collection.ts'
 import type { Client } from '../../replication/context.ts'
 import { bringUp } from '../../replication/coordinator.ts'
 import type { Outcome } from '../../replication/messages.ts'
+import { toPlace } from '../../replication/partition-state.ts'
 import { startChain } from '../../replication/reader.ts'
 import { onOwnOutcome } from '../../replication/requester.ts'
 import { considerBackfill } from '../../replication/versions.ts'
@@ -30,8 +32,9 @@ export function grantWishes(machines: Machines, now: Now): void {
         break
       }
       case 'keep': {
-        if (!process.placeOf(wish.key).accepts) break
         const { key, record } = wish
+        const place = process.placeOf(key)
+        if (!place.accepts || wentWithKey(acceptor, key, record.version, toPlace(place), now.wallMs)) break
         const { changes } = considerBackfill(acceptor.records, { kind: 'backfill', id: 0, key, record })
         if (changes.length > 0) emit({ kind: 'save', changes })
         break

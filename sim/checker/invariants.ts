@@ -35,6 +35,9 @@ type Grant = {
 /** What is durable at one peer, and the highest ballot that it granted for each key. */
 type Replica = {
   readonly heads: Map<ContextKey, Ballot>
+  readonly gcFloors: Map<PartitionId, Ballot>
+  /** What it held when it collected the key: messages about that may still be on their way. */
+  readonly dropped: Map<ContextKey, Ballot>
   readonly ceilings: Map<PartitionId, Ballot>
   readonly granted: Map<ContextKey, Ballot>
   /** The newest view on its disk: the epochs in which it answers. */
@@ -56,6 +59,9 @@ export class Invariants {
   private newest: View
   private readonly epochs = new Epochs()
   private readonly breached: (breach: Breach) => void
+  private readonly collected: (key: ContextKey, version: Version) => void
+  /** Dead ballots that every acceptor of a stable epoch held, or had dropped, at one time: they may be collected. */
+  private readonly over = new Map<ContextKey, Set<Ballot>>()
   private readonly ledgers = new Map<ContextKey, KeyLedger>()
   private readonly replicas = new Map<PeerId, Replica>()
   /** Questions of the running boots, by who asked, then whom and under which id. */
@@ -66,11 +72,20 @@ export class Invariants {
   private grantsStep = -1
   private readonly stepNow: () => number
 
-  /** @param stepNow - number of the event that is being carried out. */
-  constructor(view: View, stepNow: () => number, breached: (breach: Breach) => void) {
+  /**
+   * @param stepNow - number of the event that is being carried out.
+   * @param collected - a replica has dropped a key by rule 9: this version of it may be gone from now on.
+   */
+  constructor(
+    view: View,
+    stepNow: () => number,
+    breached: (breach: Breach) => void,
+    collected: (key: ContextKey, version: Version) => void,
+  ) {
     this.newest = view
     this.stepNow = stepNow
     this.breached = breached
+    this.collected = collected
     this.saw(view)
   }
 
@@ -97,6 +112,13 @@ export class Invariants {
     return this.replicas.get(peer)?.heads.get(key) ?? noBallot
   }
 
+  /** The same, or what it held when it collected the key. */
+  private everHeld(peer: PeerId, key: ContextKey): Ballot {
+    const dropped = this.replicas.get(peer)?.dropped.get(key) ?? noBallot
+    const held = this.durableBallot(peer, key)
+    return held > dropped ? held : dropped
+  }
+
   /** A process opened its disk: what is really there replaces what was believed. */
   opened(peer: PeerId, disk: Disk, genesis: View): void {
     const replica = this.replica(peer)
@@ -104,19 +126,25 @@ export class Invariants {
     const storedView = disk.read(viewKey)
     const view = storedView === null ? null : decodeStoredView(storedView)
     replica.view = view === null || view === 'damaged' ? genesis : view
-    for (const key of this.ledgers.keys()) {
-      const diskKey = headKey(key)
-      const stored = disk.read(diskKey)
-      const head = stored === null ? null : decodeHead(diskKey, stored)
-      if (head === null || head === 'damaged') replica.heads.delete(key)
-      else this.stored(peer, replica, key, head.accepted, head.value, null)
-    }
     for (const { partition } of assignmentsOf(genesis)) {
       const diskKey = partitionKey(partition)
       const stored = disk.read(diskKey)
       const record = stored === null ? null : decodePartition(diskKey, stored)
-      if (record === null || record === 'damaged') replica.ceilings.delete(partition)
-      else replica.ceilings.set(partition, record.ceiling)
+      if (record === null || record === 'damaged') {
+        replica.ceilings.delete(partition)
+        replica.gcFloors.delete(partition)
+      } else {
+        replica.ceilings.set(partition, record.ceiling)
+        replica.gcFloors.set(partition, record.gcFloor)
+      }
+    }
+    for (const key of this.ledgers.keys()) {
+      const diskKey = headKey(key)
+      const stored = disk.read(diskKey)
+      const head = stored === null ? null : decodeHead(diskKey, stored)
+      // A batch may be durable of which the boot before was not told any more.
+      if (head === null || head === 'damaged') this.removed(peer, replica, key)
+      else this.stored(peer, replica, key, head.accepted, head.value, null)
     }
   }
 
@@ -124,10 +152,16 @@ export class Invariants {
   durable(peer: PeerId, batch: readonly DiskChange[]): void {
     const replica = this.replica(peer)
     let adopted: View | null = null
+    // A floor and what goes below it are one batch, in whatever order.
+    for (const change of batch) {
+      if (change.key[0] !== partitionLetter || change.kind !== 'put') continue
+      const record = decodePartition(change.key, change.value)
+      if (record !== 'damaged') this.floorRaised(replica, partitionNumber(change.key), record.gcFloor)
+    }
     for (const change of batch) {
       if (change.key[0] === headLetter) {
         const key = parseHeadKey(change.key)
-        if (change.kind === 'delete') replica.heads.delete(key)
+        if (change.kind === 'delete') this.removed(peer, replica, key)
         else {
           const head = decodeHead(change.key, change.value)
           if (head === 'damaged') continue
@@ -144,6 +178,45 @@ export class Invariants {
     }
     replica.isBetween = adopted !== null
     if (adopted !== null) this.adopted(replica, adopted)
+  }
+
+  /** A head is gone. Dropped by rule 9, it need not be anywhere from now on. */
+  private removed(peer: PeerId, replica: Replica, key: ContextKey): void {
+    const ballot = replica.heads.get(key)
+    replica.heads.delete(key)
+    if (ballot === undefined || !this.over.get(key)?.has(ballot)) return
+    const partition = this.partitionOf(key)
+    if ((replica.gcFloors.get(partition) ?? noBallot) < ballot) return
+    if (!this.mayAnswer(peer, key, assignmentAt(replica.view, partition).epoch)) return
+    replica.dropped.set(key, ballot)
+    const version = this.ledger(key).collect(ballot)
+    if (version !== null) this.collected(key, version)
+  }
+
+  private floorRaised(replica: Replica, partition: PartitionId, gcFloor: Ballot): void {
+    if ((replica.gcFloors.get(partition) ?? noBallot) === gcFloor) return
+    replica.gcFloors.set(partition, gcFloor)
+    for (const key of this.ledgers.keys()) if (this.partitionOf(key) === partition) this.checkOver(key)
+  }
+
+  /** Rule 9: whether all acceptors of an epoch hold the same dead ballot, or nothing that could come back below it. */
+  private checkOver(key: ContextKey): void {
+    const ledger = this.ledger(key)
+    const partition = this.partitionOf(key)
+    for (const groups of this.epochs.groupsOf(partition).values()) {
+      const [owners, other] = groups
+      if (owners === undefined || other !== undefined) continue
+      const ballot = owners.map(owner => this.durableBallot(owner, key)).find(each => each !== noBallot)
+      if (ballot === undefined || !ledger.isDead(ballot)) continue
+      const isOver = owners.every(owner => {
+        const held = this.durableBallot(owner, key)
+        const floor = this.replicas.get(owner)?.gcFloors.get(partition) ?? noBallot
+        return held === ballot || (held === noBallot && floor >= ballot)
+      })
+      if (!isOver) continue
+      const known = this.over.get(key) ?? new Set()
+      this.over.set(key, known.add(ballot))
+    }
   }
 
   private adopted(replica: Replica, view: View): void {
@@ -207,6 +280,8 @@ export class Invariants {
     if (replica === undefined) {
       replica = {
         heads: new Map(),
+        gcFloors: new Map(),
+        dropped: new Map(),
         ceilings: new Map(),
         granted: new Map(),
         view: this.newest,
@@ -285,6 +360,7 @@ export class Invariants {
     this.proposed(peer, key, ballot, value)
     this.complain(2, this.ledger(key).accept(ballot, peer, epoch), key)
     this.checkHeld(key)
+    this.checkOver(key)
   }
 
   /** Whoever shows a ballot's value first is its proposer: nobody else can know it yet. */
@@ -303,7 +379,7 @@ export class Invariants {
   private reported(peer: PeerId, message: Extract<Message, { kind: 'promise' | 'report' }>): void {
     if (message.value === null) return
     this.proposed(peer, message.key, message.accepted, message.value)
-    if (this.durableBallot(peer, message.key) < message.accepted) {
+    if (this.everHeld(peer, message.key) < message.accepted) {
       this.breach(
         4,
         `${this.name(peer)} reported ballot ${message.accepted} before it was durable`,
@@ -321,7 +397,7 @@ export class Invariants {
     this.grant({ peer, key, ballot, how: 'accepted', isAgain })
     if (!this.mayAnswer(peer, key, epoch))
       this.breach(8, `${this.name(peer)} accepted ${ballot} in epoch ${epoch} and is no owner`, key)
-    if (this.durableBallot(peer, key) < ballot) {
+    if (this.everHeld(peer, key) < ballot) {
       this.breach(4, `${this.name(peer)} acknowledged ${ballot} before it was durable`, key)
     }
     this.needCeiling(peer, replica, key, ballot)

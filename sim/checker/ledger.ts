@@ -7,7 +7,7 @@ export type GroupsByEpoch = ReadonlyMap<number, readonly (readonly PeerId[])[]>
 /** Everything that was ever proposed and accepted for one key, whoever saw it. Methods return what is wrong, or null. */
 export class KeyLedger {
   private readonly groups: GroupsByEpoch
-  private readonly proposals = new Map<Ballot, { version: Version; print: string }>()
+  private readonly proposals = new Map<Ballot, { version: Version; print: string; isDead: boolean }>()
   /** Who accepted a ballot, by the epoch in which it did so. */
   private readonly acceptors = new Map<Ballot, Map<number, Set<PeerId>>>()
   /** Who ever held a ballot, in whatever epoch. */
@@ -18,6 +18,8 @@ export class KeyLedger {
   private readonly parents = new Map<Version, Version | null>()
   /** Ascending. */
   private readonly chosen: Ballot[] = []
+  /** Ballots of what was dead everywhere, and was dropped somewhere. */
+  private readonly collected = new Set<Ballot>()
 
   constructor(groups: GroupsByEpoch) {
     this.groups = groups
@@ -41,6 +43,11 @@ export class KeyLedger {
     return this.proposals.has(ballot)
   }
 
+  /** Whether what was proposed under a ballot is a tombstone, or expires. */
+  isDead(ballot: Ballot): boolean {
+    return this.proposals.get(ballot)?.isDead ?? false
+  }
+
   /** A value under a ballot was sent or stored. */
   propose(ballot: Ballot, value: Value): string | null {
     const known = this.proposals.get(ballot)
@@ -48,7 +55,9 @@ export class KeyLedger {
     if (known !== undefined) {
       return known.print === print ? null : `two values at ballot ${ballot}: ${known.print} and ${print}`
     }
-    this.proposals.set(ballot, { version: value.version, print })
+    // What ever expires is dead from some time on, which is the replicas' affair.
+    const isDead = value.kind === 'tombstone' || value.expiresAtMs !== 0
+    this.proposals.set(ballot, { version: value.version, print, isDead })
     const wrong = this.knowParent(value)
     if (wrong !== null) return wrong
     if (value.parent !== null && !this.held.has(value.parent))
@@ -116,9 +125,22 @@ export class KeyLedger {
     return false
   }
 
-  /** Highest ballot that a majority ever held, noBallot for none. */
+  /** Highest ballot that a majority ever held and that must not be lost; noBallot for none. */
   lastChosen(): Ballot {
-    return this.chosen.at(-1) ?? noBallot
+    const last = this.chosen.at(-1) ?? noBallot
+    return this.collected.has(last) ? noBallot : last
+  }
+
+  /** Rule 9: what stands at this ballot is dead with all replicas, and one dropped it. Returns its version the first time. */
+  collect(ballot: Ballot): Version | null {
+    if (this.collected.has(ballot)) return null
+    this.collected.add(ballot)
+    return this.versionAt(ballot)
+  }
+
+  /** Whether this version was collected, or one that came after it. */
+  isCollected(version: Version): boolean {
+    return [...this.collected].some(ballot => this.descends(this.versionAt(ballot), version))
   }
 
   /** Whether walking the parents from `version` meets `ancestor`; true for itself. */
@@ -126,6 +148,17 @@ export class KeyLedger {
     let at: Version | null | undefined = version
     while (at !== null && at !== undefined && at > ancestor) at = this.parents.get(at)
     return at === ancestor
+  }
+
+  /** Whether a version stands over an absent key, which is one since `before`, or what followed it, was collected. */
+  private beginsAnew(version: Version, before: Version): boolean {
+    return [...this.collected].some(ballot => {
+      const gone = this.versionAt(ballot)
+      if (gone === null || !this.descends(gone, before)) return false
+      let at: Version | null | undefined = version
+      while (at !== null && at !== undefined && at > gone) at = this.parents.get(at)
+      return at === null
+    })
   }
 
   private versionAt(ballot: Ballot): Version | null {
@@ -148,6 +181,7 @@ export class KeyLedger {
     const after = this.proposals.get(later)
     if (before === undefined || after === undefined) return null
     if (this.descends(after.version, before.version)) return null
+    if (this.beginsAnew(after.version, before.version)) return null
     return `version ${before.version} was chosen at ballot ${chosen}, but ballot ${later} carries ${after.version}, which does not follow it`
   }
 }

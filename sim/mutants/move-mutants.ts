@@ -30,8 +30,8 @@ export const moveMutants: readonly Mutant[] = [
         replace: 'if (ask.epoch < 0) return',
       },
       {
-        file: 'node/peer/peer.ts',
-        find: 'if (ask.epoch > place.epoch && this.#membership.hold(from, ask, now)) return',
+        file: 'node/peer/asks.ts',
+        find: 'if (ask.epoch > place.epoch && membership.hold(from, ask, now)) return',
         replace: '',
       },
     ],
@@ -43,9 +43,9 @@ export const moveMutants: readonly Mutant[] = [
     world,
     edits: [
       {
-        file: 'node/peer/peer.ts',
-        find: 'if (known && ask.epoch === epoch) return true',
-        replace: 'if (known) return true',
+        file: 'node/peer/asks.ts',
+        find: 'if (isKnown && ask.epoch === epoch) return true',
+        replace: 'if (isKnown) return true',
       },
     ],
   },
@@ -110,8 +110,8 @@ export const moveMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'node/driver/driver.ts',
-        find: 'return this.#whenDurable(this.#lastBatch(), () => this.#scan(effect))',
-        replace: 'return this.#scan(effect)',
+        find: 'return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))',
+        replace: 'return this.#lists.partition(effect)',
       },
     ],
   },

@@ -26,7 +26,8 @@ export class Clients {
   private readonly wayMs: number
   private readonly data: Uint8Array
   private readonly random: Random
-  private readonly written: ContextKey[] = []
+  /** Every key that was acknowledged. */
+  readonly written: ContextKey[] = []
 
   /** @param wayMs - from a client to its peer, one way. @param envelopeBytes - of each context. */
   constructor(world: World, workload: Workload, wayMs: number, envelopeBytes: number) {
@@ -42,6 +43,13 @@ export class Clients {
   start(peer: ScalePeer): void {
     for (let i = 0; i < this.workload.clientsPerPeer; i++)
       this.world.after(this.random.next() * 20, () => this.next(peer))
+  }
+
+  /** How long operations took, in milliseconds. */
+  waits(): { readonly p50Ms: number; readonly p99Ms: number; readonly mostMs: number } {
+    const waits = this.served.waitedMs.toSorted((a, b) => a - b)
+    const at = (part: number) => waits[Math.floor(waits.length * part)] ?? 0
+    return { p50Ms: at(0.5), p99Ms: at(0.99), mostMs: waits.at(-1) ?? 0 }
   }
 
   forget(): void {

@@ -7,6 +7,7 @@ import { Clients, type Workload } from './clients.ts'
 import { Counters } from './counters.ts'
 import { ScalePeer } from './peer.ts'
 import { measuredTimes, type ServiceTimes } from './service-times.ts'
+import { Spread } from './spread.ts'
 
 /** Far above what a fleet of 100 peers needs. */
 const stepsMax = 200_000_000
@@ -54,27 +55,36 @@ export const viewOf = (peers: number, replicas: number, partitions: number): Vie
 /** One fleet on virtual time, its clients at work. */
 export class ScaleFleet {
   readonly world: World
-  readonly view: View
-  readonly peers: readonly ScalePeer[]
+  readonly peers: ScalePeer[] = []
   readonly clients: Clients
   readonly counters = new Counters()
+  /** Told of each view: once it is agreed on, and by each peer in which it is in force. */
+  readonly spread = new Spread()
+  readonly times: ServiceTimes
+  private readonly network: SimNetwork
 
   /** Everybody is connected and the clients have begun when it returns. */
   constructor(peerCount: number, { seed, replicas, partitions, workload, times }: FleetOptions) {
     this.world = new World(seed, stepsMax)
-    const { world, counters } = this
-    const network = new SimNetwork(world)
-    network.speed = times.network
-    const view = viewOf(peerCount, replicas, partitions)
-    this.view = view
-    this.peers = view.members.map(
-      ({ id: self }, number) => new ScalePeer({ world, network, view, self, number, times, counters }),
-    )
-    for (const peer of this.peers) peer.start()
-    this.run(connectMs)
+    this.times = times
+    this.network = new SimNetwork(this.world)
+    this.network.speed = times.network
+    this.start(membersFrom(1, peerCount), viewOf(peerCount, replicas, partitions))
     const wayMs = times.network.leastMs + times.network.spreadMs / 2
-    this.clients = new Clients(world, workload, wayMs, times.envelopeBytes)
+    this.clients = new Clients(this.world, workload, wayMs, times.envelopeBytes)
     for (const peer of this.peers) this.clients.start(peer)
+  }
+
+  /** The newest view that is in force anywhere. */
+  get view(): View {
+    return this.peers.map(({ driver }) => driver.view()).reduce((a, b) => (b.epoch > a.epoch ? b : a))
+  }
+
+  /** Starts peers that are no members yet, without clients, and connects them. */
+  addPeers(count: number): readonly Member[] {
+    const comers = membersFrom(this.peers.length + 1, count)
+    this.start(comers, this.view)
+    return comers
   }
 
   run(forMs: number): void {
@@ -86,5 +96,16 @@ export class ScaleFleet {
     const startMs = this.world.nowMs
     this.world.run(startMs + atMostMs, holds)
     return holds() ? this.world.nowMs - startMs : null
+  }
+
+  private start(members: readonly Member[], view: View): void {
+    const { world, network, times, counters, spread } = this
+    for (const { id: self } of members) {
+      const number = this.peers.length
+      const peer = new ScalePeer({ world, network, view, self, number, times, counters, spread })
+      this.peers.push(peer)
+      peer.start()
+    }
+    this.run(connectMs)
   }
 }

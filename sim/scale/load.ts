@@ -19,6 +19,7 @@ export type LoadFigures = {
   readonly meanMs: number
   readonly p50Ms: number
   readonly p99Ms: number
+  readonly mostMs: number
   /** Part of the time in which the event loops were busy: mean of the peers, and the busiest. */
   readonly busyMean: number
   readonly busyMost: number
@@ -31,9 +32,13 @@ export type LoadFigures = {
 }
 
 /** Lets the clients of a new fleet work. The same options give the same figures. */
-export function measureLoad(peerCount: number, options: FleetOptions, window: LoadWindow): LoadFigures {
-  const fleet = new ScaleFleet(peerCount, options)
+export const measureLoad = (peerCount: number, options: FleetOptions, window: LoadWindow): LoadFigures =>
+  loadOf(new ScaleFleet(peerCount, options), window)
+
+/** Lets the clients of `fleet` work. */
+export function loadOf(fleet: ScaleFleet, window: LoadWindow): LoadFigures {
   const { peers, clients, counters } = fleet
+  const peerCount = peers.length
   const { measureMs } = window
   fleet.run(window.warmUpMs)
   clients.forget()
@@ -42,8 +47,6 @@ export function measureLoad(peerCount: number, options: FleetOptions, window: Lo
   fleet.run(measureMs)
 
   const { operations, failed, waitedMs } = clients.served
-  const waits = waitedMs.toSorted((a, b) => a - b)
-  const at = (part: number) => waits[Math.floor(waits.length * part)] ?? 0
   const busy = peers.map(({ loop }, number) => (loop.busyMs - before[number]!.busyMs) / measureMs)
   const diskBusy = peers.map(
     ({ diskBusyMs }, number) => (diskBusyMs - before[number]!.diskBusyMs) / measureMs,
@@ -57,9 +60,8 @@ export function measureLoad(peerCount: number, options: FleetOptions, window: Lo
     messagesPerOperation: counters.messagesCounted / operations,
     framesPerOperation: counters.frames / operations,
     bytesPerOperation: counters.bytes / operations,
-    meanMs: waits.reduce((sum, each) => sum + each, 0) / operations,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
+    meanMs: waitedMs.reduce((sum, each) => sum + each, 0) / operations,
+    ...clients.waits(),
     busyMean: busy.reduce((sum, each) => sum + each, 0) / peerCount,
     busyMost: Math.max(...busy),
     diskBusyMost: Math.max(...diskBusy),

@@ -1,18 +1,24 @@
 import { bootTag, type Clock as HlcClock, newClock, nextHlc, peerTagDigits } from '../../base/hlc.ts'
 import type { Hlc, PeerId } from '../../base/ids.ts'
 import { ownersOf, type View } from '../../dht/view.ts'
+import { leaseDefaultMs } from '../../election/lease-state.ts'
+import { ControlPlane } from '../../node/control/control-plane.ts'
+import type { Change } from '../../node/control/view-register.ts'
 import { decodeFrame } from '../../node/driver/codec/wire.ts'
-import { Driver } from '../../node/driver/driver.ts'
-import type { Clock, Disk, EnvelopeChecker, Network } from '../../node/ports/ports.ts'
+import { Driver, type DriverEvent } from '../../node/driver/driver.ts'
+import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
+import type { Clock, ControlSealer, Disk, EnvelopeChecker, Network } from '../../node/ports/ports.ts'
 import { defaultLimits } from '../../replication/limits.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
 import { epochMs } from '../clock.ts'
 import { noDiskFaults, SimDisk } from '../disk.ts'
+import { cheapHash } from '../envelope.ts'
 import type { SimNetwork } from '../network.ts'
 import type { World } from '../world.ts'
 import type { Counters } from './counters.ts'
 import { EventLoop } from './event-loop.ts'
 import type { ServiceTimes } from './service-times.ts'
+import type { Spread } from './spread.ts'
 
 /**
  * Envelopes whose signature a process remembers to have checked. Few on purpose, as the real data set is far larger
@@ -20,6 +26,8 @@ import type { ServiceTimes } from './service-times.ts'
  */
 const rememberedMax = 64
 const timeoutMs = 30_000
+/** What an envelope has besides its body, about. */
+const signatureBytes = 250
 
 export type ScalePeerOptions = {
   readonly world: World
@@ -30,6 +38,7 @@ export type ScalePeerOptions = {
   readonly number: number
   readonly times: ServiceTimes
   readonly counters: Counters
+  readonly spread: Spread
 }
 
 const ms = (us: number): number => us / 1_000
@@ -40,6 +49,7 @@ export class ScalePeer {
   /** Time that the disk spent syncing, in milliseconds. */
   diskBusyMs = 0
   readonly driver: Driver
+  readonly control: ControlPlane
   private readonly options: ScalePeerOptions
   private readonly hlc: HlcClock
   private readonly remembered = new Set<string>()
@@ -49,6 +59,7 @@ export class ScalePeer {
     const { world, view, self, number, times } = options
     this.loop = new EventLoop(world, ms(times.link.idleUs))
     this.hlc = newClock(bootTag((number + 1).toString(16).padStart(peerTagDigits, '0'), 1))
+    const clock = this.clock()
     this.driver = new Driver({
       self,
       view,
@@ -57,20 +68,39 @@ export class ScalePeer {
       disk: this.disk(),
       recordsLost: false,
       network: this.network(),
-      clock: this.clock(),
+      clock,
       checker: this.checker(),
       limits: defaultLimits,
       random: world.random(`driver ${number}`),
-      report: event => options.counters.reported(event),
+      report: event => this.reported(event),
       failed: failure => {
         throw failure
       },
+    })
+    this.control = new ControlPlane({
+      self,
+      hlc: this.hlc,
+      clock,
+      sealer: this.sealer(),
+      submit: (operation, waitMs, done) => {
+        this.loop.use(ms(this.handlingUs(operation)))
+        this.driver.submit(operation, waitMs, done)
+      },
+      view: () => this.driver.view(),
+      reports: this.driver.reports,
+      tellView: view => {
+        options.spread.agreed(view, this.loop.localMs)
+        this.driver.tellView(view)
+      },
+      leaseMs: leaseDefaultMs,
+      report: () => undefined,
     })
   }
 
   start(): void {
     this.driver.start(failure => {
       if (failure !== null) throw failure
+      this.control.start()
     })
   }
 
@@ -96,13 +126,50 @@ export class ScalePeer {
     })
   }
 
+  /** Somebody asks this peer for another view of the fleet. */
+  changeView(change: Change): void {
+    this.loop.post(() => {
+      this.loop.use(ms(this.options.times.view.planMemberUs * this.driver.view().members.length))
+      this.control.change(change, timeoutMs, () => undefined)
+    })
+  }
+
   private costOf(operation: Operation): number {
-    const { view, self, times } = this.options
-    const owners = ownersOf(view, operation.key)
+    const { door } = this.options.times
+    return (operation.kind === 'write' ? door.writeUs : door.readUs) + this.handlingUs(operation)
+  }
+
+  private handlingUs(operation: Operation): number {
+    const { self, times } = this.options
+    const owners = ownersOf(this.driver.view(), operation.key)
     const { writeHereUs, writeElsewhereUs, readHereUs, readElsewhereUs } = times.operation
     return operation.kind === 'write'
-      ? times.door.writeUs + (owners[0] === self ? writeHereUs : writeElsewhereUs)
-      : times.door.readUs + (owners.includes(self) ? readHereUs : readElsewhereUs)
+      ? owners[0] === self
+        ? writeHereUs
+        : writeElsewhereUs
+      : owners.includes(self)
+        ? readHereUs
+        : readElsewhereUs
+  }
+
+  private messageUs(message: PeerMessage): number {
+    const { messageUs, scan, view } = this.options.times
+    const us = messageUs[message.kind]
+    if (message.kind === 'scanPage') return us + scan.takenUs * message.entries.length
+    if (message.kind !== 'viewTold') return us
+    const { members, partitions } = message.view
+    return us + view.decodeMemberUs * members.length + view.decodePartitionUs * partitions.length
+  }
+
+  private reported(event: DriverEvent): void {
+    const { counters, self, spread, times } = this.options
+    counters.reported(event)
+    if (event.kind !== 'viewAdopted') return
+    const { members, partitions } = event.view
+    const { encodeMemberUs, encodePartitionUs } = times.view
+    this.loop.use(ms(encodeMemberUs * members.length + encodePartitionUs * partitions.length))
+    spread.adopted(self, event.view, this.loop.localMs)
+    this.control.viewAdopted()
   }
 
   private wallMs(): number {
@@ -154,9 +221,9 @@ export class ScalePeer {
           peerLost: peer => listener.peerLost(peer),
           frameArrived: (from, frame) => {
             pass(from, frame, turns.in)
-            for (const { kind } of decodeFrame(frame).messages) {
-              counters.message(kind)
-              loop.use(ms(times.messageUs[kind]))
+            for (const message of decodeFrame(frame).messages) {
+              counters.message(message.kind)
+              loop.use(ms(this.messageUs(message)))
             }
             listener.frameArrived(from, frame)
           },
@@ -176,6 +243,7 @@ export class ScalePeer {
     const { loop } = this
     const { world, number, times } = this.options
     const { batchUs, changeUs, syncedChangeUs, readUs, syncUs, syncByteUs } = times.disk
+    const { scan } = times
     const { disk } = new SimDisk({
       random: world.random(`disk ${number}`),
       schedule: (delayMs, run) => void world.after(delayMs, run),
@@ -203,7 +271,12 @@ export class ScalePeer {
         return disk.read(key)
       },
       scan: (from, to, limit, done) =>
-        disk.scan(from, to, limit, (failure, entries) => loop.post(() => done(failure, entries))),
+        disk.scan(from, to, limit, (failure, entries) =>
+          loop.post(() => {
+            loop.use(ms(scan.pageUs + scan.entryUs * entries.length))
+            done(failure, entries)
+          }),
+        ),
     }
   }
 
@@ -213,6 +286,19 @@ export class ScalePeer {
         this.loop.use(ms(this.checkUs(hash)))
         return true
       },
+    }
+  }
+
+  /** Signing takes about as long as checking; what is signed stays readable. */
+  private sealer(): ControlSealer {
+    return {
+      seal: (_facts, body) => {
+        const data = new Uint8Array(signatureBytes + body.length)
+        data.set(body, signatureBytes)
+        this.loop.use(ms(this.options.times.checker.firstUs))
+        return { data, hash: cheapHash(data) }
+      },
+      open: data => data.slice(signatureBytes),
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Message } from '../../replication/messages.ts'
+import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 
 /** How long the parts of a peer take, in microseconds of one processor core where nothing else is said. */
 export type ServiceTimes = {
@@ -26,8 +26,27 @@ export type ServiceTimes = {
     readonly readHereUs: number
     readonly readElsewhereUs: number
   }
-  /** One message: decoding, driver, peer, and what they send at the end of the turn. */
-  readonly messageUs: Readonly<Record<Message['kind'], number>>
+  /**
+   * One message: decoding, driver, peer, and what they send at the end of the turn. A page of a scan is given without its
+   * entries, a view without its members and partitions.
+   */
+  readonly messageUs: Readonly<Record<PeerMessage['kind'], number>>
+  readonly scan: {
+    /** An owner looks a page up on its disk; and for each entry reads it, decodes it and puts it into the answer. */
+    readonly pageUs: number
+    readonly entryUs: number
+    /** Each entry at who asked: looked up, and asked for if it is not there. */
+    readonly takenUs: number
+  }
+  /** A view, for each of its members and partitions: decoding and checking it, and encoding it for the disk. */
+  readonly view: {
+    readonly decodeMemberUs: number
+    readonly decodePartitionUs: number
+    readonly encodeMemberUs: number
+    readonly encodePartitionUs: number
+    /** Planning who owns what once members have come, where it is asked for: for each member. */
+    readonly planMemberUs: number
+  }
   readonly disk: {
     /** On the event loop, for one batch, and for each change in it (two for a value: head and version). */
     readonly batchUs: number
@@ -95,10 +114,24 @@ export const measuredTimes: ServiceTimes = {
     refused: acceptUs,
     replay: acceptUs,
     backfill: acceptUs,
-    chainAsked: acceptUs,
-    chain: acceptUs,
-    scanAsked: acceptUs,
-    scanPage: acceptUs,
+    chainAsked: 21, // moves.times
+    chain: 86,
+    scanAsked: 37,
+    scanPage: 37,
+    floorsAsked: 16, // moves.times
+    floors: 17,
+    viewAsked: 6.1,
+    viewTold: 100,
+    beat: 7.8,
+  },
+  scan: { pageUs: 100, entryUs: 12, takenUs: 26 },
+  view: {
+    // moves.view
+    decodeMemberUs: 2.6,
+    decodePartitionUs: 0.72,
+    encodeMemberUs: 1.4,
+    encodePartitionUs: 0.5,
+    planMemberUs: 280,
   },
   disk: {
     batchUs: 106, // disk.loopBatchUs

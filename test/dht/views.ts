@@ -26,7 +26,7 @@ export function views(draw: { most?: number } = {}): fc.Arbitrary<View> {
             former: fc.array(formerId, { maxLength: 5 }),
             pending: plans(ids, 2 ** bits),
             moves: fc.record(
-              { paused: fc.boolean(), bytesPerSecond: count, atOnceMax: count },
+              { paused: fc.boolean(), bytesPerSecond: count, atOnceMax: count, replaceAfterMs: fc.nat() },
               { noNullPrototype: true },
             ),
             token: fc.maxSafeNat(),

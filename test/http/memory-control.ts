@@ -14,6 +14,9 @@ import {
   withMoves,
 } from '../../dht/view-change.ts'
 import type {
+  DutyList,
+  DutyWish,
+  DutyWished,
   FleetChange,
   FleetControl,
   JoinRequest,
@@ -51,6 +54,7 @@ export class MemoryControl implements FleetControl {
   /** Moves go one stage on with every look at the progress; otherwise they stand still. */
   movesGoOn = true
   leads = true
+  paused = false
   readonly requests: JoinRequest[] = []
 
   async join(request: JoinRequest): Promise<JoinTicket> {
@@ -121,6 +125,28 @@ export class MemoryControl implements FleetControl {
 
   leader() {
     return this.leads ? { leader: 'p1', token: 4, isSelf: true } : { leader: 'p2', token: 4, isSelf: false }
+  }
+
+  duties(): DutyList {
+    const { leader, isSelf } = this.leader()
+    const paused = this.paused
+    const duty = {
+      name: 'moves',
+      where: 'leader',
+      intervalMs: 250,
+      phase: paused ? 'paused' : 'idle',
+      paused,
+    } as const
+    const last = { runs: 3, lastRunAt: '2026-11-21T12:00:00.000Z', lastOutcome: 'done', failures: 0 }
+    return { isLeader: isSelf, leader, duties: isSelf ? [{ ...duty, ...last }] : [] }
+  }
+
+  async wishDuty(name: string, wish: DutyWish): Promise<DutyWished> {
+    if (!this.leads) throw new SlurpError('NOT_LEADER', 'This peer does not lead.')
+    if (name !== 'moves') throw new SlurpError('DUTY_UNKNOWN', `The leader has no duty named ${name}.`)
+    if (wish === 'run') return { name, outcome: this.paused ? 'paused' : 'started' }
+    this.paused = wish === 'pause'
+    return { name, outcome: 'done' }
   }
 
   stepDown(): boolean {

@@ -125,6 +125,19 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
         connected: member.name !== 'p4',
         partitions: control.view.partitions.filter(({ owners }) => owners.includes(member.id)).length,
         leaving: control.view.leaving.includes(member.id),
+        health: member.name === 'p4' ? 'down' : 'up',
+        lag:
+          member.name === 'p2'
+            ? {
+                shared: 16,
+                compared: 16,
+                equal: 15,
+                keysBehind: 3,
+                keysAhead: 0,
+                equalAt: null,
+                why: 'repairing',
+              }
+            : null,
       })),
       counters: { fastWrite: count },
     }),

@@ -68,6 +68,7 @@ const pairOfPlans = fc
       keys,
       clients,
       moves: false,
+      upkeep: false,
       peers: 3 + (operations % 3),
       faults: Object.fromEntries(faults.slice(0, needed)),
     }
@@ -76,6 +77,7 @@ const pairOfPlans = fc
       keys: keys + more[1],
       clients: clients + more[2],
       moves: false,
+      upkeep: false,
       peers: least.peers + more[3],
       faults: Object.fromEntries(faults.map(([kind, hard]) => [kind, hard * 2])),
     }
@@ -100,8 +102,24 @@ test('what is needed stays, all else goes, whatever else breaks on the way', () 
 })
 
 const faults = Object.fromEntries(faultKinds.map(kind => [kind, 1]))
-const before: SimPlan = { operations: 150, keys: 5, clients: 6, peers: 7, moves: false, faults }
-const least: SimPlan = { operations: 9, keys: 2, clients: 2, peers: 4, moves: false, faults: { loss: 0.4 } }
+const before: SimPlan = {
+  operations: 150,
+  keys: 5,
+  clients: 6,
+  peers: 7,
+  moves: false,
+  upkeep: false,
+  faults,
+}
+const least: SimPlan = {
+  operations: 9,
+  keys: 2,
+  clients: 2,
+  peers: 4,
+  moves: false,
+  upkeep: false,
+  faults: { loss: 0.4 },
+}
 
 test('what is switched on goes where it is not needed, whatever its name', () => {
   const [isNeeded, isNot] = [least, before].map(plan => ({ ...plan, moves: true }))

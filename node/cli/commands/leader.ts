@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import { SlurpError } from '../../../base/errors.ts'
 import type { LeaderStatus } from '../../fleet-control.ts'
-import { FleetClient } from '../client.ts'
+import { askDoors, notReached } from '../ask-doors.ts'
 import { type FleetOptions, withExamples, withFleet } from '../options.ts'
 import { answer, type Session } from '../session.ts'
-import { findTarget } from '../target.ts'
 
 const unknownExit = 3
 
@@ -33,38 +32,6 @@ export function addLeader(command: Command, session: Session): void {
     'slurp leader step-down',
     'slurp leader step-down --url http://127.0.0.1:31664 --token-file fleet/p1/token',
   ]).action((options: FleetOptions & { dryRun?: boolean }) => letGo(session, options))
-}
-
-/** What one door answered, or why it did not. */
-type Asked<Answer> = {
-  readonly url: string
-  readonly answer: Answer | null
-  readonly failure: SlurpError | null
-}
-
-/** Asks the doors one after the other until one of them answers what is looked for. */
-async function askDoors<Answer>(
-  session: Session,
-  options: FleetOptions,
-  call: { method: 'GET' | 'POST'; path: string },
-  isFound: (answer: Answer) => boolean,
-): Promise<Asked<Answer>[]> {
-  const target = findTarget(session, options)
-  const asked: Asked<Answer>[] = []
-  for (const url of [target.url, ...target.others]) {
-    const client = new FleetClient({ url, others: [], token: target.token })
-    try {
-      const answered = (await client.call({ ...call, timeoutMs: options.timeoutMs })) as Answer
-      asked.push({ url, answer: answered, failure: null })
-      if (isFound(answered)) break
-    } catch (thrown) {
-      if (!(thrown instanceof SlurpError)) throw thrown
-      asked.push({ url, answer: null, failure: thrown })
-    } finally {
-      client.close()
-    }
-  }
-  return asked
 }
 
 const show = { method: 'GET', path: '/v1/leader' } as const
@@ -102,25 +69,6 @@ async function letGo(session: Session, options: FleetOptions & { dryRun?: boolea
   const done = asked.find(each => each.answer?.steppedDown)?.answer
   if (!done) throw notReached(asked)
   answer(session, options.json, done, () => `${done.leader} let go of the lead; another peer takes over`)
-}
-
-function notReached(asked: readonly Asked<{ readonly leader: string | null }>[]): SlurpError {
-  const failure = asked.every(each => each.failure !== null) ? asked[0]?.failure : null
-  if (failure) return failure
-  const leader = asked.find(each => each.answer !== null && each.answer.leader !== null)?.answer?.leader
-  const doors = asked.map(({ url, failure: why }) => (why === null ? url : `${url} (${why.code})`)).join(', ')
-  if (leader === undefined || leader === null) {
-    return new SlurpError('UNREACHABLE', `Nobody leads as far as these doors know: ${doors}.`, {
-      hint: 'Ask again in a few seconds; `slurp status` shows whether a quorum of the fleet is up.',
-    })
-  }
-  return new SlurpError(
-    'UNREACHABLE',
-    `${leader} leads, and none of the doors that were asked is its own: ${doors}.`,
-    {
-      hint: `Name the door of ${leader} with --url and --token-file; its peer.json has the httpPort.`,
-    },
-  )
 }
 
 const noDoor = (): SlurpError => new SlurpError('UNREACHABLE', 'No peer could be reached.')

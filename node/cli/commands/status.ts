@@ -26,7 +26,9 @@ function describe(status: PeerStatus): string {
   const members = status.members.map(member => [
     member.name,
     `${member.id === status.peer.id ? 'this peer' : member.connected ? 'connected' : 'gone'}${member.leaving ? ', leaving' : ''}`,
+    member.health,
     `${member.partitions} partitions`,
+    describeLag(member.lag),
     `zone ${member.zone}`,
     member.id,
   ])
@@ -40,6 +42,22 @@ function describe(status: PeerStatus): string {
     '',
     table(members),
   ].join('\n')
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  equal: 'equal',
+  repairing: 'being repaired',
+  left: 'more differs than one comparison repairs',
+  refused: 'it refused to compare',
+  silent: 'it did not answer',
+  notCompared: 'not compared yet',
+}
+
+/** How far a member is from the peer that answers, and why. */
+function describeLag(lag: PeerStatus['members'][number]['lag']): string {
+  if (lag === null || lag.shared === 0) return '-'
+  const behind = lag.keysBehind > 0 ? `${lag.keysBehind} keys behind, ` : ''
+  return `${behind}${reasons[lag.why] ?? lag.why} (${lag.equal} of ${lag.shared} equal)`
 }
 
 /** Version, leader and what is on its way, in a sentence. */

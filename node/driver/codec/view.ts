@@ -6,7 +6,10 @@ import { ascii, blob, type Codec, flag, hex, list, oneOf, struct, varint } from 
 import { DecodeError, Reader } from './reader.ts'
 import { Writer } from './writer.ts'
 
-/** Bytes of one encoded view, at most; a fleet of 1024 members and 4096 partitions of 15 owners has less than half. */
+/**
+ * Bytes of one encoded view, at most. The largest fleet, of 1024 members, 8192 former ones and 4096 partitions of 15
+ * owners, has 0.95 MB while few of them move; of 3 owners, a fifth of that without the former ones.
+ */
 export const viewBytesMax = 1024 * 1024
 
 const weightsPerOne = Math.round(1 / weightStep)
@@ -43,7 +46,7 @@ const whole = struct({
 
 const writer = new Writer()
 
-/** The one encoding of a view, on the wire, on disk and in its register: about 11 bytes a partition, 80 a member. */
+/** The one encoding of a view, on the wire, on disk and in its register: 8 to 22 bytes a partition of 3, 67 a member. */
 export function encodeView(view: View): Uint8Array {
   const numbers = new Map(view.members.map((each, place) => [each.id, place]))
   const placeOf = (peer: PeerId): number => numbers.get(peer)!

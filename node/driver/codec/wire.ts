@@ -1,11 +1,15 @@
-import type { Hlc } from '../../../base/ids.ts'
+import type { Hlc, PeerId } from '../../../base/ids.ts'
+import { runOutcomes, stateBytesMax } from '../../../election/duty-record.ts'
 import { decodeReport, encodeReport, type Report } from '../../../election/report.ts'
-import type { Operation, Outcome } from '../../../replication/messages.ts'
+import { bucketCount } from '../../../replication/digest.ts'
+import type { BucketSum, Operation, Outcome } from '../../../replication/messages.ts'
 import { type PeerMessage, reportsMax } from '../../peer/fleet-messages.ts'
 import {
+  ascii,
   blob,
   type Codec,
   flag,
+  hex,
   list,
   oneOf,
   oneOfOr,
@@ -75,6 +79,11 @@ const report: Codec<Report> = {
   },
 }
 
+const peerText = ascii<PeerId>(128)
+const shortText = ascii<string>(63)
+const dutyName = ascii<string>(64)
+const dutyState = blob(stateBytesMax)
+
 const outcome: Codec<Outcome> = tagged({
   written: { tag: 1, fields: { version, parent: optional(version), acks: varint, replicas: varint } },
   found: { tag: 2, fields: { value } },
@@ -90,6 +99,9 @@ const outcome: Codec<Outcome> = tagged({
 const answered = { accepted: ballot, value: optional(value), gcFloor: ballot }
 const asked = { id: varint, epoch: varint, key: contextKey }
 
+const ofDuty = { id: varint, epoch: varint, partition: anyPartition, token: varint }
+const deadKeys = list(struct({ key: contextKey, accepted: ballot }), listedRecordsMax)
+
 const message: Codec<PeerMessage> = tagged({
   prepare: { tag: 1, fields: { ...asked, ballot, withData: flag } },
   promise: { tag: 2, fields: { id: varint, key: contextKey, granted: flag, promised: ballot, ...answered } },
@@ -102,7 +114,7 @@ const message: Codec<PeerMessage> = tagged({
     fields: {
       id: varint,
       epoch: varint,
-      reason: oneOf(['stale', 'ahead', 'notOwner', 'damaged', 'drift', 'invalid']),
+      reason: oneOf(['stale', 'ahead', 'notOwner', 'damaged', 'drift', 'invalid', 'outdated']),
     },
   },
   replay: { tag: 8, fields: { ...asked, ballot, value } },
@@ -133,6 +145,22 @@ const message: Codec<PeerMessage> = tagged({
   floors: { tag: 17, fields: { id: varint, ceiling: ballot, gcFloor: ballot, tsFloor: version } },
   viewAsked: { tag: 18, fields: { epoch: varint } },
   viewTold: { tag: 19, fields: { view: viewField } },
+  dutyOrdered: {
+    tag: 22,
+    fields: { name: dutyName, token: varint, run: varint, timeoutMs: spanMs, state: dutyState },
+  },
+  dutyStopped: { tag: 23, fields: { name: dutyName, token: varint, run: varint } },
+  dutyEnded: {
+    tag: 24,
+    fields: {
+      name: dutyName,
+      token: varint,
+      run: varint,
+      outcome: oneOf(runOutcomes),
+      state: optional(dutyState),
+    },
+  },
+  replaceAsked: { tag: 25, fields: { id: peerText, name: shortText } },
   health: { tag: 21, fields: { report } },
   beat: {
     tag: 20,
@@ -148,6 +176,18 @@ const message: Codec<PeerMessage> = tagged({
       ),
     },
   },
+  gather: { tag: 31, fields: { ...ofDuty, keys: deadKeys } },
+  gathered: {
+    tag: 32,
+    fields: {
+      id: varint,
+      keys: list(struct({ key: contextKey, isDead: flag, promised: ballot }), listedRecordsMax),
+    },
+  },
+  collect: { tag: 33, fields: { ...ofDuty, floor: ballot, keys: deadKeys } },
+  collected: { tag: 34, fields: { id: varint, dropped: varint } },
+  digestAsked: { tag: 35, fields: ofDuty },
+  digest: { tag: 36, fields: { id: varint, buckets: list(hex<BucketSum>(8), bucketCount) } },
 })
 
 const frame: Codec<Frame> = struct({ clock: hlc, messages: list(message, frameMessagesMax) })

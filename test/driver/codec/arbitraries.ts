@@ -1,6 +1,8 @@
 import fc from 'fast-check'
-import type { Ballot, ContextKey, Digest, Hlc, PartitionId } from '../../../base/ids.ts'
+import type { Ballot, ContextKey, Digest, Hlc, PartitionId, PeerId } from '../../../base/ids.ts'
 import { controlPartition } from '../../../dht/keyspace.ts'
+import { runOutcomes } from '../../../election/duty-record.ts'
+import { forMaxMs } from '../../../election/report.ts'
 import type { PeerMessage } from '../../../node/peer/fleet-messages.ts'
 import type { Operation, Outcome, Value, VersionRecord } from '../../../replication/messages.ts'
 import type { Change } from '../../../replication/records.ts'
@@ -89,6 +91,7 @@ const partition = fc.oneof(
   fc.nat(4095).map(id => id as PartitionId),
   fc.constant(controlPartition),
 )
+const duty = { name: fc.stringMatching(/^[a-z-]{1,64}$/), token: number, run: number }
 export const messages: Kinds<PeerMessage> = {
   prepare: of('prepare', { ...asked, ballot, withData: fc.boolean() }),
   promise: of('promise', {
@@ -136,6 +139,22 @@ export const messages: Kinds<PeerMessage> = {
   floors: of('floors', { id: number, ceiling: ballot, gcFloor: ballot, tsFloor: hlc }),
   viewAsked: of('viewAsked', { epoch: number }),
   viewTold: of('viewTold', { view: views({ most: 6 }) }),
+  health: of('health', {
+    report: record({
+      sequence: fc.nat(),
+      suspected: fc.uniqueArray(record({ peer: peerId.map(id => id as PeerId), forMs: fc.nat(forMaxMs) }), {
+        selector: ({ peer }) => peer,
+        maxLength: 4,
+      }),
+    }),
+  }),
+  dutyOrdered: of('dutyOrdered', { ...duty, timeoutMs: number, state: data }),
+  dutyStopped: of('dutyStopped', duty),
+  replaceAsked: of('replaceAsked', {
+    id: peerId.map(id => id as PeerId),
+    name: fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/),
+  }),
+  dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
   beat: of('beat', {
     epoch: number,
     reports: fc.array(

@@ -58,7 +58,7 @@ const view: View = {
     { partition: 0 as PartitionId, owners: [p1, p3] },
     { partition: controlPartition, owners: [p3] },
   ],
-  moves: { paused: true, bytesPerSecond: 1000, atOnceMax: 32 },
+  moves: { paused: true, bytesPerSecond: 1000, atOnceMax: 32, replaceAfterMs: 60_000 },
   token: 5,
 }
 
@@ -112,6 +112,18 @@ const sampleMessages: { readonly [K in PeerMessage['kind']]: Extract<PeerMessage
   floors: { kind: 'floors', id: 300, ceiling: ballot, gcFloor: ballot, tsFloor: version },
   viewAsked: { kind: 'viewAsked', epoch: 400 },
   viewTold: { kind: 'viewTold', view },
+  health: { kind: 'health', report: { sequence: 9, suspected: [{ peer: p2, forMs: 1500 }] } },
+  dutyOrdered: {
+    kind: 'dutyOrdered',
+    name: 'compaction',
+    token: 5,
+    run: 300,
+    timeoutMs: 5000,
+    state: Uint8Array.of(1, 2, 3),
+  },
+  dutyStopped: { kind: 'dutyStopped', name: 'compaction', token: 5, run: 300 },
+  replaceAsked: { kind: 'replaceAsked', id: '12D3KooWpeer' as PeerId, name: 'p3.2' },
+  dutyEnded: { kind: 'dutyEnded', name: 'compaction', token: 5, run: 300, outcome: 'more', state: null },
   beat: {
     kind: 'beat',
     epoch: 400,
