@@ -1,6 +1,6 @@
 import { type Ballot, type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import type { ReplicaMessage, Value } from './messages.ts'
-import { isQuorum, type Quorum } from './quorum.ts'
+import { canBeQuorum, isQuorum, type Quorum } from './quorum.ts'
 
 type Report = Extract<ReplicaMessage, { kind: 'report' }>
 
@@ -133,6 +133,8 @@ export function hurry(reading: Reading, nextId: () => number): ReadingEnd | null
 function decide(reading: Reading, nextId: () => number): ReadingEnd | null {
   const agreed = agreedBallot(reading)
   if (agreed !== null) return readAt(reading, agreed)
+  // Who refused is not asked again here, as one that is still coming in; a round asks until its deadline.
+  if (!canBeQuorum(reading.quorum, reading.lost)) return end(reading, { kind: 'roundNeeded' })
   const waiting = [...reading.asked].some(peer => !reading.reports.has(peer) && !reading.lost.has(peer))
   if (reading.phase === 'replaying') return null
   if (waiting && !(reading.isHurried && isQuorum(reading.quorum, reading.reports))) return null

@@ -64,7 +64,7 @@ const stages = {
       join(
         home,
         'test',
-        '{architecture,docs,base,dht,replication,driver,election,crypto,store,http,cli,adapters,contracts,sample,sim,node,peer}',
+        '{architecture,docs,base,control,dht,replication,driver,election,crypto,store,http,cli,adapters,contracts,sample,sim,chaos,node,peer}',
         '**',
         '*.test.ts',
       ),
@@ -102,6 +102,8 @@ const scripts = {
   sim: () => run(node, [join(home, 'sim', 'seeds', 'main.ts'), ...args]),
   'sim:deep': () => run(node, [join(home, 'sim', 'seeds', 'deep.ts'), ...args], here),
   scale: () => run(node, [join(home, 'scripts', 'scale-page', 'main.ts'), ...args]),
+  chaos: async () =>
+    run(node, [join(home, 'sim', 'chaos', 'main.ts'), await bundledMain(home), ...args], here),
   sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
   test: () => test(args[0]),
 }

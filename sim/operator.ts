@@ -20,8 +20,8 @@ const changeMs = 6_000
 
 /** Changes the fleet while it works: peers join, leave, die for good and are replaced; weights change, moves pause. */
 export class Operator {
-  private readonly options: OperatorOptions
-  private readonly random: Random
+  protected readonly options: OperatorOptions
+  protected readonly random: Random
   private isOn = true
   private isBusy = false
 
@@ -85,14 +85,14 @@ export class Operator {
     this.change(paused ? 'moves pause' : 'moves go on', current => withMoves(current, { paused }))
   }
 
-  private join(spare: Member): void {
+  protected join(spare: Member): void {
     this.options.counted('joins')
     const member = memberOf(spare)
     const change: Change = view => (isMember(view, spare) ? null : joined(view, member, placementHash))
     this.change(`${spare.machine.name} joins`, change, view => this.begin(spare, view))
   }
 
-  private leave(leaver: Member): void {
+  protected leave(leaver: Member): void {
     this.options.counted('leaves')
     this.change(`${leaver.machine.name} leaves`, view => {
       if (!isMember(view, leaver) || view.members.length - view.leaving.length <= view.replicas) return null
@@ -101,7 +101,7 @@ export class Operator {
   }
 
   /** A machine is gone with all that it had; a new one takes its place. */
-  private loseDisk(lost: Member, spare: Member): void {
+  protected loseDisk(lost: Member, spare: Member): void {
     this.options.counted('wipedDisks')
     lost.isGone = true
     this.options.fleet.kill(lost, this.random.chance(0.5), 'its disk is gone for good')
@@ -116,7 +116,7 @@ export class Operator {
   }
 
   /** A new peer starts with the view that it was given when it joined. */
-  private begin(spare: Member, view: View): void {
+  protected begin(spare: Member, view: View): void {
     if (!isMember(view, spare) || !spare.isAway) return
     spare.machine.view = view
     spare.isAway = false
@@ -172,7 +172,7 @@ export class Operator {
     attempt(20)
   }
 
-  private newestView(): View | null {
+  protected newestView(): View | null {
     const views = this.options.fleet.members.flatMap(member => member.process?.view() ?? [])
     return views.reduce<View | null>(
       (best, view) => (best === null || view.epoch > best.epoch ? view : best),

@@ -204,6 +204,7 @@ export class Driver {
     if (this.#stopped) return
     this.#stopped = true
     this.#cancelTimer()
+    this.#lists.stop()
     const answers = [...this.#answers.values()]
     this.#answers.clear()
     for (const done of answers) done({ kind: 'unknown' })

@@ -24,6 +24,7 @@ export class Lists {
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #partitions: number
+  #stopped = false
   /** Does nothing once the driver has stopped. */
   readonly #take: (input: Input) => void
 
@@ -33,6 +34,11 @@ export class Lists {
     this.#clock = clock
     this.#partitions = partitions
     this.#take = take
+  }
+
+  /** A list that failed is not tried again. */
+  stop(): void {
+    this.#stopped = true
   }
 
   /** Heads of a partition. Without an answer, as a read failed, the asker turns to another replica. */
@@ -57,8 +63,11 @@ export class Lists {
     const heads = headRange(partition, this.#partitions, null)
     const versions = versionsRange(partition, this.#partitions)
     const failed = (failure: DiskFailure | null) => {
+      const again = () => {
+        if (!this.#stopped) this.records(ask)
+      }
       // A read that failed may succeed the next time.
-      if (failure) this.#clock.at(this.#clock.monotonicMs() + retryMs, () => this.records(ask))
+      if (failure) this.#clock.at(this.#clock.monotonicMs() + retryMs, again)
       return failure !== null
     }
     this.#disk.scan(heads.from, heads.to, limit, (failure, foundHeads) => {

@@ -16,6 +16,7 @@ import type { Disk, DiskChange } from '../../node/ports/ports.ts'
 import type { Message, Value, VersionRecord } from '../../replication/messages.ts'
 import { Epochs } from './epochs.ts'
 import { KeyLedger } from './ledger.ts'
+import { Tokens } from './tokens.ts'
 
 /** Numbers are those of PROTOCOL; `bug`: an assertion of the peer itself. */
 export type Invariant = 1 | 2 | 3 | 4 | 5 | 6 | 8 | 9 | 10 | 11 | 13 | 14 | 'bug'
@@ -58,6 +59,7 @@ const partitionNumber = (diskKey: Uint8Array): PartitionId =>
 export class Invariants {
   private newest: View
   private readonly epochs = new Epochs()
+  readonly tokens = new Tokens()
   private readonly breached: (breach: Breach) => void
   private readonly collected: (key: ContextKey, version: Version) => void
   /** Dead ballots that every acceptor of a stable epoch held, or had dropped, at one time: they may be collected. */
@@ -224,6 +226,7 @@ export class Invariants {
     if (view.epoch > this.newest.epoch) {
       const before = this.newest
       this.newest = view
+      this.complain(11, this.tokens.saw(before, view), null)
       for (const { partition, assignment } of assignmentsOf(view)) {
         const was = assignmentAt(before, partition)
         const moved = assignment.stage === 'stable' && was.epoch < assignment.epoch
@@ -447,11 +450,11 @@ export class Invariants {
     this.breach(4, `${this.name(peer)} granted ${ballot} above its durable ceiling ${ceiling}`, key)
   }
 
-  private complain(invariant: Invariant, wrong: string | null, key: ContextKey): void {
+  private complain(invariant: Invariant, wrong: string | null, key: ContextKey | null): void {
     if (wrong !== null) this.breach(invariant, wrong, key)
   }
 
-  private breach(invariant: Invariant, what: string, key: ContextKey): void {
+  private breach(invariant: Invariant, what: string, key: ContextKey | null): void {
     this.breached({ invariant, what, key })
   }
 

@@ -10,7 +10,6 @@ import { askedForMs, Stage } from './stage.ts'
 export const directedSchedules: Readonly<Record<string, () => string | null>> = {
   unconfirmedRefusal,
   unconfirmedRead,
-  newEpoch,
   ungrantedNext,
   formerBoot,
   lostAccept,
@@ -53,28 +52,6 @@ function heldByOne(): { stage: Stage; first: WriteOperation } {
   stage.pass(askedForMs)
   stage.deliver(({ message }) => message.kind === 'reply')
   return { stage, first }
-}
-
-/**
- * Rule 6. `a` earns a next ballot in epoch 1. In epoch 2 other owners, of whom only `a` granted it, choose a second
- * version at a lower ballot. A write at `a` must meet it, and not overwrite it with what it remembers.
- */
-function newEpoch(): string | null {
-  const stage = new Stage(names, viewOf(1, [a, b, c]))
-  const first = writeOf(1, null)
-  stage.request(b, a, first)
-  stage.deliver(({ from, to }) => [a, b].includes(from) && [a, b].includes(to))
-  for (const peer of names) stage.adopt(peer, viewOf(2, [a, c, d]))
-  // The move hands the chosen value over at its own ballot.
-  const { ballot, value } = stage.last('accept')
-  for (const to of [c, d]) stage.hand(a, to, { kind: 'replay', id: 1, epoch: 2, key, ballot, value })
-  const second = writeOf(2, first.id)
-  stage.request(b, d, second)
-  stage.hedge()
-  stage.deliver(({ from, to }) => [c, d].includes(from) && [b, c, d].includes(to))
-  stage.request(b, a, writeOf(3, first.id))
-  stage.settle()
-  return judged(stage, 'written written moved')
 }
 
 /**

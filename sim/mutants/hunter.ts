@@ -1,10 +1,13 @@
 import { runSeed } from '../scenario.ts'
 import { directedSchedules } from './directed.ts'
+import { moveSchedules } from './directed-moves.ts'
 import type { Orders, Prey } from './hunt.ts'
+
+const schedules: Readonly<Record<string, () => string | null>> = { ...directedSchedules, ...moveSchedules }
 
 /** Main of the process that a hunt starts inside a copy of the sources. */
 function search({ directed, seedsMax, world }: Orders): Prey {
-  if (directed !== null) return { caught: directedSchedules[directed]!(), seeds: 0 }
+  if (directed !== null) return { caught: schedules[directed]!(), seeds: 0 }
   for (let seed = 1; seed <= seedsMax; seed++) {
     const [violation] = runSeed(seed, { ...world, tellsStory: false }).violations
     if (violation !== undefined) return { caught: `${violation.invariant}: ${violation.what}`, seeds: seed }

@@ -2,6 +2,8 @@ import type { Mutant } from './mutants.ts'
 
 const world: Mutant['world'] = { moves: true, peers: 5, operations: 120 }
 const puller = 'replication/puller.ts'
+const mover = 'node/control/mover.ts'
+const viewChange = 'dht/view-change.ts'
 
 /** Rule 10 broken in one place each. */
 export const moveMutants: readonly Mutant[] = [
@@ -21,8 +23,7 @@ export const moveMutants: readonly Mutant[] = [
   {
     name: 'no epoch check',
     rule: 10,
-    how: 'seeds',
-    world,
+    how: { directed: 'lateAccept' },
     edits: [
       {
         file: 'replication/acceptor.ts',
@@ -39,8 +40,7 @@ export const moveMutants: readonly Mutant[] = [
   {
     name: 'no fence',
     rule: 10,
-    how: 'seeds',
-    world,
+    how: { directed: 'unfencedSync' },
     edits: [
       {
         file: 'node/peer/asks.ts',
@@ -65,8 +65,7 @@ export const moveMutants: readonly Mutant[] = [
   {
     name: 'a joint stage that reads at the owners before only',
     rule: 10,
-    how: 'seeds',
-    world,
+    how: { directed: 'staleJointRead' },
     edits: [
       {
         file: 'replication/reader.ts',
@@ -79,8 +78,7 @@ export const moveMutants: readonly Mutant[] = [
   {
     name: 'no promise floor handed to new owners',
     rule: 10,
-    how: 'seeds',
-    world,
+    how: { directed: 'learnerAlone' },
     edits: [
       {
         file: puller,
@@ -92,8 +90,7 @@ export const moveMutants: readonly Mutant[] = [
   {
     name: 'a change of the view under the quorums of another',
     rule: 10,
-    how: 'seeds',
-    world,
+    how: { directed: 'otherQuorums' },
     edits: [
       {
         file: 'replication/coordinator.ts',
@@ -103,16 +100,53 @@ export const moveMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a list without what is not synced yet',
+    name: 'a replay of an earlier epoch above the promise floor',
     rule: 10,
-    how: 'seeds',
-    world: { ...world, faults: { slowDisks: 1, reorder: 1, tails: 1 } },
+    how: { directed: 'lateReplay' },
     edits: [
       {
-        file: 'node/driver/driver.ts',
-        find: 'return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))',
-        replace: 'return this.#lists.partition(effect)',
+        file: puller,
+        find: 'if (job.isSync) save([raiseFloors',
+        replace: 'if (job.isSync && this.copiedBytes < 0) save([raiseFloors',
       },
     ],
+  },
+  {
+    name: 'an old copy kept by a rejoining owner',
+    rule: 10,
+    how: { directed: 'oldCopy' },
+    edits: [
+      { file: puller, find: "phase: entering ? 'dropping' : 'floors'", replace: "phase: 'floors'" },
+      { file: puller, find: 'if (entering) this.#options.drop(partition)', replace: '' },
+    ],
+  },
+  {
+    name: 'a leader that moves on after its lease, whoever came after it',
+    rule: 11,
+    how: 'seeds',
+    world: { ...world, faults: { pauses: 1, partitions: 1 } },
+    edits: [
+      { file: 'node/control/runners.ts', find: 'stop: () => mover.stop()', replace: 'stop: () => undefined' },
+      {
+        file: mover,
+        find: '  #idle: () => void = () => undefined\n',
+        replace: '  #idle: () => void = () => undefined\n  #held: number | null = null\n',
+      },
+      {
+        file: mover,
+        find: 'const token = this.#options.token()',
+        replace: 'this.#held = this.#options.token() ?? this.#held\n    const token = this.#held',
+      },
+      { file: mover, find: 'const current = this.#options.token()', replace: 'const current = this.#held' },
+      { file: mover, find: 'current === null || current < view.token', replace: 'current === null' },
+      { file: viewChange, find: '  if (token < view.token) return null\n', replace: '' },
+    ],
+  },
+  {
+    name: 'a leader whose token is not put into the view',
+    rule: 11,
+    how: 'seeds',
+    world,
+    edits: [{ file: viewChange, find: '    ...next,\n    token,\n', replace: '    ...next,\n' }],
   },
 ]

@@ -98,6 +98,25 @@ const broken: [unknown, RegExp][] = [
   [withPartition({ nextOwners: [a] }), /Partition 0.*no next owners/],
   [withPartition({ stage: 'joint', nextOwners: [] }), /Partition 0.*next owners/],
   [withPartition({ stage: 'learn', nextOwners: [a, 'stranger'] }), /Partition 0.*next owners/],
+  [withPartition({ entered: [] }), /Partition 0.*entering/],
+  [withPartition({ entered: { stranger: 1 } }), /Partition 0.*entered must be an owner/],
+  [withPartition({ entered: { [view.partitions[0]!.owners[0]!]: 2 } }), /Partition 0.*epoch of entering/],
+  [{ ...view, control: undefined }, /control group/],
+  [{ ...view, control: { ...view.control, owners: ['stranger'] } }, /control group.*members/],
+  [{ ...view, leaving: ['stranger'] }, /leave must be members/],
+  [{ ...view, leaving: [a, a] }, /leave must be members/],
+  [{ ...view, former: [''] }, /Former members/],
+  [{ ...view, former: Array.from({ length: 8193 }, () => a) }, /Former members/],
+  [{ ...view, pending: 1 }, /planned moves/],
+  [{ ...view, pending: [null] }, /must name a partition/],
+  [{ ...view, pending: [{ partition: 16, owners: [a] }] }, /must name a partition/],
+  [{ ...view, pending: [{ partition: 3, owners: [] }] }, /owners of a planned move/],
+  [{ ...view, pending: [3, 3].map(partition => ({ partition, owners: [a] })) }, /one planned move/],
+  [{ ...view, moves: { ...view.moves, paused: 1 } }, /paused/],
+  [{ ...view, moves: { ...view.moves, bytesPerSecond: 0 } }, /Bytes a second/],
+  [{ ...view, moves: { ...view.moves, atOnceMax: 0.5 } }, /Bytes a second/],
+  [{ ...view, token: -1 }, /token/],
+  [withMember({ weight: 1e-9 }), /Member 0.*weight/],
 ]
 
 test('a broken view is refused with what is wrong', () => {
@@ -110,13 +129,18 @@ test('the check never throws, whatever it is given', () => {
   fc.assert(
     fc.property(
       fc.anything(),
-      fc.constantFrom('fleet', 'epoch', 'replicas', 'members', 'partitions'),
+      fc.constantFrom(
+        ...['fleet', 'epoch', 'replicas', 'members', 'partitions', 'control', 'leaving', 'former', 'pending'],
+        ...['moves', 'token'],
+      ),
       (value, field) => {
         checkView(value)
         checkView({ ...view, [field]: value })
         checkView({ ...view, members: [value] })
         checkView({ ...view, partitions: [value] })
         checkView(withPartition({ owners: value }))
+        checkView(withPartition({ entered: value }))
+        checkView({ ...view, pending: [value] })
       },
     ),
   )

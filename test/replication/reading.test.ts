@@ -14,7 +14,7 @@ import {
 } from '../../replication/reading.ts'
 import { ballotAt, key, peer, valueAt, versionAt } from './memory-records.ts'
 
-const [a, b, c] = [peer('a'), peer('b'), peer('c')] as [PeerId, PeerId, PeerId]
+const [a, b, c, d] = [peer('a'), peer('b'), peer('c'), peer('d')] as [PeerId, PeerId, PeerId, PeerId]
 const quorum: Quorum = { epoch: 1, groups: [[a, b, c]], targets: [a, b, c] }
 let id = 0
 const ids = () => ++id
@@ -106,4 +106,14 @@ test('replicas whose bytes are damaged are asked for them twice at most', () => 
   }
   assert.equal(end?.kind, 'roundNeeded')
   for (const times of asked.values()) assert.ok(times <= 2)
+})
+
+test('where so many refuse that no quorum is left, a round goes on asking', () => {
+  const joint: Quorum = { epoch: 3, groups: [[a], [b, c, d]], targets: [a, b, c, d] }
+  const reading = newReading(key, joint, [a, b, c, d], ids())
+  report(reading, a, 5, valueAt(5))
+  const refuse = (from: PeerId) =>
+    onReadingAnswer(reading, from, { kind: 'refused', id: reading.id, epoch: 3, reason: 'notOwner' }, ids)
+  assert.equal(refuse(b), null, 'the other two are enough')
+  assert.deepEqual(refuse(c), { kind: 'roundNeeded' })
 })

@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { faultKinds } from '../../sim/faults.ts'
 import { directedSchedules } from '../../sim/mutants/directed.ts'
+import { moveSchedules } from '../../sim/mutants/directed-moves.ts'
 import { hunt } from '../../sim/mutants/hunt.ts'
 import { mutants } from '../../sim/mutants/mutants.ts'
 
 const seedsMax = 150
-const rulesImplemented = [1, 2, 3, 4, 5, 6, 7, 8, 13]
+const rulesImplemented = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 13]
 
 test('every rule that is implemented has a mutant', () => {
   const rules = new Set(mutants.map(mutant => mutant.rule))
@@ -34,7 +35,7 @@ test('the page about the simulator tells every mutant, every fault, and nothing 
   assert.deepEqual(faults.toSorted(), [...faultKinds].toSorted())
 })
 
-for (const [name, schedule] of Object.entries(directedSchedules)) {
+for (const [name, schedule] of Object.entries({ ...directedSchedules, ...moveSchedules })) {
   test(`the schedule ${name} is content with the sources`, () => {
     assert.equal(schedule(), null)
     const used = mutants.some(({ how }) => how !== 'seeds' && how.directed === name)

@@ -150,11 +150,11 @@ export const messages: Kinds<PeerMessage> = {
   }),
   dutyOrdered: of('dutyOrdered', { ...duty, timeoutMs: number, state: data }),
   dutyStopped: of('dutyStopped', duty),
+  dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
   replaceAsked: of('replaceAsked', {
     id: peerId.map(id => id as PeerId),
-    name: fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/),
+    name: fc.stringMatching(/^[a-z0-9.-]{1,63}$/),
   }),
-  dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
   beat: of('beat', {
     epoch: number,
     reports: fc.array(

@@ -122,8 +122,8 @@ const sampleMessages: { readonly [K in PeerMessage['kind']]: Extract<PeerMessage
     state: Uint8Array.of(1, 2, 3),
   },
   dutyStopped: { kind: 'dutyStopped', name: 'compaction', token: 5, run: 300 },
-  replaceAsked: { kind: 'replaceAsked', id: '12D3KooWpeer' as PeerId, name: 'p3.2' },
   dutyEnded: { kind: 'dutyEnded', name: 'compaction', token: 5, run: 300, outcome: 'more', state: null },
+  replaceAsked: { kind: 'replaceAsked', id: p3, name: 'p2' },
   beat: {
     kind: 'beat',
     epoch: 400,

@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { partitionOf } from '../../../dht/keyspace.ts'
+import { ChaosFailure } from '../failure.ts'
+import type { ChaosFleet } from '../fleet/fleet.ts'
+import { readRing } from '../fleet/ring.ts'
+import type { ChainEntry } from '../history/call.ts'
+import type { Violation } from '../history/check.ts'
+import type { Recorder } from '../history/recorder.ts'
+import { type Comparison, compareReplicas, type Replica } from './compare.ts'
+import { readChains, readEverywhere } from './read-back.ts'
+import { readReplica } from './replica-disk.ts'
+import { settle } from './settle.ts'
+
+const settleMsMax = 120_000
+/** Each round reads what was apart at every door again, stops the fleet and compares its disks. */
+const roundsMax = 4
+
+export type Verified = {
+  readonly violations: readonly Violation[]
+  readonly chains: ReadonlyMap<string, readonly ChainEntry[]>
+  readonly comparison: Comparison
+  readonly rounds: number
+  /** Partition of an address; null when nothing of it was ever stored. */
+  readonly partitionOf: (address: string) => number | null
+}
+
+/**
+ * Heals the fleet, reads everything back at every door, stops all peers, and compares their disks.
+ *
+ * @throws ChaosFailure when a peer does not start or stop.
+ */
+export async function verify(
+  fleet: ChaosFleet,
+  addresses: ReadonlySet<string>,
+  recorder: Recorder,
+  told: (what: string) => void,
+): Promise<Verified> {
+  const violations: Violation[] = []
+  const broken = (address: string, what: string) => void violations.push({ address, what })
+  const chains = new Map<string, ChainEntry[]>()
+  let unread: ReadonlySet<string> = addresses
+  for (let round = 1; ; round++) {
+    told(`round ${round}: waiting until every peer is well`)
+    await delay(fleet.bindMs())
+    for (const what of await settle(fleet, settleMsMax)) broken('', `after the faults ended: ${what}`)
+    told(`round ${round}: reading back`)
+    for (const what of await readEverywhere(fleet.doors, unread, recorder)) broken('', what)
+    // A write of unknown outcome may have surfaced since: what was read again gets its history read again.
+    for (const [address, entries] of await readChains(fleet.doors, unread)) chains.set(address, entries)
+    const ring = await readRing(fleet)
+    if (ring === null) throw new ChaosFailure('no peer tells who owns what')
+    const killed = await fleet.stop()
+    if (killed.length > 0) throw new ChaosFailure(`${killed.join(' ')} did not stop when asked to`)
+    told(`round ${round}: comparing the replicas`)
+    const replicas = new Map(
+      await Promise.all(
+        fleet.names.map(async name => [name, await readReplica(fleet.peer(name).dir)] as const),
+      ),
+    )
+    const comparison = compareReplicas(
+      replicas,
+      ring.parts.map(part => part.owners),
+    )
+    const addressOf = new Map(
+      [...chains].flatMap(([address, entries]) => entries.map(({ version }) => [version, address] as const)),
+    )
+    const { behind } = comparison
+    if (behind.length === 0 || round === roundsMax) {
+      for (const { key, versions, what } of behind)
+        broken(addressOf.get(versions[0] ?? '') ?? key, `its replicas stay apart: ${what}`)
+      return {
+        violations,
+        chains,
+        comparison,
+        rounds: round,
+        partitionOf: partitionsFrom(replicas, ring.parts.length, addressOf),
+      }
+    }
+    told(`round ${round}: ${behind.length} keys are apart; again`)
+    unread = new Set(behind.flatMap(({ versions }) => versions.flatMap(each => addressOf.get(each) ?? [])))
+    await fleet.heal()
+  }
+}
+
+function partitionsFrom(
+  replicas: ReadonlyMap<string, Replica>,
+  count: number,
+  addressOf: ReadonlyMap<string, string>,
+): Verified['partitionOf'] {
+  const partitions = new Map<string, number>()
+  for (const replica of replicas.values())
+    for (const [key, head] of replica) {
+      const address = head === 'damaged' ? undefined : addressOf.get(head.version)
+      if (address !== undefined) partitions.set(address, partitionOf(key, count))
+    }
+  return address => partitions.get(address) ?? null
+}

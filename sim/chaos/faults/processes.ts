@@ -1,0 +1,86 @@
+import type { Random } from '../../../base/random.ts'
+import { defaultLimits } from '../../../replication/limits.ts'
+import type { ChaosFleet } from '../fleet/fleet.ts'
+import type { FaultKind, Struck } from './fault.ts'
+
+/** From the start of a peer until it is ready, on a busy machine. */
+const restartMs = 3_000
+
+const { ceilingReserveMs } = defaultLimits
+const jumpBackMsMax = 3_600_000
+/** Promises that were made by a clock ahead bind until all others have come so far (rule 3): the end waits for that. */
+const jumpAheadMsMax = 20_000
+
+const runningOf = (fleet: ChaosFleet): string[] => fleet.names.filter(name => fleet.peer(name).state === 'up')
+
+async function killed(fleet: ChaosFleet, victims: readonly string[]): Promise<Struck> {
+  await Promise.all(victims.map(name => fleet.peer(name).kill()))
+  return {
+    what: `kill -9 ${victims.join(' ')}`,
+    heal: async () => {
+      await Promise.all(victims.map(name => fleet.up(name)))
+    },
+  }
+}
+
+/** `kill -9`, and `slurp up` again after a while. */
+export const kill: FaultKind = {
+  name: 'kill',
+  lane: 'peers',
+  weight: 4,
+  lastsMs: [200, 8_000],
+  healsMs: restartMs,
+  strike: async (fleet, random) => {
+    const running = runningOf(fleet)
+    return running.length === 0 ? null : killed(fleet, [random.pick(running)])
+  },
+}
+
+/** All peers at once, as when the power of a room fails: whatever was acknowledged must be on the disks. */
+export const powerCut: FaultKind = {
+  name: 'powerCut',
+  lane: 'peers',
+  weight: 0.4,
+  lastsMs: [100, 1_500],
+  healsMs: restartMs,
+  strike: async fleet => killed(fleet, runningOf(fleet)),
+}
+
+/** SIGSTOP: the process answers nobody, keeps its connections, and goes on later as if nothing had been. */
+export const pause: FaultKind = {
+  name: 'pause',
+  lane: 'peers',
+  weight: 3,
+  lastsMs: [1_000, 30_000],
+  healsMs: 0,
+  strike: async (fleet, random) => paused(fleet, random),
+}
+
+function paused(fleet: ChaosFleet, random: Random): Struck | null {
+  const running = runningOf(fleet)
+  if (running.length === 0) return null
+  const victim = random.pick(running)
+  fleet.peer(victim).pause()
+  return { what: `SIGSTOP ${victim}`, heal: async () => fleet.peer(victim).resume() }
+}
+
+/** The wall clock of one peer jumps, and jumps back. */
+export const clockJump: FaultKind = {
+  name: 'clockJump',
+  lane: 'clocks',
+  weight: 1,
+  lastsMs: [2_000, 30_000],
+  healsMs: 15_000,
+  strike: async (fleet, random) => {
+    const victim = random.pick(fleet.names)
+    const byMs = random.chance(0.5) ? -random.below(jumpBackMsMax) : random.below(jumpAheadMsMax)
+    fleet.peer(victim).setClock(byMs)
+    return {
+      what: `clock of ${victim} ${byMs < 0 ? '' : '+'}${Math.round(byMs / 1_000)} s`,
+      heal: async () => {
+        fleet.peer(victim).setClock(0)
+        if (byMs > 0) fleet.promisesBindFor(victim, byMs + ceilingReserveMs)
+      },
+    }
+  },
+}
