@@ -35,3 +35,15 @@ export const isRoleName = (text: string): text is RoleName => /^[a-z][a-z0-9-]{0
 export const noBallot = '0'.repeat(32) as Ballot
 /** The HLC value below every other. */
 export const noHlc = '0'.repeat(24) as Hlc
+
+/** No hash of an address will ever begin so: 240 bits of ones. */
+const controlPrefix = 'f'.repeat(60)
+
+/**
+ * The key of one control register: what the fleet agrees on about itself. Number 0 to 65535; of its versions only the
+ * one that stands is kept.
+ */
+export const controlKey = (number: number): ContextKey =>
+  (controlPrefix + number.toString(16).padStart(4, '0')) as ContextKey
+
+export const isControlKey = (key: ContextKey): boolean => key.startsWith(controlPrefix)

@@ -3,6 +3,7 @@ import {
   type ContextKey,
   type Digest,
   type FleetId,
+  isControlKey,
   isRoleName,
   type PeerId,
   type RoleName,
@@ -37,7 +38,7 @@ export type EnvelopeSubject = {
   readonly expiresAtMs: number
   /** The process that signed it. */
   readonly author: PeerId
-  /** Who can open it, in the order of the stanzas: by name, each once. Empty for a tombstone. */
+  /** Who can open it, in the order of the stanzas: by name, each once. Empty for a tombstone and a control register. */
   readonly roles: readonly RoleKeyName[]
 }
 
@@ -124,8 +125,10 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   const signature = reader.take(signatureBytes)
   if (bodyBytes !== reader.left) throw malformed('has a body of another size')
   const body = reader.take(bodyBytes)
-  const sealed = kind === 'live'
-  if (sealed !== roles.length > 0 || sealed !== bodyBytes > 0)
+  const isLive = kind === 'live'
+  // What a control register holds is for every member's eyes: a body, and nobody that it is sealed to.
+  const isSealed = isLive && !isControlKey(key)
+  if (isSealed !== roles.length > 0 || isLive !== bodyBytes > 0)
     throw malformed('has a body that its kind denies')
   if (sha256Hex(body) !== bodyHash) throw malformed('has a body that was changed')
   const subject = { fleet, key, version, parent, kind, expiresAtMs, author, roles }

@@ -2,7 +2,15 @@ import { assert } from '../base/assert.ts'
 import { noBytes, sameBytes } from '../base/bytes.ts'
 import { SlurpError } from '../base/errors.ts'
 import { peerTagOf } from '../base/hlc.ts'
-import type { ContextKey, Digest, FleetId, PeerId, RoleName, Version } from '../base/ids.ts'
+import {
+  type ContextKey,
+  type Digest,
+  type FleetId,
+  isControlKey,
+  type PeerId,
+  type RoleName,
+  type Version,
+} from '../base/ids.ts'
 import { decodeAgeFile } from './age-format.ts'
 import { sha256, sha256Hex } from './digest.ts'
 import {
@@ -74,6 +82,23 @@ export async function sealTombstone(plan: EnvelopePlan): Promise<SealedEnvelope>
   const { subject, subjectBytes } = describe(plan, 'tombstone', [])
   return signEnvelope(plan.author, subject, subjectBytes, noBytes)
 }
+
+/**
+ * Signs what a control register will hold: bytes for every member's eyes. About 0.1 ms.
+ * @param body - at least one byte.
+ */
+export function signControl(plan: EnvelopePlan, body: Uint8Array): SealedEnvelope {
+  assert(isControlKey(plan.key) && body.length > 0, 'a control register holds something')
+  const { subject, subjectBytes } = describe(plan, 'live', [])
+  return signEnvelope(plan.author, subject, subjectBytes, body)
+}
+
+/**
+ * The bytes that a control register holds.
+ * @param data - went through the checker of this process.
+ * @throws SlurpError INTEGRITY_FAILED, FORMAT_UNKNOWN.
+ */
+export const controlBody = (data: Uint8Array): Uint8Array => decodeEnvelope(data).body
 
 function describe(
   plan: EnvelopePlan,

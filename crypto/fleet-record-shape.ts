@@ -1,7 +1,7 @@
 import { fromHex, toHex } from '../base/bytes.ts'
 import { type FleetId, isRoleName, type PeerId } from '../base/ids.ts'
 import { checkView } from '../dht/check-view.ts'
-import type { Assignment, Member, Stage, View } from '../dht/view.ts'
+import { type Assignment, initialControl, type Member, type Stage, type View } from '../dht/view.ts'
 import { peerKeyOf } from './peer-keys.ts'
 import { isKeyVersion, type RoleRecipient, roleKeysMax } from './roles.ts'
 import { isRecipient } from './sealing.ts'
@@ -47,7 +47,9 @@ export function fromJson(json: Record<string, unknown>): FleetStatement | string
   if (authorityPublicKey?.length !== publicKeyBytes) return 'The authority must be a key of 64 hex digits.'
   if (!Array.isArray(members) || !Array.isArray(partitions)) return 'Members and partitions must be lists.'
   const owned = partitions.map(partition => assignmentFrom(partition, members))
-  const view = { fleet: fleet as FleetId, epoch, replicas, members, partitions: owned } as View
+  // The record is the view of a new fleet; what a running one agreed on since is in its register.
+  const start = { fleet: fleet as FleetId, epoch, replicas, members, partitions: owned } as unknown as View
+  const view: View = { ...start, ...initialControl(namedMembers(members)) }
   const wrong = checkView(view) ?? checkClockTags(view.members)
   if (wrong !== null) return wrong
   const checkedRoles = rolesFrom(roles)
@@ -61,6 +63,10 @@ function assignmentFrom(partition: unknown, members: readonly unknown[]): Assign
     Array.isArray(places) ? places.map(place => (members[place] as Member | undefined)?.id as PeerId) : []
   return { epoch, stage: stage as Stage, owners: idsOf(owners), nextOwners: idsOf(nextOwners) }
 }
+
+/** Those that have an id at all; whether they are members is for `checkView` to say. */
+const namedMembers = (members: readonly unknown[]): readonly Member[] =>
+  (members as readonly Member[]).filter(member => typeof member?.id === 'string')
 
 /** Versions are told apart by the tag of their process (rule 13): two members must not share one. */
 function checkClockTags(members: readonly Member[]): string | null {

@@ -6,7 +6,7 @@ import { isKeyVersion, type RoleKey, roleKeysMax } from './roles.ts'
 import { openWith, sealTo } from './sealing.ts'
 import { damagedFile, readSecretFile, writeNewSecretFile } from './secret-file.ts'
 import type { SigningKey } from './signing-key.ts'
-import { X25519Identity } from './x25519.ts'
+import { X25519Identity, type X25519Recipient } from './x25519.ts'
 
 const format = 1
 const what = 'keyring'
@@ -25,16 +25,23 @@ export class Keyring {
   /** Roles of which at least one key version is held, by name. */
   readonly heldRoles: readonly RoleName[]
   readonly #fleetSecret: Uint8Array | null
+  readonly #roleKeys: readonly RoleKey[]
   readonly #identities = new Map<string, X25519Identity[]>()
 
   constructor(content: KeyringContent) {
     this.fleet = content.fleet
     this.#fleetSecret = content.fleetSecret
+    this.#roleKeys = content.roleKeys
     for (const { name, keyVersion, identity } of content.roleKeys) {
       const slot = `${name}/${keyVersion}`
       this.#identities.set(slot, [...(this.#identities.get(slot) ?? []), identity])
     }
     this.heldRoles = [...new Set(content.roleKeys.map(key => key.name))].sort()
+  }
+
+  /** All that is held: for handing it on to another peer, sealed. */
+  content(): KeyringContent {
+    return { fleet: this.fleet, fleetSecret: this.#fleetSecret, roleKeys: this.#roleKeys }
   }
 
   /** 32 bytes for `contextKeyOf`; null for a blind peer. */
@@ -58,14 +65,19 @@ export async function createKeyring(
   identity: SigningKey,
   content: KeyringContent,
 ): Promise<Keyring> {
+  await writeNewSecretFile(path, await sealKeyring(identity.ageRecipient, content))
+  return new Keyring(content)
+}
+
+/** The bytes of a keyring file for whoever holds the identity behind `recipient`. */
+export async function sealKeyring(recipient: X25519Recipient, content: KeyringContent): Promise<Uint8Array> {
   const plaintext = encode({
     format,
     fleet: content.fleet,
     fleetSecret: content.fleetSecret,
     roles: content.roleKeys.map(key => [key.name, key.keyVersion, key.identity.secretText()]),
   })
-  await writeNewSecretFile(path, await sealTo([identity.ageRecipient], plaintext))
-  return new Keyring(content)
+  return await sealTo([recipient], plaintext)
 }
 
 /** @throws SlurpError DATA_MISSING, CONFIG_INVALID when others may read it, INTEGRITY_FAILED, FORMAT_UNKNOWN. */

@@ -1,9 +1,15 @@
 import { assert } from '../base/assert.ts'
 import { fromHex } from '../base/bytes.ts'
-import type { ContextKey, PartitionId } from '../base/ids.ts'
+import { type ContextKey, isControlKey, type PartitionId } from '../base/ids.ts'
 
 /** Partitions of one fleet, at most; so that a partition number is within the first three digits of a key. */
 export const partitionCountMax = 4096
+
+/**
+ * The partition of what the fleet must agree on about itself: the view, the leader's lease, the state of duties. It
+ * lies outside the numbers of any fleet, and has owners and stages like the others (rule 10).
+ */
+export const controlPartition = partitionCountMax as PartitionId
 
 export const isPartitionCount = (count: number): boolean =>
   Number.isInteger(count) && count >= 1 && count <= partitionCountMax && (count & (count - 1)) === 0
@@ -18,13 +24,17 @@ function bitsOf(partitionCount: number): number {
   return 31 - Math.clz32(partitionCount)
 }
 
-/** The partition that holds `key`: its top bits. `partitionCount` is a power of two from 1 to 4096. */
+/**
+ * The partition that holds `key`: its top bits, or the control partition for a control key. `partitionCount` is a
+ * power of two from 1 to 4096.
+ */
 export function partitionOf(key: ContextKey, partitionCount: number): PartitionId {
+  if (isControlKey(key)) return controlPartition
   const prefix = Number.parseInt(key.slice(0, prefixDigits), 16)
   return (prefix >> (prefixBits - bitsOf(partitionCount))) as PartitionId
 }
 
-/** First and last key of a partition, both inside it. */
+/** First and last key of a partition, both inside it; the last one's has the control keys at its end. */
 export function partitionRange(
   partition: PartitionId,
   partitionCount: number,

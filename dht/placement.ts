@@ -46,9 +46,10 @@ export function placeReplicas(question: PlacementQuestion): PeerId[][] {
     'previous owners, partition by partition',
   )
   const zoneNames = [...new Set(members.map(member => member.zone))].sort()
+  const zoneNumbers = new Map(zoneNames.map((name, number) => [name, number]))
   const shape: Shape = {
     weights: members.map(member => member.weight),
-    zones: members.map(member => zoneNames.indexOf(member.zone)),
+    zones: members.map(member => zoneNumbers.get(member.zone)!),
     zoneCount: zoneNames.length,
     partitions: partitionCount,
     replicas: Math.min(question.replicas, members.length),

@@ -15,12 +15,13 @@ export function virtualPoints(members: readonly Member[], hash: (text: string) =
   const made = members.flatMap((member, index) => {
     const wanted = Math.round(pointsPerWeight * member.weight)
     const count = Math.min(Math.max(wanted, 1), pointsPerMemberMax)
-    return Array.from({ length: count }, (_, number) => ({
-      key: hash(`${member.id}/${number}`),
-      member: index,
-    }))
+    return Array.from({ length: count }, (_, number) => {
+      const key = hash(`${member.id}/${number}`)
+      // Numbers compare several times as fast as text, and few keys share so much of their start.
+      return { key, start: Number.parseInt(key.slice(0, 12), 16), member: index }
+    })
   })
-  made.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.member - b.member))
+  made.sort((a, b) => a.start - b.start || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.member - b.member))
   return made.map(({ key, member }) => ({ bytes: keyBytes(key), member }))
 }
 

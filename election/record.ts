@@ -16,7 +16,7 @@ export type LeaseRecord = {
 /** Highest token and sequence: 48 bits, at one change a millisecond 8,900 years. */
 export const tokenMax = 2 ** 48 - 1
 /** A record above is nobody's work of years but a lie; taking it over must leave numbers for what follows. */
-const readableMax = 2 ** 47
+export const readableMax = 2 ** 47
 /** Characters of a holder's peer id. */
 export const holderLengthMax = 128
 
@@ -64,13 +64,15 @@ export function decodeLease(bytes: Uint8Array): LeaseRecord | null {
   return { holder: length === 0 ? null : (holder as PeerId), token, sequence }
 }
 
-const isPrintable = (character: number): boolean => character > 0x20 && character < 0x7f
+/** A character of an id: no blank, no control, nothing beyond ASCII. */
+export const isPrintable = (character: number): boolean => character > 0x20 && character < 0x7f
 
-function putNumber(bytes: Uint8Array, at: number, value: number): void {
+/** Writes a whole number in 6 bytes, the highest first. */
+export function putNumber(bytes: Uint8Array, at: number, value: number): void {
   for (let i = 5, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) bytes[at + i] = rest % 256
 }
 
-function numberAt(bytes: Uint8Array, at: number): number {
+export function numberAt(bytes: Uint8Array, at: number): number {
   let value = 0
   for (let i = 0; i < 6; i++) value = value * 256 + bytes[at + i]!
   return value

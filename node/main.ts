@@ -32,13 +32,29 @@ const wiring: Wiring = {
     const { createFleet } = await import('../crypto/fleet-creation.ts')
     return createFleet(plan)
   },
-  async servePeer(dir, settings) {
+  async servePeer(dir, settings, onLeft) {
     const { servePeer } = await import('./serve-peer.ts')
-    return servePeer(dir, settings, version)
+    return servePeer(dir, settings, version, onLeft)
+  },
+  async newPeerIn(dir) {
+    const { newPeerIn } = await import('./join-directory.ts')
+    return newPeerIn(dir)
+  },
+  async writeTicket(dir, fleet, ticket) {
+    const { writeTicket } = await import('./join-directory.ts')
+    return writeTicket(dir, fleet, ticket)
+  },
+  async fleetIn(dir) {
+    const { fleetIn } = await import('./join-directory.ts')
+    return fleetIn(dir)
   },
   async simulate(seed, options) {
-    const { runSeed } = await import('../sim/scenario.ts')
-    return runSeed(seed, options)
+    const { replay } = await import('../sim/replay.ts')
+    return replay(seed, options)
+  },
+  async simulateScale(wish) {
+    const { runScale } = await import('../sim/scale/scale.ts')
+    return runScale(wish)
   },
 }
 

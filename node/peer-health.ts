@@ -1,13 +1,17 @@
 import type { PeerId } from '../base/ids.ts'
-import type { View } from '../dht/view.ts'
+import { assignmentsOf, type View } from '../dht/view.ts'
+import type { PeerLag } from '../replication/lag.ts'
 import type { News } from './adapters/libp2p/news.ts'
 import type { DriverEvent } from './driver/driver.ts'
 import type { Network, NetworkListener } from './ports/ports.ts'
-import type { PeerStatus, ReadinessCheck } from './status.ts'
+import type { MemberLag, PeerStatus, ReadinessCheck } from './status.ts'
 
 type StatusParts = {
   readonly name: string
   readonly version: string
+  readonly leader: string | null
+  readonly healthOf: (peer: PeerId) => string
+  readonly lags: readonly PeerLag[]
   readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
   readonly held: readonly string[]
   readonly damaged: number
@@ -17,7 +21,7 @@ type StatusParts = {
 /** What this process knows of its own state, for status, readiness and metrics. */
 export class PeerHealth {
   readonly #self: PeerId
-  readonly #view: View
+  readonly #viewNow: () => View
   readonly #connected = new Set<PeerId>()
   readonly #counters = new Map<string, number>()
   readonly #startedAt = new Date()
@@ -25,13 +29,21 @@ export class PeerHealth {
   #diskFailed = false
   #stopping = false
 
-  constructor(self: PeerId, view: View) {
+  /** @param view - the view in force. */
+  constructor(self: PeerId, view: () => View) {
     this.#self = self
-    this.#view = view
+    this.#viewNow = view
+  }
+
+  get #view(): View {
+    return this.#viewNow()
   }
 
   note(event: DriverEvent): void {
-    const name = event.kind === 'counted' ? event.name : event.kind
+    this.count(event.kind === 'counted' ? event.name : event.kind)
+  }
+
+  count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1)
   }
 
@@ -124,6 +136,14 @@ export class PeerHealth {
       state: this.#stopping ? 'stopping' : reasons.length > 0 ? 'degraded' : 'ready',
       reasons,
       replicas: this.#view.replicas,
+      epoch: this.#view.epoch,
+      leader: parts.leader,
+      moves: {
+        moving: [...assignmentsOf(this.#view)].filter(({ assignment }) => assignment.stage !== 'stable')
+          .length,
+        pending: this.#view.pending.length,
+        paused: this.#view.moves.paused,
+      },
       partitions: { total: this.#view.partitions.length, owned, damaged: parts.damaged },
       roles: parts.roles.map(({ name, keyVersion }) => ({
         name,
@@ -137,8 +157,18 @@ export class PeerHealth {
         weight,
         connected: id === this.#self || this.#connected.has(id),
         partitions: this.#view.partitions.filter(each => each.owners.includes(id)).length,
+        leaving: this.#view.leaving.includes(id),
+        health: id === this.#self ? 'up' : parts.healthOf(id),
+        lag: lagText(parts.lags.find(each => each.peer === id)),
       })),
       counters: parts.counters,
     }
   }
+}
+
+function lagText(lag: PeerLag | undefined): MemberLag | null {
+  if (lag === undefined) return null
+  const { partitions: shared, compared, equal, peerBehind, selfBehind, equalAtMs, why } = lag
+  const equalAt = equalAtMs === null ? null : new Date(equalAtMs).toISOString()
+  return { shared, compared, equal, keysBehind: peerBehind, keysAhead: selfBehind, equalAt, why }
 }

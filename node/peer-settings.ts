@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import type { SettingSource } from './config.ts'
@@ -12,15 +12,16 @@ const privateMode = 0o600
 const tokenBytes = 32
 
 export const peerFilePath = (dir: string): string => join(dir, 'peer.json')
+const leftPath = (dir: string): string => join(dir, 'left.json')
 export const tokenPath = (dir: string): string => join(dir, 'token')
 
 /** A fresh bearer token: 256 random bits as text. */
 export const newToken = (): string => randomBytes(tokenBytes).toString('base64url')
 
 /** Writes a file that only its owner reads, whole or not at all. */
-export function writePrivately(path: string, text: string): void {
+export function writePrivately(path: string, content: string | Uint8Array): void {
   const draft = `${path}.draft`
-  writeFileSync(draft, text, { mode: privateMode })
+  writeFileSync(draft, content, { mode: privateMode })
   renameSync(draft, path)
 }
 
@@ -47,6 +48,12 @@ export function readPeerFile(dir: string): PeerFile {
   if (typeof name !== 'string') throw new SlurpError('CONFIG_INVALID', `${path} names no peer.`)
   return { name, settings }
 }
+
+/** Notes that the peer of this directory is out of its fleet: nothing in it is needed any more. */
+export const noteLeft = (dir: string): void =>
+  writePrivately(leftPath(dir), `${JSON.stringify({ format, at: new Date().toISOString() })}\n`)
+
+export const hasLeft = (dir: string): boolean => existsSync(leftPath(dir))
 
 /** @throws SlurpError DATA_MISSING. */
 export function readTokenOf(dir: string): string {

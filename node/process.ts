@@ -4,19 +4,28 @@ import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
 import type { FleetId, PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
+import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
 import { openKeyring } from '../crypto/keyring.ts'
+import type { View } from '../dht/view.ts'
+import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
-import { startLibp2p } from './adapters/libp2p/start.ts'
+import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
-import { nextIncarnation } from './driver/boot.ts'
+import { ControlPlane } from './control/control-plane.ts'
+import { nextIncarnation, startingView } from './driver/boot.ts'
+import { DecodeError } from './driver/codec/reader.ts'
+import { decodeView } from './driver/codec/view.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
+import { FleetAdmin } from './fleet-admin.ts'
 import { AddressFile } from './known-addresses.ts'
 import { PeerHealth } from './peer-health.ts'
 import { readPeerFile } from './peer-settings.ts'
+import type { OpenedDisk } from './ports/opened-disk.ts'
+import { finishReentry, reenter } from './reentry.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import type { Submitter } from './store/api.ts'
 import { newContextStore } from './store/context-store.ts'
@@ -26,28 +35,42 @@ const newsEveryMs = 10_000
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
   const { dir, log } = options
+  await finishReentry(dir)
   const { name } = readPeerFile(dir)
   const identity = await loadIdentity(join(dir, 'identity.key'))
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
-  const { view } = record
+  const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId
-  if (!view.members.some(member => member.id === self)) {
-    throw new SlurpError('CONFIG_INVALID', `${name} is no member of the fleet in its directory.`)
-  }
   const keyring = await openKeyring(join(dir, 'keyring.age'), identity)
-  if (keyring.fleet !== view.fleet) {
+  if (keyring.fleet !== genesis.fleet) {
     throw new SlurpError('CONFIG_INVALID', `The keys of ${name} belong to another fleet than its record.`)
   }
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
-  const opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+  let opened: OpenedDisk
+  try {
+    opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+  } catch (failure) {
+    if (!(failure instanceof SlurpError) || failure.code !== 'DATA_MISSING') throw failure
+    await reenter(options, { view: genesis, known: addressFile.known() })
+    return await startPeer(options)
+  }
   const closers: (() => Promise<void>)[] = [() => opened.close()]
   try {
-    const recordsLost = opened.found.lostTail || opened.found.gaps
+    const start = startingView(opened.disk, genesis)
+    let view = start.view
+    if (!view.members.some(member => member.id === self)) {
+      throw new SlurpError('CONFIG_INVALID', `${name} is no member of its fleet, or no more.`, {
+        hint: 'Nothing in its directory is needed any more; `slurp peer join --dir NEW` makes a new peer.',
+      })
+    }
+    const recordsLost = opened.found.lostTail || opened.found.gaps || start.isDamaged
     if (recordsLost)
       log.error({ found: opened.found }, 'the disk lost acknowledged writes: reading them back')
-    const health = new PeerHealth(self, view)
+    const health = new PeerHealth(self, () => view)
     const isMember = (peer: PeerId) => view.members.some(member => member.id === peer)
+    // What somebody wrote stays theirs when they have left the fleet.
+    const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     const libp2p = await startLibp2p({
@@ -74,22 +97,59 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       damageMarked: () => void opened.acknowledgeDamage().catch(failure => stopForDisk(failure)),
       network: health.watching(libp2p.network),
       clock: systemClock,
-      checker: newEnvelopeChecker({ fleet: view.fleet, isAuthor: isMember }),
+      checker: newEnvelopeChecker({ fleet: view.fleet, isAuthor }),
       limits: defaultLimits,
       random: seeded(Number.parseInt(hlc.tag, 16)),
       report: (event: DriverEvent) => {
         health.note(event)
         logEvent(log, event)
+        if (event.kind === 'viewAdopted') adopted(event.view)
       },
+      passedOn: (from, message) => control.heard(from, message),
       failed: failure => stopForDisk(failure),
     })
     const stopForDisk = (failure: unknown) => {
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
     }
+    const control = new ControlPlane({
+      self,
+      hlc,
+      clock: systemClock,
+      sealer: {
+        seal: (facts, body) =>
+          signControl({ ...facts, fleet: genesis.fleet, author: identity, expiresAtMs: 0 }, body),
+        open: controlBody,
+      },
+      submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
+      view: () => view,
+      reports: driver.reports,
+      tellView: newer => driver.tellView(newer),
+      deadForMs: peer => driver.deadForMs(peer),
+      leaseMs: leaseDefaultMs,
+      random: seeded(Number.parseInt(hlc.tag, 16) + 1),
+      disk: opened.disk,
+      recordsLost,
+      send: (to, message) => driver.pass(to, message),
+      carryOut: (work, done) => driver.carryOut(work, done),
+      compact: () => opened.compact(),
+      report: event => {
+        health.count(event.kind)
+        log.info({ ...event }, controlTexts[event.kind])
+      },
+    })
+    const adopted = (newer: View) => {
+      view = newer
+      control.viewAdopted()
+      libp2p.gossip.publish({ kind: 'epoch', epoch: newer.epoch })
+      if (isMember(self)) return
+      log.info({ epoch: newer.epoch }, 'this peer is no member of the fleet any more')
+      options.onLeft?.()
+    }
     await new Promise<void>((resolve, reject) =>
       driver.start(failure => (failure ? reject(failure) : resolve())),
     )
+    control.start()
     addressFile.learn(self, libp2p.addresses())
     libp2p.discovery
       .publishRecord(readRecord(join(dir, 'fleet.json')))
@@ -113,7 +173,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         heldRoles: keyring.heldRoles,
       },
       author: identity,
-      isAuthor: isMember,
+      isAuthor,
       nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
       clock: systemClock,
       hlc,
@@ -124,12 +184,25 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...libp2p.counters(),
       diskBatches: opened.stats().batches,
     })
+    const admin = new FleetAdmin({
+      self,
+      control,
+      view: () => view,
+      record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
+      keyring,
+      versions: wireVersions,
+      isConnected: peer => libp2p.network.isConnected(peer),
+      addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
+      sizeOf: (from, to) => opened.sizeOf(from, to),
+      copiedBytes: () => driver.copiedBytes(),
+    })
     let stopping: Promise<void> | null = null
     const stop = async (graceMs: number) => {
       health.stopping()
       const deadline = performance.now() + graceMs
       while (driver.pending > 0 && performance.now() < deadline)
         await new Promise(wait => setTimeout(wait, 20))
+      control.stop()
       driver.stop()
       for (const close of closers) await close()
       addressFile.flush()
@@ -144,6 +217,9 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         health.status({
           name,
           version: options.version,
+          leader: admin.leader().leader,
+          healthOf: peer => driver.healthOf(peer),
+          lags: driver.lags(),
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),
@@ -152,6 +228,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       checks: () => health.checks(driver.damagedPartitions()),
       counters,
       ring: () => view,
+      control: admin,
       stop: graceMs => (stopping ??= stop(graceMs)),
     }
   } catch (failure) {
@@ -160,7 +237,30 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   }
 }
 
-function readRecord(path: string): Uint8Array {
+const controlTexts = {
+  elected: 'this peer leads now',
+  deposed: 'this peer leads no more',
+  replaced: 'a peer stayed away for too long: its partitions go to others',
+} as const
+
+const newerOf = (record: View, joined: View | null): View =>
+  joined !== null && joined.epoch > record.epoch && joined.fleet === record.fleet ? joined : record
+
+/** The view that a peer was given when it joined; null where there was none to join. */
+function readJoinedView(path: string): View | null {
+  if (!existsSync(path)) return null
+  try {
+    return decodeView(readFileSync(path))
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause
+    throw new SlurpError('INTEGRITY_FAILED', `${path} is damaged.`, {
+      cause,
+      hint: 'Remove the directory and join again with `slurp peer join`.',
+    })
+  }
+}
+
+function readRecord(path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (cause) {

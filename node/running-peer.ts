@@ -1,5 +1,6 @@
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
+import type { FleetControl } from './fleet-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
 
@@ -28,6 +29,8 @@ export type PeerOptions = {
   /** Version of SLURP, shown by `status`. */
   readonly version: string
   readonly log: Log
+  /** This peer is no member of the fleet any more: it gave away what it had, or was removed. */
+  readonly onLeft?: () => void
 }
 
 /** One peer of a fleet, up in this process: what the doors are built on. */
@@ -46,6 +49,8 @@ export interface RunningPeer {
   counters(): Record<string, number>
   /** The view in force. */
   ring(): View
+  /** Changes of the fleet as a whole. */
+  readonly control: FleetControl
   /** Resolves once nothing is left in flight: every save synced, every hint that can be delivered is. */
   settle?(): Promise<void>
   /** Finishes what runs within `graceMs`, then closes network and disk. Safe to call twice. */

@@ -26,12 +26,14 @@ export type ServedPeer = {
  * Starts the one peer whose data is in `dir` and opens its door. Ports that differ from the wanted ones are
  * noted in peer.json, so that the next start asks for them first.
  *
+ * @param onLeft - the peer is no member of its fleet any more; it serves on until it is stopped.
  * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, CONFIG_INVALID, FORMAT_UNKNOWN, INTEGRITY_FAILED.
  */
 export async function servePeer(
   dir: string,
   settings: ProcessSettings,
   version: string,
+  onLeft: () => void,
 ): Promise<ServedPeer> {
   const startedAtMs = Date.now()
   const token = readTokenOf(dir)
@@ -46,6 +48,7 @@ export async function servePeer(
       contextBytesMax: settings.contextBytesMax,
       version,
       log,
+      onLeft,
     })
     const running = peer
     const door = await openDoor({

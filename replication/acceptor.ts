@@ -1,34 +1,17 @@
-import { ballotCeiling, hlcMs } from '../base/hlc.ts'
-import { type Ballot, type ContextKey, noBallot, noHlc, type PartitionId } from '../base/ids.ts'
-import type { Limits } from './limits.ts'
+import { ballotHlc, hlcMs } from '../base/hlc.ts'
+import { type Ballot, type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
 import type { RefusalReason, ReplicaMessage, Value } from './messages.ts'
-import type { Change, Head, PartitionRecord, Records } from './records.ts'
+import {
+  type Acceptor,
+  highest,
+  isReady,
+  type PartitionState,
+  type Place,
+  partitionState,
+  raiseCeiling,
+} from './partition-state.ts'
+import type { Change, Head, Records } from './records.ts'
 import { saveVersion, withData } from './versions.ts'
-
-/** What a replica keeps in memory: promises, and what stands in for those it forgot (rule 3). */
-export type Acceptor = {
-  readonly records: Records
-  readonly limits: Limits
-  readonly partitions: Map<PartitionId, PartitionState>
-}
-
-type PartitionState = {
-  record: PartitionRecord
-  /** Every key without a promise of its own counts as promised here. */
-  floor: Ballot
-  /** Wall-clock time of the last promise or accept. */
-  usedMs: number
-  readonly promises: Map<ContextKey, Ballot>
-  /** While the partition is damaged: keys that were accepted anew in this boot. At most `operationsMax`. */
-  readonly renewed: Set<ContextKey>
-}
-
-/** Where a key stands in the current view: its partition, that partition's epoch, and whether this replica accepts for it. */
-export type Place = {
-  readonly partition: PartitionId
-  readonly epoch: number
-  readonly accepts: boolean
-}
 
 /** `changes` are saved together, before `reply` leaves. */
 export type Considered = {
@@ -40,21 +23,15 @@ export type Considered = {
   readonly healed: boolean
 }
 
-/** A partition without promises for this long is not in use. */
-const inUseMs = 30_000
-
 type Ask = Extract<ReplicaMessage, { kind: 'prepare' | 'accept' | 'query' | 'replay' }>
-
-/** A replica as after a restart: it promised nothing that it still knows of. */
-export function newAcceptor(records: Records, limits: Limits): Acceptor {
-  return { records, limits, partitions: new Map() }
-}
 
 /** Answers one question of a proposer or a reader (rules 1, 2, 7 and 8). */
 export function consider(acceptor: Acceptor, ask: Ask, place: Place, wallMs: number): Considered {
   const refusal = refusalOf(acceptor, ask, place, wallMs)
   if (refusal) return refused(ask.id, place.epoch, refusal)
   const partition = partitionState(acceptor, place, wallMs)
+  // Rule 10: it is coming in, and takes over the floors before it accepts anything.
+  if (!isReady(partition, place)) return refused(ask.id, place.epoch, 'notOwner')
   const head = headOf(acceptor, partition, ask.key)
   switch (ask.kind) {
     case 'prepare':
@@ -162,10 +139,35 @@ function considerReplay(
 ): Considered {
   const accept = { ...ask, kind: 'accept', next: noBallot } as const
   const result = considerAccept(acceptor, accept, place, partition, head, wallMs)
-  if (result.changes.length > 0 || ask.value.data === null) return result
+  if (result.changes.length > 0 || ask.value.data === null || isControlKey(ask.key)) return result
+  // What was collected with its key is no history any more.
+  if (head === null && ask.value.version <= ballotHlc(partition.record.gcFloor)) return result
   const changes: Change[] = []
   saveVersion(acceptor.records, ask.key, ask.value, changes)
   return { ...result, changes }
+}
+
+/**
+ * What a learner copies, at its original ballot; the bytes of the version are here. It has no vote, so what it may have
+ * promised in an earlier time as an owner binds nobody: before it votes it is synced, and its ceiling stays (rule 10).
+ */
+export function copyIn(
+  acceptor: Acceptor,
+  place: Place,
+  key: ContextKey,
+  ballot: Ballot,
+  value: Value,
+  wallMs: number,
+): readonly Change[] {
+  const partition = partitionState(acceptor, place, wallMs)
+  const head = acceptor.records.head(key)
+  if (head === null && ballot <= partition.record.gcFloor) return []
+  const changes: Change[] = [
+    { kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } },
+  ]
+  if (head !== null && head !== 'damaged') dropReplaced(key, head, value, changes)
+  raiseCeiling(acceptor, partition, place, ballot, wallMs, changes)
+  return changes
 }
 
 /** Rule 7: what stands here; promises nothing, writes nothing. */
@@ -187,30 +189,6 @@ function considerQuery(
   return { changes: [], reply, damaged: ask.withData && head !== null && value?.data === null, healed: false }
 }
 
-/** Marks a partition as one that may have lost records, up to the highest ballot it can ever have met. */
-export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): Change {
-  const partition = partitionState(acceptor, place, wallMs)
-  const bound = highestMet(acceptor, wallMs)
-  const ceiling = highest(partition.record.ceiling, bound)
-  partition.record = { ...partition.record, ceiling, damagedBelow: ceiling }
-  partition.promises.clear()
-  partition.renewed.clear()
-  partition.floor = ceiling
-  return { kind: 'partition', partition: place.partition, record: partition.record }
-}
-
-/** Every key of the partition was written back from the others: it votes again. */
-export function markWhole(acceptor: Acceptor, place: Place, wallMs: number): Change {
-  const partition = partitionState(acceptor, place, wallMs)
-  partition.record = { ...partition.record, damagedBelow: noBallot }
-  partition.renewed.clear()
-  return { kind: 'partition', partition: place.partition, record: partition.record }
-}
-
-export function isDamaged(acceptor: Acceptor, place: Place, wallMs: number): boolean {
-  return partitionState(acceptor, place, wallMs).record.damagedBelow !== noBallot
-}
-
 /** Whether this replica has a good record of the key, one that counts in a quorum. */
 export function isWhole(acceptor: Acceptor, key: ContextKey, place: Place, wallMs: number): boolean {
   const head = headOf(acceptor, partitionState(acceptor, place, wallMs), key)
@@ -224,40 +202,6 @@ export function floorOf(acceptor: Acceptor, key: ContextKey, place: Place, wallM
   const partition = partitionState(acceptor, place, wallMs)
   return promisedOf(acceptor, partition, key, headOf(acceptor, partition, key))
 }
-
-function partitionState(acceptor: Acceptor, place: Place, wallMs: number): PartitionState {
-  const known = acceptor.partitions.get(place.partition)
-  if (known) return known
-  const stored = acceptor.records.partition(place.partition)
-  const fresh: PartitionRecord = {
-    epoch: place.epoch,
-    ceiling: noBallot,
-    gcFloor: noBallot,
-    tsFloor: noHlc,
-    damagedBelow: noBallot,
-  }
-  // A lost ceiling is bounded by the clock: no ballot further ahead was ever accepted.
-  const bound = highestMet(acceptor, wallMs)
-  const record =
-    stored === null
-      ? fresh
-      : stored === 'damaged'
-        ? { ...fresh, ceiling: bound, damagedBelow: bound }
-        : stored
-  // Rule 3: after a restart every key counts as promised at the ceiling.
-  const state: PartitionState = {
-    record,
-    floor: record.ceiling,
-    usedMs: 0,
-    promises: new Map(),
-    renewed: new Set(),
-  }
-  acceptor.partitions.set(place.partition, state)
-  return state
-}
-
-const highestMet = (acceptor: Acceptor, wallMs: number): Ballot =>
-  ballotCeiling(wallMs + acceptor.limits.ballotDriftMaxMs)
 
 /** The head of a key; `damaged` also where the key may have lost what it held together with its partition. */
 function headOf(acceptor: Acceptor, partition: PartitionState, key: ContextKey): Head | 'damaged' | null {
@@ -277,7 +221,8 @@ function noteRenewed(acceptor: Acceptor, partition: PartitionState, key: Context
   partition.renewed.add(key)
 }
 
-function promisedOf(
+/** What counts as promised for a key: nothing below it is granted, and nothing below it accepted (rules 1 to 3). */
+export function promisedOf(
   acceptor: Acceptor,
   partition: PartitionState,
   key: ContextKey,
@@ -288,13 +233,11 @@ function promisedOf(
     const stored = acceptor.records.head(key)
     const accepted = stored === null || stored === 'damaged' ? noBallot : stored.accepted
     const promised = highest(partition.promises.get(key) ?? partition.floor, accepted)
-    return highest(promised, partition.record.ceiling)
+    return highest(highest(promised, partition.record.gcFloor), partition.record.ceiling)
   }
   const promised = partition.promises.get(key) ?? partition.floor
   return highest(promised, head === null ? partition.record.gcFloor : head.accepted)
 }
-
-const highest = (a: Ballot, b: Ballot): Ballot => (a > b ? a : b)
 
 function mayAccept(
   acceptor: Acceptor,
@@ -318,37 +261,6 @@ function promise(acceptor: Acceptor, partition: PartitionState, key: ContextKey,
   partition.promises.set(key, highest(ballot, partition.promises.get(key) ?? partition.floor))
 }
 
-/** Rule 3, kept for accepts too: a damaged record never held a ballot above the ceiling. */
-function raiseCeiling(
-  acceptor: Acceptor,
-  partition: PartitionState,
-  place: Place,
-  ballot: Ballot,
-  wallMs: number,
-  changes: Change[],
-): void {
-  partition.usedMs = wallMs
-  if (ballot <= partition.record.ceiling) return
-  const reserve = ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs)
-  partition.record = { ...partition.record, epoch: place.epoch, ceiling: highest(ballot, reserve) }
-  changes.push({ kind: 'partition', partition: place.partition, record: partition.record })
-  raiseCompany(acceptor, reserve, wallMs, changes)
-}
-
-/**
- * The sync that one ceiling waits for is shared: every other partition in use whose ceiling is worn to less than half
- * its reserve goes along. Without it, a slow stream of writes over many partitions pays a sync for every other prepare.
- */
-function raiseCompany(acceptor: Acceptor, reserve: Ballot, wallMs: number, changes: Change[]): void {
-  const { ceilingReserveMs } = acceptor.limits
-  const worn = ballotCeiling(wallMs + ceilingReserveMs / 2)
-  for (const [partition, state] of acceptor.partitions) {
-    if (state.usedMs < wallMs - inUseMs || state.record.ceiling >= worn) continue
-    state.record = { ...state.record, ceiling: reserve }
-    changes.push({ kind: 'partition', partition, record: state.record })
-  }
-}
-
 /** One batch: the head, and the bytes of its version where they are not here yet. False: there is nothing to store. */
 function record(
   acceptor: Acceptor,
@@ -362,7 +274,14 @@ function record(
   if (value.data === null && !here) return false
   saveVersion(acceptor.records, key, value, changes)
   changes.push({ kind: 'head', key, head: { accepted: ballot, value: { ...value, data: null } } })
+  if (head !== null && head !== 'damaged') dropReplaced(key, head, value, changes)
   return true
+}
+
+/** A control register changes for ever: only what stands is kept. */
+function dropReplaced(key: ContextKey, { value: before }: Head, value: Value, changes: Change[]): void {
+  if (isControlKey(key) && before.version !== value.version)
+    changes.push({ kind: 'versionDropped', key, version: before.version })
 }
 
 /** What stands, as it was asked for: with the bytes of its version, or without. */

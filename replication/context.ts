@@ -15,6 +15,8 @@ export type Client =
   /** The router of this process, which sent the write to its own coordinator. */
   | { readonly kind: 'requester'; readonly id: number }
   | { readonly kind: 'heal' }
+  /** A partition is taken over, and a key could not simply be installed. */
+  | { readonly kind: 'pull' }
   /** Brings a replica that is behind up to what stands; nobody waits for it. */
   | { readonly kind: 'repair' }
   /** The round that settles what is current before a history is walked. */
@@ -25,6 +27,8 @@ export type KeyPlace = {
   readonly partition: PartitionId
   /** Whether this replica stores the key. */
   readonly accepts: boolean
+  /** Since which epoch of the partition without a break (rule 10); 1 for from the start, 0 for not at all. */
+  readonly since: number
   readonly quorum: Quorum
 }
 

@@ -156,9 +156,19 @@ export function sweepRounds(coordinator: Coordinator, now: Moment): number {
   return Math.min(wakeMs, sweepTails(coordinator.process, coordinator.tails, now))
 }
 
-/** Caches die with the view's epoch, and with any doubt about it (rule 6). */
-export function forgetCachedBallots(coordinator: Coordinator): void {
-  coordinator.cached.clear()
+/**
+ * The view has changed. A round lies in one epoch (rule 10): those of an older one are burnt and begun again, in the
+ * new one. Cached ballots of an older epoch die when they are looked at (rule 6).
+ */
+export function onEpochs(coordinator: Coordinator, now: Moment): void {
+  const { process } = coordinator
+  for (const job of [...coordinator.active.values()]) {
+    const { round } = job
+    if (round === null || round.quorum.epoch === process.placeOf(job.key).quorum.epoch) continue
+    const { obstacle, accepting } = round
+    job.tries = 1
+    endRound(coordinator, job, { kind: 'lost', obstacle, accepting, withData: false }, now)
+  }
 }
 
 function newJob(
@@ -200,6 +210,14 @@ function enqueue(coordinator: Coordinator, job: RoundJob, now: Moment): void {
 function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const { process } = coordinator
   const { quorum } = process.placeOf(job.key)
+  const only = job.operation?.epoch ?? null
+  if (only !== null && only !== quorum.epoch) {
+    // Rule 10: under the quorums of another view it must not be proposed.
+    const outcome: Outcome = job.mayBeWritten
+      ? { kind: 'unknown' }
+      : { kind: 'elsewhere', reason: 'notOwner' }
+    return endJob(coordinator, job, outcome, now)
+  }
   const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
   const goal: Goal = job.operation
     ? { kind: 'write', operation: job.operation, retried: job.mayBeWritten || job.operation.attempt > 1 }

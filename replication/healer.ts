@@ -1,14 +1,19 @@
 import type { ContextKey, PartitionId, PeerId } from '../base/ids.ts'
 import { byPromise, isReachable, type Moment, newId, type Process, send, wakeAt } from './context.ts'
 import type { Outcome, ReplicaMessage } from './messages.ts'
+import { type Floors, highestFloors, noFloors } from './partition-state.ts'
 import { isQuorum, type Quorum } from './quorum.ts'
 
 /** A partition that may have lost records: its keys are listed by the others and written back one by one. */
 type PartitionJob = {
   readonly partition: PartitionId
   readonly quorum: Quorum
-  /** Owners whose list was read to its end. */
+  /** Other owners whose list was read to its end. */
   readonly listed: Set<PeerId>
+  /** The same of this replica: what the others have collected is in its list alone (rule 9). */
+  isOwnListed: boolean
+  readonly floors: Map<PeerId, Floors>
+  asked: { id: number; peer: PeerId; dueMs: number } | null
   /** Keys of this partition that wait to be written back. */
   readonly open: Set<ContextKey>
   asking: { peer: PeerId; after: ContextKey | null; id: number; dueMs: number } | null
@@ -25,21 +30,27 @@ export type Healer = {
   readonly partitions: Map<PartitionId, PartitionJob>
   /** Starts the full round for a key. */
   readonly heal: (key: ContextKey, now: Moment) => void
-  readonly wholeAgain: (partition: PartitionId, now: Moment) => void
+  /** Whether this replica has a good record of the key, that counts in a quorum. */
+  readonly isWhole: (key: ContextKey, now: Moment) => boolean
+  readonly wholeAgain: (partition: PartitionId, floors: Floors, now: Moment) => void
   retryAtMs: number
 }
 
-/** Keys in one list of a partition. */
-const pageKeys = 128
 const retryMs = 1_000
 
-export function newHealer(process: Process, heal: Healer['heal'], wholeAgain: Healer['wholeAgain']): Healer {
+export function newHealer(
+  process: Process,
+  heal: Healer['heal'],
+  isWhole: Healer['isWhole'],
+  wholeAgain: Healer['wholeAgain'],
+): Healer {
   return {
     process,
     waiting: new Set(),
     active: new Set(),
     partitions: new Map(),
     heal,
+    isWhole,
     wholeAgain,
     retryAtMs: 0,
   }
@@ -55,7 +66,16 @@ export function healKey(healer: Healer, key: ContextKey, now: Moment): void {
 
 export function healPartition(healer: Healer, partition: PartitionId, quorum: Quorum, now: Moment): void {
   if (healer.partitions.has(partition)) return
-  healer.partitions.set(partition, { partition, quorum, listed: new Set(), open: new Set(), asking: null })
+  healer.partitions.set(partition, {
+    partition,
+    quorum,
+    listed: new Set(),
+    isOwnListed: false,
+    floors: new Map(),
+    asked: null,
+    open: new Set(),
+    asking: null,
+  })
   askForLists(healer, now)
   wakeAt(healer.process, now.monotonicMs + healer.process.limits.resendMs)
 }
@@ -84,6 +104,7 @@ export function onScanPage(
   message: ReplicaMessage & { id: number },
   now: Moment,
 ): boolean {
+  if (onFloors(healer, from, message, now)) return true
   const job = [...healer.partitions.values()].find(each => each.asking?.id === message.id)
   if (!job?.asking || job.asking.peer !== from) return false
   if (message.kind !== 'scanPage') {
@@ -92,13 +113,15 @@ export function onScanPage(
     return true
   }
   for (const entry of message.entries) {
-    if (healer.process.placeOf(entry.key).partition !== job.partition) continue
+    if (healer.process.placeOf(entry.key).partition !== job.partition || healer.isWhole(entry.key, now))
+      continue
     job.open.add(entry.key)
     if (!healer.active.has(entry.key)) healer.waiting.add(entry.key)
   }
   const last = message.entries.at(-1)
   if (message.done || !last) {
-    job.listed.add(from)
+    if (from === healer.process.self) job.isOwnListed = true
+    else job.listed.add(from)
     job.asking = null
   } else job.asking = { ...job.asking, after: last.key, id: 0, dueMs: now.monotonicMs }
   startHeals(healer, now)
@@ -129,14 +152,16 @@ function askForLists(healer: Healer, now: Moment): void {
   const { process } = healer
   let running = 0
   for (const job of [...healer.partitions.values()]) {
-    if (isQuorum(job.quorum, job.listed) && job.open.size === 0) {
+    const isListed = job.isOwnListed && isQuorum(job.quorum, job.listed)
+    if (isListed && isQuorum(job.quorum, job.floors) && job.open.size === 0) {
       healer.partitions.delete(job.partition)
-      healer.wholeAgain(job.partition, now)
+      healer.wholeAgain(job.partition, [...job.floors.values()].reduce(highestFloors, noFloors), now)
       continue
     }
     if (running >= 8) continue
     running += 1
-    if (job.open.size >= pageKeys * 4 || isQuorum(job.quorum, job.listed)) continue
+    if (isListed) askForFloors(healer, job, now)
+    if (isListed || job.open.size >= process.limits.pageKeysMax * 4) continue
     if (job.asking && job.asking.id !== 0 && job.asking.dueMs > now.monotonicMs) continue
     const expired = job.asking !== null && job.asking.id !== 0
     const peer =
@@ -145,8 +170,47 @@ function askForLists(healer: Healer, now: Moment): void {
     const after = job.asking?.peer === peer ? job.asking.after : null
     const id = newId(process)
     job.asking = { peer, after, id, dueMs: now.monotonicMs + process.limits.resendMs * 4 }
-    send(process, peer, { kind: 'scanAsked', id, partition: job.partition, after, limit: pageKeys })
+    send(process, peer, {
+      kind: 'scanAsked',
+      id,
+      epoch: job.quorum.epoch,
+      partition: job.partition,
+      after,
+      limit: process.limits.pageKeysMax,
+    })
   }
+}
+
+/** One after the other, those whose lists were read: they are there. */
+function askForFloors(healer: Healer, job: PartitionJob, now: Moment): void {
+  const { process } = healer
+  if (job.asked && job.asked.dueMs > now.monotonicMs) return
+  const left = [...job.listed].filter(peer => !job.floors.has(peer) && isReachable(process, peer))
+  const peer = left.find(each => each !== job.asked?.peer) ?? left[0]
+  if (peer === undefined) {
+    // Who was listed is away: another one may do.
+    if (!isQuorum(job.quorum, job.floors)) job.listed.clear()
+    return
+  }
+  job.asked = { id: newId(process), peer, dueMs: now.monotonicMs + process.limits.resendMs }
+  const { partition, quorum } = job
+  send(process, peer, { kind: 'floorsAsked', id: job.asked.id, epoch: quorum.epoch, partition })
+}
+
+function onFloors(
+  healer: Healer,
+  from: PeerId,
+  message: ReplicaMessage & { id: number },
+  now: Moment,
+): boolean {
+  const job = [...healer.partitions.values()].find(each => each.asked?.id === message.id)
+  if (!job?.asked || job.asked.peer !== from) return false
+  if (message.kind === 'floors') {
+    job.floors.set(from, message)
+    job.asked = null
+    askForLists(healer, now)
+  }
+  return true
 }
 
 function nextToList(
@@ -155,8 +219,9 @@ function nextToList(
   now: Moment,
   notFirst: PeerId | null,
 ): PeerId | undefined {
-  const owners = [...new Set(job.quorum.groups.flat())].filter(
-    peer => peer !== healer.process.self && !job.listed.has(peer) && isReachable(healer.process, peer),
+  const { self } = healer.process
+  const owners = [...new Set([...job.quorum.groups.flat(), self])].filter(
+    peer => (peer === self ? !job.isOwnListed : !job.listed.has(peer)) && isReachable(healer.process, peer),
   )
   const order = byPromise(healer.process, owners, now.monotonicMs)
   return order.find(peer => peer !== notFirst) ?? order[0]

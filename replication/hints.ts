@@ -31,7 +31,7 @@ export function deliver(deliverer: Deliverer, peer: PeerId, hints: readonly Hint
       deliverer.more.add(peer)
       break
     }
-    const message = messageFor(process, records, hint)
+    const message = isWanted(process, hint) ? messageFor(process, records, hint) : null
     if (message === null) {
       done.push({ kind: 'hintDone', hint })
       continue
@@ -57,7 +57,8 @@ export function onDelivered(
   if (done && !message.granted) deliverer.process.wishes.push({ kind: 'bringUp', key: hint.key })
   if (done) deliverer.process.wishes.push({ kind: 'count', name: 'hintDelivered' })
   const left = [...deliverer.sent.values()].some(each => each.peer === from)
-  const ready = !left && deliverer.more.delete(from)
+  // Who refuses is asked again when it is back: at once it would refuse again.
+  const ready = done && !left && deliverer.more.delete(from)
   return { change: done ? { kind: 'hintDone', hint } : null, ready }
 }
 
@@ -66,6 +67,10 @@ export function forgetDeliveries(deliverer: Deliverer, peer: PeerId): void {
   for (const [id, hint] of deliverer.sent) if (hint.peer === peer) deliverer.sent.delete(id)
   deliverer.more.delete(peer)
 }
+
+/** Whether its peer is an acceptor of the key still: the partition may have moved on. */
+const isWanted = (process: Process, { peer, key }: Hint): boolean =>
+  process.placeOf(key).quorum.targets.some(target => target === peer)
 
 const bytesOf = (message: ReplicaMessage): number =>
   (message.kind === 'replay' ? message.value.data : message.kind === 'backfill' ? message.record.data : null)

@@ -26,6 +26,18 @@ export type Limits = {
   readonly retryRoundMs: number
   /** Keys of a damaged partition that are written back at once. */
   readonly healsAtOnceMax: number
+  /** How often a peer tells the others that it is here, and which view it has. */
+  readonly beatMs: number
+  /** How long a copy that was given away is kept (rule 10). */
+  readonly dropAfterMs: number
+  /** How long a tombstone, or an expired value, is kept before it is collected (rule 9). */
+  readonly collectAfterMs: number
+  /** A difference between two owners that is younger than this may be a write on its way. */
+  readonly settleMs: number
+  /** Bytes a second that one peer sends and fetches to repair what anti-entropy found. */
+  readonly repairBytesPerSecond: number
+  /** Keys in one page of a list of a partition, whoever asks for more. */
+  readonly pageKeysMax: number
   /** Versions in one answer of a history. */
   readonly chainMax: number
   /** Bytes of versions in one answer of a history or a scan; the first version always fits. */
@@ -46,6 +58,12 @@ export const defaultLimits: Limits = {
   suspectMs: 2_000,
   retryRoundMs: 5,
   healsAtOnceMax: 32,
+  beatMs: 250,
+  dropAfterMs: 60_000,
+  collectAfterMs: 86_400_000,
+  settleMs: 3_000,
+  repairBytesPerSecond: 4 * 1024 * 1024,
+  pageKeysMax: 128,
   chainMax: 100,
   chainBytesMax: 2 * 1024 * 1024,
 }

@@ -52,6 +52,11 @@ export type WriteOperation = {
     readonly expiresAtMs: number
     readonly data: Uint8Array
   }
+  /**
+   * The epoch of its partition in which alone it may be carried out; null for any. A change of the view is proposed
+   * under the quorums of the view that it changes, and no others (rule 10).
+   */
+  readonly epoch: number | null
 }
 
 export type ReadOperation = { readonly kind: 'read'; readonly key: ContextKey }
@@ -90,10 +95,16 @@ export type Outcome =
   /** The peer that was asked cannot serve this; ask another owner. Nothing was written by this attempt. */
   | { readonly kind: 'elsewhere'; readonly reason: 'notOwner' | 'overloaded' | 'invalid' | 'closing' }
 
-export type RefusalReason = 'stale' | 'ahead' | 'notOwner' | 'damaged' | 'drift' | 'invalid'
+/** `outdated`: a leader with a higher token was here before (rule 11). */
+export type RefusalReason = 'stale' | 'ahead' | 'notOwner' | 'damaged' | 'drift' | 'invalid' | 'outdated'
+
+/** A key that is to be collected, and the ballot of what is dead there (rule 9). */
+export type DeadKey = { readonly key: ContextKey; readonly accepted: Ballot }
 
 /** Protocol between replicas. `id` pairs an answer with its question; a sender never uses one again, in no boot. */
 export type ReplicaMessage =
+  | CollectionMessage
+  | DigestMessage
   | {
       readonly kind: 'prepare'
       readonly id: number
@@ -178,6 +189,7 @@ export type ReplicaMessage =
   | {
       readonly kind: 'scanAsked'
       readonly id: number
+      readonly epoch: number
       readonly partition: PartitionId
       readonly after: ContextKey | null
       readonly limit: number
@@ -188,8 +200,72 @@ export type ReplicaMessage =
       readonly entries: readonly ScanEntry[]
       readonly done: boolean
     }
+  /** Who comes in, or is about to vote, asks an owner for what binds it (rule 10). */
+  | {
+      readonly kind: 'floorsAsked'
+      readonly id: number
+      readonly epoch: number
+      readonly partition: PartitionId
+    }
+  /** The answer is given in the epoch that was asked for, which is on the disk of who answers: the fence. */
+  | {
+      readonly kind: 'floors'
+      readonly id: number
+      readonly ceiling: Ballot
+      readonly gcFloor: Ballot
+      readonly tsFloor: Version
+    }
 
-export type ScanEntry = { readonly key: ContextKey; readonly accepted: Ballot; readonly value: Value }
+/** Rule 9, between owners. */
+export type CollectionMessage =
+  /** Are these keys dead and over with you, at exactly these ballots? */
+  | {
+      readonly kind: 'gather'
+      readonly id: number
+      readonly epoch: number
+      readonly partition: PartitionId
+      readonly token: number
+      readonly keys: readonly DeadKey[]
+    }
+  /** Durably so; `promised` is what an accept would have to reach there. */
+  | {
+      readonly kind: 'gathered'
+      readonly id: number
+      readonly keys: readonly {
+        readonly key: ContextKey
+        readonly isDead: boolean
+        readonly promised: Ballot
+      }[]
+    }
+  /** They are, everywhere: drop what is still so, and accept nothing at or below `floor` for an absent key. */
+  | {
+      readonly kind: 'collect'
+      readonly id: number
+      readonly epoch: number
+      readonly partition: PartitionId
+      readonly token: number
+      readonly floor: Ballot
+      readonly keys: readonly DeadKey[]
+    }
+  | { readonly kind: 'collected'; readonly id: number; readonly dropped: number }
+
+/** Anti-entropy, between owners: what follows a digest are lists and replays (rule 8). */
+export type DigestMessage =
+  | {
+      readonly kind: 'digestAsked'
+      readonly id: number
+      readonly epoch: number
+      readonly partition: PartitionId
+      readonly token: number
+    }
+  /** One sum of keys and ballots for each bucket. */
+  | { readonly kind: 'digest'; readonly id: number; readonly buckets: readonly BucketSum[] }
+
+/** 16 hex digits. */
+export type BucketSum = string
+
+/** `value` is null where a record is there and damaged: only a full round tells what stands. */
+export type ScanEntry = { readonly key: ContextKey; readonly accepted: Ballot; readonly value: Value | null }
 
 /** Between a process that wants something done and the owner that does it. */
 export type ClientMessage =

@@ -27,6 +27,10 @@ export function canBeQuorum(quorum: Quorum, lost: { has(peer: PeerId): boolean }
   return isQuorum(quorum, { has: peer => !lost.has(peer) })
 }
 
+/** Whether `peer` is asked for a promise and counted; a learner only receives (rule 10). */
+export const isVoter = (quorum: Quorum, peer: PeerId): boolean =>
+  quorum.groups.some(group => group.includes(peer))
+
 /** Peers of `who` that vote: learners are not counted. */
 export function votes(quorum: Quorum, who: ReadonlySet<PeerId>): number {
   const voters = new Set(quorum.groups.flat())

@@ -13,6 +13,7 @@ import {
 import type { Outcome, ReplicaMessage, VersionRecord } from './messages.ts'
 import {
   askOneMore,
+  hurry,
   newReading,
   onReadingAnswer,
   type Reading,
@@ -134,15 +135,7 @@ export function onReaderAnswer(
   if (job) {
     const idBefore = job.reading.id
     const end = onReadingAnswer(job.reading, from, message, () => newId(reader.process))
-    if (end) endReading(reader, job, end, now)
-    else {
-      if (job.reading.id !== idBefore) {
-        reader.reads.delete(idBefore)
-        reader.reads.set(job.reading.id, job)
-        reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
-      }
-      ask(reader, job)
-    }
+    goOn(reader, job, idBefore, end, now)
     return true
   }
   const repaired = reader.repairs.get(message.id)
@@ -154,6 +147,8 @@ export function onReaderAnswer(
     return true
   }
   const chain = reader.chains.get(message.id)
+  // Who refuses may have it all the same: it is asked again.
+  if (chain && message.kind === 'refused') return true
   if (!chain || message.kind !== 'chain') return false
   if (message.key === chain.key) {
     const before = chain.records.length
@@ -170,6 +165,33 @@ export function onReaderAnswer(
     walkOn(reader, chain, now)
   }
   return true
+}
+
+function goOn(reader: Reader, job: ReadJob, idBefore: number, end: ReadingEnd | null, now: Moment): void {
+  if (end) return endReading(reader, job, end, now)
+  if (job.reading.id !== idBefore) {
+    reader.reads.delete(idBefore)
+    reader.reads.set(job.reading.id, job)
+    reader.process.wishes.push({ kind: 'count', name: 'readRepair' })
+  }
+  ask(reader, job)
+}
+
+/** The view has changed: a read lies in one epoch (rule 10), so those of an older one begin again. */
+export function onReadEpochs(reader: Reader, now: Moment): void {
+  const { process } = reader
+  for (const job of [...reader.reads.values()]) {
+    if (job.reading.quorum.epoch === process.placeOf(job.key).quorum.epoch) continue
+    reader.reads.delete(job.reading.id)
+    startRead(
+      reader,
+      job.client,
+      job.key,
+      job.historyLimit,
+      Math.max(1, job.deadlineMs - now.monotonicMs),
+      now,
+    )
+  }
 }
 
 /** Deadlines, hedges and repeated questions that are due. Returns when to look again, Infinity for never. */
@@ -206,18 +228,24 @@ function lookAtRead(reader: Reader, job: ReadJob, now: Moment): void {
   for (const peer of job.reading.order) {
     if (readingQuestionFor(job.reading, peer)) suspect(process, peer, now.monotonicMs)
   }
+  let mayHelp = false
   if (job.reading.phase === 'asking' && askOneMore(job.reading)) {
     if (!job.hedged) process.wishes.push({ kind: 'count', name: 'hedgedRead' })
     job.hedged = true
     // Whoever was asked for the bytes may be the one that is silent.
     const last = [...job.reading.asked].at(-1)
-    if (last !== undefined) job.reading.wantData.add(last)
+    if (last !== undefined) {
+      job.reading.wantData.add(last)
+      mayHelp = isReachable(process, last)
+    }
   }
-  ask(reader, job)
   job.dueMs = Math.min(
     job.deadlineMs,
     now.monotonicMs + (job.hedged ? process.limits.resendMs : process.limits.hedgeMs),
   )
+  const idBefore = job.reading.id
+  const end = mayHelp ? null : hurry(job.reading, () => newId(process))
+  goOn(reader, job, idBefore, end, now)
 }
 
 function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment): void {
@@ -296,12 +324,8 @@ function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
   // Who was silent may only be slow: it is asked again, until the deadline.
   const peer = job.left.shift() ?? [...job.silent][0]
   if (peer === undefined) {
-    // Every owner answered and none has the next version now: what was found is true, and `next` says there is more.
-    const outcome: Outcome =
-      job.records.length > 0
-        ? { kind: 'versions', records: job.records, next: job.next }
-        : { kind: 'unreached' }
-    return endChain(reader, job, outcome)
+    // Every owner answered and none has it: what lay there was collected with its key, or trimmed (rule 9).
+    return endChain(reader, job, { kind: 'versions', records: job.records, next: null })
   }
   job.silent.delete(peer)
   job.silent.add(peer)

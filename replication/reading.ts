@@ -19,6 +19,8 @@ export type Reading = {
   readonly withoutData: Set<PeerId>
   readonly reports: Map<PeerId, Report>
   readonly lost: Set<PeerId>
+  /** Who is silent is not waited for any more: a quorum that answered and does not agree is brought to agree. */
+  isHurried: boolean
   /** Ballot and value that are replayed to those behind. */
   highest: { ballot: Ballot; value: Value } | null
 }
@@ -45,6 +47,7 @@ export function newReading(key: ContextKey, quorum: Quorum, order: readonly Peer
     withoutData: new Set(),
     reports: new Map(),
     lost: new Set(),
+    isHurried: false,
     highest: null,
   }
   while (reading.asked.size < order.length && !isQuorum(quorum, reading.asked)) askOneMore(reading)
@@ -119,12 +122,20 @@ export function onReadingAnswer(
   return null
 }
 
+/** Goes on with the answers that are there; without it a dead replica would hold up every read on which the others differ. */
+export function hurry(reading: Reading, nextId: () => number): ReadingEnd | null {
+  if (reading.phase !== 'asking') return null
+  reading.isHurried = true
+  return decide(reading, nextId)
+}
+
 /** Nobody else can be asked and no quorum agrees yet. */
 function decide(reading: Reading, nextId: () => number): ReadingEnd | null {
   const agreed = agreedBallot(reading)
   if (agreed !== null) return readAt(reading, agreed)
   const waiting = [...reading.asked].some(peer => !reading.reports.has(peer) && !reading.lost.has(peer))
-  if (waiting || reading.phase === 'replaying') return null
+  if (reading.phase === 'replaying') return null
+  if (waiting && !(reading.isHurried && isQuorum(reading.quorum, reading.reports))) return null
   if (askOneMore(reading)) return null
   return replayHighest(reading, nextId)
 }

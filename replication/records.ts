@@ -16,6 +16,13 @@ export type PartitionRecord = {
    * key of it is answered `damaged` until this boot accepted it anew.
    */
   readonly damagedBelow: Ballot
+  /**
+   * The epoch in which this replica came in, whose copy this is (rule 10); 1 for from the start. Another one than the
+   * view's: what is here counts for nothing and is dropped.
+   */
+  readonly since: number
+  /** Whether everything that a majority held when this replica came in was copied. */
+  readonly copied: boolean
 }
 
 /** A missed version, kept until the peer that missed it has it (rule 8). */
@@ -28,6 +35,8 @@ export type Change =
   | { readonly kind: 'head'; readonly key: ContextKey; readonly head: Head }
   | { readonly kind: 'version'; readonly key: ContextKey; readonly record: VersionRecord }
   | { readonly kind: 'partition'; readonly partition: PartitionId; readonly record: PartitionRecord }
+  /** One version of the history is not kept any more. */
+  | { readonly kind: 'versionDropped'; readonly key: ContextKey; readonly version: Version }
   | { readonly kind: 'hint'; readonly hint: Hint }
   | { readonly kind: 'hintDone'; readonly hint: Hint }
 

@@ -1,6 +1,6 @@
 import { type Ballot, type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import type { RecordedAnswer, ReplicaMessage, Value, WriteOperation } from './messages.ts'
-import { canBeQuorum, isQuorum, type Quorum } from './quorum.ts'
+import { canBeQuorum, isQuorum, isVoter, type Quorum } from './quorum.ts'
 import { applyWrite } from './register.ts'
 
 /** What a round is for: a write, or writing back whatever stands (rules 4, 7 and the healing of a damaged record). */
@@ -121,7 +121,7 @@ export function questionFor(round: Round, peer: PeerId): ReplicaMessage | null {
   const { key, ballot, next, id } = round
   const epoch = round.quorum.epoch
   if (round.phase === 'prepare') {
-    if (round.promises.has(peer) || round.lost.has(peer)) return null
+    if (round.promises.has(peer) || round.lost.has(peer) || !isVoter(round.quorum, peer)) return null
     return { kind: 'prepare', id, epoch, key, ballot, withData: round.withData }
   }
   if (round.phase !== 'accept' || round.acks.has(peer) || round.lost.has(peer) || !round.value) return null

@@ -1,6 +1,7 @@
 import type { PeerId } from '../base/ids.ts'
 import { isReachable, type Moment, type Process, suspect, wakeAt } from './context.ts'
 import type { ReplicaMessage } from './messages.ts'
+import { isVoter } from './quorum.ts'
 import type { Round } from './round.ts'
 
 type Tail = { readonly round: Round; readonly untilMs: number }
@@ -12,7 +13,7 @@ export type Tails = Map<number, Tail>
 export function keepTail(process: Process, tails: Tails, round: Round, now: Moment): void {
   if (isWhole(round)) return
   const tail = { round, untilMs: now.monotonicMs + process.limits.hintAfterMs }
-  const reachable = round.quorum.targets.every(peer => round.acks.has(peer) || isReachable(process, peer))
+  const reachable = round.quorum.targets.every(peer => owesNothing(round, peer) || isReachable(process, peer))
   if (!reachable) return oweRest(process, round, now)
   tails.set(round.id, tail)
   wakeAt(process, tail.untilMs)
@@ -46,19 +47,23 @@ export function sweepTails(process: Process, tails: Tails, now: Moment): number 
 /** A lost connection: what it has not acknowledged becomes a hint now, not after the grace. */
 export function onPeerLost(process: Process, tails: Tails, peer: PeerId, now: Moment): void {
   for (const [id, tail] of tails) {
-    if (tail.round.acks.has(peer)) continue
+    if (owesNothing(tail.round, peer)) continue
     tails.delete(id)
     oweRest(process, tail.round, now)
   }
 }
 
-const isWhole = (round: Round): boolean => round.quorum.targets.every(peer => round.acks.has(peer))
+const isWhole = (round: Round): boolean => round.quorum.targets.every(peer => owesNothing(round, peer))
+
+/** A learner that refuses is still coming in: it lists what is here once it accepts. */
+const owesNothing = (round: Round, peer: PeerId): boolean =>
+  round.acks.has(peer) || (round.lost.has(peer) && !isVoter(round.quorum, peer))
 
 /** Rule 8: who has not acknowledged a chosen value gets it later. */
 function oweRest(process: Process, round: Round, now: Moment): void {
   if (!round.value) return
   for (const peer of round.quorum.targets) {
-    if (round.acks.has(peer) || peer === process.self) continue
+    if (owesNothing(round, peer) || peer === process.self) continue
     suspect(process, peer, now.monotonicMs)
     process.wishes.push({ kind: 'missed', peer, key: round.key, version: round.value.version })
   }

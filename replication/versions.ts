@@ -1,6 +1,7 @@
-import { type ContextKey, noBallot } from '../base/ids.ts'
+import { type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
 import type { Limits } from './limits.ts'
 import type { ReplicaMessage, Value, VersionRecord } from './messages.ts'
+import { type Acceptor, isReady, type Place, partitionState } from './partition-state.ts'
 import type { Change, Records } from './records.ts'
 
 /** A version of the history that this replica missed. The current value stays as it is. */
@@ -9,7 +10,7 @@ export function considerBackfill(
   ask: Extract<ReplicaMessage, { kind: 'backfill' }>,
 ): { changes: readonly Change[]; reply: ReplicaMessage } {
   const changes: Change[] = []
-  saveVersion(records, ask.key, ask.record, changes)
+  if (!isControlKey(ask.key)) saveVersion(records, ask.key, ask.record, changes)
   const reply: ReplicaMessage = {
     kind: 'accepted',
     id: ask.id,
@@ -40,6 +41,19 @@ export function chainFrom(
     at = found.parent
   }
   return chain
+}
+
+/** Whether it can be told that a version is not kept here: the copy is complete, and no record stands damaged in its place. */
+export function isMissing(
+  acceptor: Acceptor,
+  key: ContextKey,
+  version: VersionRecord['version'],
+  place: Place,
+  wallMs: number,
+): boolean {
+  if (!place.accepts || acceptor.records.version(key, version) !== null) return false
+  const state = partitionState(acceptor, place, wallMs)
+  return isReady(state, place) && state.record.copied && state.record.damagedBelow === noBallot
 }
 
 /** Keeps the bytes of a version once: a repeated accept writes them only where they are missing or damaged. */

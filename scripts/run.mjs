@@ -102,6 +102,8 @@ const scripts = {
   sim: () => run(node, [join(home, 'sim', 'seeds', 'main.ts'), ...args]),
   chaos: async () =>
     run(node, [join(home, 'sim', 'chaos', 'main.ts'), await bundledMain(home), ...args], here),
+  'sim:deep': () => run(node, [join(home, 'sim', 'seeds', 'deep.ts'), ...args], here),
+  scale: () => run(node, [join(home, 'scripts', 'scale-page', 'main.ts'), ...args]),
   sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
   test: () => test(args[0]),
 }

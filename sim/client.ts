@@ -6,6 +6,7 @@ import type { Breach } from './checker/invariants.ts'
 import { cheapHash, sealedData } from './envelope.ts'
 import type { Fleet, Member, Seen } from './fleet.ts'
 import type { History } from './history.ts'
+import type { Telling } from './story-event.ts'
 import type { World } from './world.ts'
 
 export type ClientOptions = {
@@ -16,12 +17,14 @@ export type ClientOptions = {
   readonly keys: readonly ContextKey[]
   readonly home: Member
   readonly thinkMs: number
+  /** Share of the writes that delete. */
+  readonly deletes: number
   /** Takes one operation from the run's budget; false when it is spent. */
   readonly take: () => boolean
   readonly breached: (breach: Breach) => void
   /** For the checks that belong to an acknowledgement. */
   readonly acknowledged: (key: ContextKey, version: Version) => void
-  readonly told: (key: ContextKey, what: string) => void
+  readonly told: (key: ContextKey, what: Telling) => void
 }
 
 /** What a client last saw of a key: its next guess of the parent. */
@@ -68,10 +71,11 @@ export class Client {
     const member = from ?? this.member()
     if (member === null) return this.later(() => done(false))
     const calledAt = history.now()
-    told(key, `${name} reads at ${member.machine.name}`)
+    const peer = member.machine.name
+    told(key, { kind: 'called', client: name, peer, what: `reads at ${peer}` })
     this.options.fleet.submit(member, { kind: 'read', key }, this.timeoutMs(), outcome => {
       const returnedAt = history.now()
-      told(key, `${name} reads at ${member.machine.name}: ${wordsOf(outcome)}`)
+      told(key, answer(name, peer, outcome, `reads at ${peer}: ${wordsOf(outcome)}`))
       if (outcome.kind === 'found') {
         const wrong = history.verify(key, outcome.value)
         if (wrong !== null) breached({ invariant: 13, what: wrong, key })
@@ -91,7 +95,8 @@ export class Client {
     const ask = (at: Version | null, pages: number) => {
       const operation = { kind: 'history', key, from: at, limit: 64 } as const
       this.options.fleet.submit(member, operation, this.timeoutMs(), outcome => {
-        told(key, `${name} walks the history at ${member.machine.name}: ${wordsOf(outcome)}`)
+        const peer = member.machine.name
+        told(key, answer(name, peer, outcome, `walks the history at ${peer}: ${wordsOf(outcome)}`))
         if (outcome.kind !== 'versions') return done(null)
         let wanted = at
         for (const record of outcome.records) {
@@ -123,7 +128,7 @@ export class Client {
     const { process } = member
     if (guess.version !== null) mergeHlc(process.hlc, guess.version, process.wallMs(), 10_000)
     const id: Hlc = nextHlc(process.hlc, process.wallMs())
-    const kind = this.random.chance(0.2) ? 'tombstone' : 'live'
+    const kind = this.random.chance(this.options.deletes) ? 'tombstone' : 'live'
     const expiresAtMs = kind === 'live' && this.random.chance(0.05) ? 1 : 0
     const parent = guess.version
     const data = sealedData(
@@ -134,13 +139,15 @@ export class Client {
       kind: 'write',
       id,
       attempt: 1,
+      epoch: null,
       key,
       expect: this.expectation(guess),
       parent,
       value: { kind, hash: cheapHash(data), expiresAtMs, data },
     }
     history.author(operation)
-    told(key, `${name} writes ${id}, ${kind}, over ${parent ?? 'nothing'}, if ${operation.expect}`)
+    const what = `writes ${id}, ${kind}, over ${parent ?? 'nothing'}, if ${operation.expect}`
+    told(key, { kind: 'called', client: name, peer: null, what })
     this.attempt(operation, member, history.now(), seals, retriesMax)
   }
 
@@ -153,9 +160,10 @@ export class Client {
   ): void {
     const { told, name } = this.options
     const { key, id, attempt } = operation
-    told(key, `${name} asks ${member.machine.name} for ${id}, attempt ${attempt}`)
+    const peer = member.machine.name
+    told(key, { kind: 'called', client: name, peer, what: `asks ${peer} for ${id}, attempt ${attempt}` })
     this.options.fleet.submit(member, operation, this.timeoutMs(), outcome => {
-      told(key, `${name} is told of ${id}: ${wordsOf(outcome)}`)
+      told(key, answer(name, peer, outcome, `is told of ${id}: ${wordsOf(outcome)}`))
       const mayBeWritten = attempt > 1 || outcome.kind === 'unknown' || outcome.kind === 'lost'
       const isTold = outcome.kind === 'written' || outcome.kind === 'conflict' || outcome.kind === 'moved'
       if (isTold || (!mayBeWritten && retries === 0)) return this.settle(operation, calledAt, seals, outcome)
@@ -247,6 +255,14 @@ export class Client {
 
 const isLive = (record: { kind: string; expiresAtMs: number }): boolean =>
   record.kind === 'live' && record.expiresAtMs === 0
+
+const answer = (client: string, peer: string, outcome: Seen, what: string): Telling => ({
+  kind: 'answered',
+  client,
+  peer,
+  isLost: outcome.kind === 'lost',
+  what,
+})
 
 function wordsOf(outcome: Seen | Outcome): string {
   switch (outcome.kind) {

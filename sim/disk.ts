@@ -200,6 +200,7 @@ class OpenDisk implements Disk {
       acknowledgeDamage: () => this.acknowledgeDamage(),
       close: () => this.close(),
       compact: () => Promise.resolve(),
+      sizeOf: () => Promise.resolve(0),
       stats: () => this.stats(),
     }
   }

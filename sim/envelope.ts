@@ -1,6 +1,6 @@
-import { toHex } from '../base/bytes.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
 import type { ContextKey, Digest, Version } from '../base/ids.ts'
-import type { EnvelopeChecker } from '../node/ports/ports.ts'
+import type { ControlSealer, EnvelopeChecker } from '../node/ports/ports.ts'
 import type { ValueKind } from '../replication/messages.ts'
 
 /** What a simulated author puts under its name. */
@@ -36,6 +36,17 @@ export function cheapHash(data: Uint8Array): Digest {
     words[lane] = Math.imul(words[lane]! ^ (met >>> 13) ^ met, 0x5bd1e995)
   }
   return toHex(new Uint8Array(words.buffer)) as Digest
+}
+
+/** The stand-in for signed control records: the body as hex behind the facts. */
+export const simControlSealer: ControlSealer = {
+  seal({ key, version, parent }, body) {
+    const data = sealedData({ key, version, parent, kind: 'live', expiresAtMs: 0 }, toHex(body))
+    return { data, hash: cheapHash(data) }
+  },
+  open(data) {
+    return fromHex(decoder.decode(data).split('|')[5] ?? '') ?? new Uint8Array(0)
+  },
 }
 
 /** Refuses whatever the real checker refuses: another hash, or facts that are not those under the author's name. */

@@ -1,6 +1,7 @@
 import type { Random } from '../base/random.ts'
 import { noDiskFaults } from './disk.ts'
 import type { Fleet, Member } from './fleet.ts'
+import type { Telling } from './story-event.ts'
 import type { World } from './world.ts'
 
 /** Everything that can be switched on for a run. */
@@ -54,13 +55,13 @@ export class FaultDriver {
   private readonly world: World
   private readonly fleet: Fleet
   private readonly plan: FaultPlan
-  private readonly told: (what: string) => void
+  private readonly told: (what: Telling) => void
   private readonly random: Random
   private readonly victim: Member
   private readonly jumpsFar: boolean
   private isOn = true
 
-  constructor(world: World, fleet: Fleet, plan: FaultPlan, told: (what: string) => void) {
+  constructor(world: World, fleet: Fleet, plan: FaultPlan, told: (what: Telling) => void) {
     this.world = world
     this.fleet = fleet
     this.plan = plan
@@ -92,7 +93,7 @@ export class FaultDriver {
   /** Ends every fault and starts whoever is down. */
   stop(): void {
     this.isOn = false
-    this.told('all faults end')
+    this.told({ kind: 'faultsEnded' })
     this.fleet.network.heal()
     for (const member of this.fleet.members) {
       member.fuse = Number.POSITIVE_INFINITY
@@ -162,7 +163,7 @@ export class FaultDriver {
     const from = this.random.pick(this.fleet.members)
     const to = this.other(from)
     const forMs = 100 + this.random.next() * hard * 4_000
-    this.told(`frames from ${from.machine.name} to ${to.machine.name} wait for ${Math.round(forMs)} ms`)
+    this.told({ kind: 'clogged', from: from.machine.name, to: to.machine.name, forMs })
     this.fleet.network.clog(from.machine.self, to.machine.self, forMs)
   }
 
@@ -204,8 +205,8 @@ export class FaultDriver {
     )
     if (pairs.length === 0) return
     this.count('partitions')
-    const names = (list: readonly Member[]) => list.map(member => member.machine.name).join(' ')
-    this.told(`cut ${names(from)} | ${names(to)}${bothWays ? '' : ', one way'}, for ${Math.round(forMs)} ms`)
+    const names = (list: readonly Member[]) => list.map(member => member.machine.name)
+    this.told({ kind: 'cut', from: names(from), to: names(to), bothWays, forMs })
     for (const [a, b] of pairs) network.block(a, b, noticedMs)
     this.world.after(forMs, () => {
       // Healing the fleet removed the block already.
@@ -244,7 +245,7 @@ export class FaultDriver {
     if (process === null || process.isPaused) return
     this.count('pauses')
     const forMs = 20 + this.random.next() * hard * 4_000
-    this.told(`${member.machine.name} stands still for ${Math.round(forMs)} ms`)
+    this.told({ kind: 'paused', peer: member.machine.name, forMs })
     process.pause()
     this.world.after(forMs, () => process.resume())
   }
@@ -256,7 +257,7 @@ export class FaultDriver {
     const ahead = this.jumpsFar && this.random.chance(0.3) ? hourMs : this.random.pick([8_000, 30_000])
     const sizeMs = this.random.chance(0.5) ? ahead : -this.random.pick([8_000, 30_000, hourMs])
     const byMs = Math.round(sizeMs * this.random.next())
-    this.told(`the wall clock of ${member.machine.name} jumps by ${byMs} ms`)
+    this.told({ kind: 'clockJumped', peer: member.machine.name, byMs })
     member.machine.time.jump(byMs)
     this.jumpedMs = Math.max(this.jumpedMs, member.machine.time.jumpedMs)
     if (this.random.chance(0.5)) this.world.after(this.random.below(2_000), () => member.machine.time.heal())
@@ -266,21 +267,23 @@ export class FaultDriver {
     this.count('slowDisks')
     const member = this.random.pick(this.fleet.members)
     const factor = 5 + this.random.next() * hard * 300
-    this.told(`the disk of ${member.machine.name} is ${Math.round(factor)} times slower`)
+    const forMs = 100 + this.random.below(2_500)
+    this.told({ kind: 'diskSlowed', peer: member.machine.name, factor, forMs })
     member.machine.disk.slow(factor)
-    this.world.after(100 + this.random.below(2_500), () => member.machine.disk.slow(1))
+    this.world.after(forMs, () => member.machine.disk.slow(1))
   }
 
   private fillDisk(): void {
     this.count('fullDisks')
     const member = this.random.pick(this.fleet.members)
-    this.told(`the disk of ${member.machine.name} is full`)
+    const forMs = 50 + this.random.below(1_000)
+    this.told({ kind: 'diskFilled', peer: member.machine.name, forMs })
     member.machine.disk.full(true)
-    this.world.after(50 + this.random.below(1_000), () => member.machine.disk.full(false))
+    this.world.after(forMs, () => member.machine.disk.full(false))
   }
 
   private flipBits(): void {
-    this.told(`a bit flips on the disk of ${this.victim.machine.name}`)
+    this.told({ kind: 'bitFlipped', peer: this.victim.machine.name })
     this.victim.machine.disk.flipBit(this.random)
   }
 
@@ -292,6 +295,6 @@ export class FaultDriver {
     const batches = 1 + this.random.below(1 + Math.ceil(hard * 40))
     const inTheMiddle = this.random.chance(0.3)
     const lost = inTheMiddle ? machine.disk.loseMiddle(this.random, batches) : machine.disk.loseTail(batches)
-    this.told(`the disk of ${machine.name} loses ${lost} batches${inTheMiddle ? ' in the middle' : ''}`)
+    this.told({ kind: 'batchesLost', peer: machine.name, batches: lost, inTheMiddle })
   }
 }

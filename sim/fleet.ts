@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import type { Assignment, View } from '../dht/view.ts'
+import {
+  type Assignment,
+  defaultMoves,
+  type Member as FleetMember,
+  initialControl,
+  type View,
+} from '../dht/view.ts'
+import type { ControlEvent } from '../node/control/control-plane.ts'
 import type { DriverEvent } from '../node/driver/driver.ts'
 import type { Disk, DiskChange } from '../node/ports/ports.ts'
 import { defaultLimits, type Limits } from '../replication/limits.ts'
@@ -10,6 +17,7 @@ import { MachineTime } from './clock.ts'
 import { noDiskFaults, SimDisk } from './disk.ts'
 import { SimNetwork } from './network.ts'
 import { type Machine, Process } from './process.ts'
+import type { Telling } from './story-event.ts'
 import type { World } from './world.ts'
 
 /** What a caller sees: an answer, or nothing any more because the process died or the caller gave up. */
@@ -18,18 +26,24 @@ export type Seen = Outcome | { readonly kind: 'lost' }
 export type FleetEvents = {
   readonly opened: (peer: PeerId, disk: Disk, recordsLost: boolean) => void
   readonly durable: (peer: PeerId, batch: readonly DiskChange[]) => void
+  readonly ruled: (peer: PeerId, event: ControlEvent) => void
   readonly reported: (peer: PeerId, event: DriverEvent) => void
   /** Something befell a machine: for the story. */
-  readonly told: (what: string) => void
+  readonly told: (what: Telling) => void
 }
 
 /** One machine and the process that runs on it now. */
 export type Member = {
+  readonly zone: string
   readonly machine: Machine
   process: Process | null
   boots: number
   /** Effects until the process dies between two of them; Infinity for never. */
   fuse: number
+  /** No member of the fleet: not yet, or no more. Clients do not turn to it. */
+  isAway: boolean
+  /** Gone for good: it never starts again. */
+  isGone: boolean
   /** A restart that is due. */
   isComingBack: boolean
   readonly waiting: Set<() => void>
@@ -37,6 +51,12 @@ export type Member = {
 
 export type FleetPlan = {
   readonly peers: number
+  /** Machines that are no members at first. */
+  readonly spares: number
+  /** Whether processes contend for the lead and change the view. */
+  readonly controls: boolean
+  /** A peer that is down for so long is taken out of the fleet. */
+  readonly replaceAfterMs: number
   readonly replicas: number
   readonly partitions: number
   readonly limits: Partial<Limits>
@@ -49,6 +69,7 @@ export type FleetPlan = {
 export class Fleet {
   readonly view: View
   readonly network: SimNetwork
+  /** Every machine: the members of the first view, then the spare ones. */
   readonly members: readonly Member[]
   private readonly world: World
   private readonly events: FleetEvents
@@ -61,7 +82,9 @@ export class Fleet {
     this.network = new SimNetwork(world)
     this.view = newView(plan, this.random)
     const limits = { ...defaultLimits, ...plan.limits }
-    this.members = this.view.members.map(({ id, name }, at) => ({
+    const spares = Array.from({ length: plan.spares }, (_, at) => memberOf(plan.peers + at + 1))
+    this.members = [...this.view.members, ...spares].map(({ id, name, zone }, at) => ({
+      zone,
       machine: {
         world,
         view: this.view,
@@ -80,26 +103,34 @@ export class Fleet {
         }),
         network: this.network,
         limits,
+        controls: plan.controls,
         tickMs: this.random.chance(0.5) ? 0 : this.random.next(),
       },
       process: null,
       boots: 0,
       fuse: Number.POSITIVE_INFINITY,
       isComingBack: false,
+      isAway: at >= plan.peers,
+      isGone: false,
       waiting: new Set(),
     }))
   }
 
   start(member: Member): void {
-    if (member.process !== null) return
+    if (member.process !== null || member.isGone) return
     member.boots += 1
     member.fuse = Number.POSITIVE_INFINITY
     const { self, name } = member.machine
-    this.events.told(`${name} starts, boot ${member.boots}`)
+    this.events.told({ kind: 'started', peer: name, boot: member.boots })
     member.process = new Process(member.machine, member.boots, {
       opened: (disk, recordsLost) => this.look(member, disk, recordsLost),
       durable: batch => this.events.durable(self, batch),
-      reported: event => this.events.reported(self, event),
+      reported: event => {
+        this.events.reported(self, event)
+        if (event.kind === 'viewAdopted' && !event.view.members.some(each => each.id === self))
+          this.leaves(member)
+      },
+      ruled: event => this.events.ruled(self, event),
       failed: () => {
         this.kill(member, false, 'its disk failed')
         this.comeBack(member, 50 + this.random.below(1_000))
@@ -126,7 +157,7 @@ export class Fleet {
   }
 
   comeBack(member: Member, afterMs: number): void {
-    if (member.isComingBack) return
+    if (member.isComingBack || member.isGone || (member.isAway && member.boots === 0)) return
     member.isComingBack = true
     this.world.after(afterMs, () => {
       member.isComingBack = false
@@ -137,7 +168,7 @@ export class Fleet {
   /** A member that takes operations, null when none does. */
   serving(random: Random, preferred: Member | null): Member | null {
     if (preferred?.process?.serves && !random.chance(0.1)) return preferred
-    const ready = this.members.filter(member => member.process?.serves)
+    const ready = this.members.filter(member => member.process?.serves && !member.isAway)
     return ready.length === 0 ? null : random.pick(ready)
   }
 
@@ -157,10 +188,17 @@ export class Fleet {
     member.process?.submit(operation, timeoutMs, end)
   }
 
+  /** Who was a member and is none any more ends, as a real process does. */
+  private leaves(member: Member): void {
+    if (member.isAway) return
+    member.isGone = true
+    this.world.after(0, () => this.kill(member, false, 'no member any more'))
+  }
+
   private ended(member: Member, why: string): void {
     if (member.process === null) return
     member.process = null
-    this.events.told(`${member.machine.name} is dead: ${why}`)
+    this.events.told({ kind: 'died', peer: member.machine.name, why })
     const waiting = [...member.waiting]
     member.waiting.clear()
     for (const dies of waiting) dies()
@@ -180,18 +218,29 @@ export class Fleet {
 const idOf = (number: number): PeerId =>
   `12D3KooWSim${createHash('sha256').update(`peer ${number}`).digest('hex').slice(0, 12)}${number}` as PeerId
 
+/** @param number - from 1. */
+const memberOf = (number: number): FleetMember => ({
+  id: idOf(number),
+  name: `p${number}`,
+  weight: 1,
+  zone: `z${number}`,
+})
+
 function newView(plan: FleetPlan, random: Random): View {
-  const members = Array.from({ length: plan.peers }, (_, at) => ({
-    id: idOf(at + 1),
-    name: `p${at + 1}`,
-    weight: 1,
-    zone: `z${at + 1}`,
-  }))
+  const members = Array.from({ length: plan.peers }, (_, at) => memberOf(at + 1))
   const partitions = Array.from({ length: plan.partitions }, (): Assignment => {
     const left = members.map(member => member.id)
     const owners: PeerId[] = []
     while (owners.length < plan.replicas) owners.push(left.splice(random.below(left.length), 1)[0]!)
     return { epoch: 1, stage: 'stable', owners, nextOwners: [] }
   })
-  return { fleet: '0'.repeat(64) as FleetId, epoch: 1, replicas: plan.replicas, members, partitions }
+  return {
+    fleet: '0'.repeat(64) as FleetId,
+    epoch: 1,
+    replicas: plan.replicas,
+    members,
+    partitions,
+    ...initialControl(members),
+    moves: { ...defaultMoves, replaceAfterMs: plan.replaceAfterMs },
+  }
 }

@@ -6,6 +6,9 @@ import type { World } from './world.ts'
 /** Bytes on their way from one peer to another, at most. */
 export const queuedBytesMax = 32 * 1024 * 1024
 
+/** How long a frame takes in calm weather: `leastMs`, up to `spreadMs` more, and `byteMs` for each byte. */
+export type LinkSpeed = { readonly leastMs: number; readonly spreadMs: number; readonly byteMs: number }
+
 /** How bad the network is, all the time. */
 export type NetworkWeather = {
   /** Part of the frames that vanish, 0 to 1. */
@@ -42,8 +45,11 @@ type Endpoint = {
  */
 export class SimNetwork {
   weather: NetworkWeather = calmWeather
+  speed: LinkSpeed = { leastMs: 0.1, spreadMs: 1.4, byteMs: 0 }
   /** Sees every frame that a running process hands over, before its fate is drawn. */
   onSent: (from: PeerId, to: PeerId, frame: Uint8Array) => void = () => undefined
+  /** What became of a frame: `arrived` once for every copy that a process took. */
+  onFate: (frame: Uint8Array, became: 'arrived' | 'cut' | 'loss') => void = () => undefined
   /** Frames that arrive once although the weather duplicates. */
   mayDuplicate: (frame: Uint8Array) => boolean = () => true
   /** Frames: sent, stopped by a block, and what the weather did to them. */
@@ -137,25 +143,27 @@ export class SimNetwork {
     const { weather, random } = this
     if (this.isBlocked(from, to)) {
       this.counts.cut++
+      this.onFate(frame, 'cut')
       return
     }
     if (random.chance(weather.lossRate)) {
       this.counts.loss++
+      this.onFate(frame, 'loss')
       return
     }
     const receiver = this.endpoints.get(to)
     if (receiver === undefined) return
-    this.deliver(from, receiver, frame, this.delayMs())
+    this.deliver(from, receiver, frame, this.delayMs(frame))
     if (random.chance(weather.duplicateRate) && this.mayDuplicate(frame)) {
       this.counts.duplicates++
       const lateMs = random.chance(0.3) ? random.next() * 6_000 : random.next() * 50
-      this.deliver(from, receiver, frame, this.delayMs() + lateMs)
+      this.deliver(from, receiver, frame, this.delayMs(frame) + lateMs)
     }
   }
 
-  private delayMs(): number {
-    const { weather, random } = this
-    const delayMs = 0.1 + random.next() * 1.4
+  private delayMs(frame: Uint8Array): number {
+    const { weather, random, speed } = this
+    const delayMs = speed.leastMs + random.next() * speed.spreadMs + frame.length * speed.byteMs
     if (!random.chance(weather.tailRate)) return delayMs
     this.counts.tails++
     return delayMs - Math.log(1 - random.next()) * weather.tailMeanMs
@@ -178,9 +186,11 @@ export class SimNetwork {
       if (this.endpoints.get(receiver.peer) !== receiver) return
       if (this.isBlocked(from, receiver.peer)) {
         this.counts.cut++
+        this.onFate(frame, 'cut')
         return
       }
       receiver.whenRunning(() => {
+        this.onFate(frame, 'arrived')
         this.world.trace.number(this.world.nowMs)
         this.world.trace.text(from)
         this.world.trace.text(receiver.peer)

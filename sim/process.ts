@@ -2,21 +2,24 @@ import { bootTag, type Clock as HlcClock, newClock, peerTagDigits } from '../bas
 import type { PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import type { View } from '../dht/view.ts'
-import { nextIncarnation } from '../node/driver/boot.ts'
+import { type ControlEvent, ControlPlane } from '../node/control/control-plane.ts'
+import { nextIncarnation, startingView } from '../node/driver/boot.ts'
 import { Driver, type DriverEvent } from '../node/driver/driver.ts'
+import type { Task, TaskEnd } from '../node/peer/step.ts'
 import type { Disk, DiskChange, DiskFailure } from '../node/ports/ports.ts'
 import type { Limits } from '../replication/limits.ts'
 import type { Operation, Outcome } from '../replication/messages.ts'
 import { type MachineTime, SimClock } from './clock.ts'
 import type { SimDisk } from './disk.ts'
-import { simEnvelopeChecker } from './envelope.ts'
+import { simControlSealer, simEnvelopeChecker } from './envelope.ts'
 import type { SimNetwork } from './network.ts'
 import type { World } from './world.ts'
 
 /** What a machine offers its processes; it outlives them. */
 export type Machine = {
   readonly world: World
-  readonly view: View
+  /** What its directory says of the fleet: the first view, or the one in which it joined. */
+  view: View
   readonly self: PeerId
   readonly name: string
   /** From 0, unique in the fleet. */
@@ -25,6 +28,8 @@ export type Machine = {
   readonly disk: SimDisk
   readonly network: SimNetwork
   readonly limits: Limits
+  /** Whether processes contend for the lead and change the view. */
+  readonly controls: boolean
   /** How long a tick of a process collects inputs, in milliseconds. */
   readonly tickMs: number
 }
@@ -34,6 +39,7 @@ export type ProcessEvents = {
   readonly opened: (disk: Disk, recordsLost: boolean) => void
   readonly durable: (batch: readonly DiskChange[]) => void
   readonly reported: (event: DriverEvent) => void
+  readonly ruled: (event: ControlEvent) => void
   /** The process must end: its disk failed. */
   readonly failed: () => void
   /** Asked before each effect on the outside: true kills the process between the one before and this one. */
@@ -44,6 +50,7 @@ export type ProcessEvents = {
 export class Process {
   readonly hlc: HlcClock
   private readonly machine: Machine
+  readonly control: ControlPlane
   private readonly driver: Driver
   private state: 'running' | 'paused' | 'dead' = 'running'
   private backlog: (() => void)[] = []
@@ -54,7 +61,8 @@ export class Process {
     this.machine = machine
     const whenRunning = (run: () => void) => this.whenRunning(run)
     const opened = machine.disk.restart({ expectExisting: false, deliver: whenRunning })
-    const recordsLost = opened.found.lostTail || opened.found.gaps
+    const start = startingView(opened.disk, machine.view)
+    const recordsLost = opened.found.lostTail || opened.found.gaps || start.isDamaged
     events.opened(opened.disk, recordsLost)
     const incarnation = nextIncarnation(opened.disk, machine.time.wallMs(), recordsLost)
     const peerTag = (machine.number + 1).toString(16).padStart(peerTagDigits, '0')
@@ -64,7 +72,7 @@ export class Process {
     const network = machine.network.portOf(machine.self, alive, whenRunning)
     this.driver = new Driver({
       self: machine.self,
-      view: machine.view,
+      view: start.view,
       hlc: this.hlc,
       incarnation,
       disk: watched(opened.disk, alive, events.durable),
@@ -75,12 +83,37 @@ export class Process {
       checker: simEnvelopeChecker,
       limits: machine.limits,
       random: seeded((machine.number + 1) * 0x1_0000 + boot),
-      report: event => events.reported(event),
+      report: event => {
+        events.reported(event)
+        if (event.kind === 'viewAdopted') this.control.viewAdopted()
+      },
+      passedOn: (from, message) => this.control.heard(from, message),
       failed: () => machine.world.after(0, () => events.failed()),
     })
+    this.control = new ControlPlane({
+      self: machine.self,
+      hlc: this.hlc,
+      clock,
+      sealer: simControlSealer,
+      submit: (operation, timeoutMs, done) => this.driver.submit(operation, timeoutMs, done),
+      view: () => this.driver.view(),
+      reports: this.driver.reports,
+      tellView: view => this.driver.tellView(view),
+      deadForMs: peer => this.driver.deadForMs(peer),
+      leaseMs: 2_000,
+      random: seeded((machine.number + 1) * 0x1_0000 + boot + 0x7000),
+      disk: watched(opened.disk, alive, events.durable),
+      recordsLost,
+      send: (to, message) => this.driver.pass(to, message),
+      carryOut: (work, done) => this.driver.carryOut(work, done),
+      compact: () => Promise.resolve(),
+      report: event => events.ruled(event),
+    })
     this.driver.start((failure: DiskFailure | null) => {
-      if (failure === null) this.isServing = true
-      else machine.world.after(0, () => events.failed())
+      if (failure === null) {
+        this.isServing = true
+        if (machine.controls) this.control.start()
+      } else machine.world.after(0, () => events.failed())
     })
   }
 
@@ -97,6 +130,11 @@ export class Process {
     return this.isServing && this.state === 'running'
   }
 
+  /** The view in force here. */
+  view(): View {
+    return this.driver.view()
+  }
+
   wallMs(): number {
     return this.machine.time.wallMs()
   }
@@ -106,6 +144,15 @@ export class Process {
     this.whenRunning(() =>
       this.driver.submit(operation, timeoutMs, outcome => {
         if (this.state !== 'dead') done(outcome)
+      }),
+    )
+  }
+
+  /** As Driver.carryOut. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    this.whenRunning(() =>
+      this.driver.carryOut(work, end => {
+        if (this.state !== 'dead') done(end)
       }),
     )
   }

@@ -1,25 +1,38 @@
 import { createHash } from 'node:crypto'
-import type { ContextKey, Version } from '../base/ids.ts'
+import type { ContextKey, PeerId, Version } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
+import type { ControlEvent } from '../node/control/control-plane.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
 import type { Limits } from '../replication/limits.ts'
 import { contextRegister } from './checker/context-register.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
 import { checkLinearizable } from './checker/linearizability.ts'
 import { Client } from './client.ts'
+import { chosen, drawFleet, withGraces } from './draw-fleet.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
-import { Fleet, type FleetPlan } from './fleet.ts'
+import { Fleet, type Member } from './fleet.ts'
 import { History } from './history.ts'
+import { Janitor } from './janitor.ts'
+import { Operator } from './operator.ts'
 import { Story } from './story.ts'
+import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
 
 export type SimOptions = {
-  /** Members of the fleet, 3 to 100; else the seed chooses 3 to 7. */
+  /** Members of the fleet, 3 to 100; else the seed chooses 3 to 9. */
   readonly peers?: number
   /** Operations of all clients together; 150 when absent. */
   readonly operations?: number
+  /** Callers, at least 1; else the seed chooses 2 to 6. */
+  readonly clients?: number
+  /** Keys that they share, at least 1; else the seed chooses 1 to 5. */
+  readonly keys?: number
   /** Faults and how hard they hit, 0 to 1; else the seed chooses. */
   readonly faults?: Partial<Record<FaultKind, number>>
+  /** Whether peers join, leave and are replaced; else the seed chooses. */
+  readonly moves?: boolean
+  /** Whether what is dead is collected and replicas are compared; else the seed chooses. */
+  readonly upkeep?: boolean
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
   /** Whether a broken run is carried out again to tell its story; true when absent. */
@@ -28,8 +41,21 @@ export type SimOptions = {
 
 export type Violation = { readonly invariant: Invariant; readonly what: string; readonly atMs: number }
 
+/** What the options left to the seed, as it was chosen: given as options of the same seed, it is the same world. */
+export type SimPlan = Required<
+  Pick<SimOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'upkeep' | 'faults'>
+>
+
+/**
+ * What kind of thing happens in a world beside operations and faults. `steady`: members and owners stay; `moves`: peers
+ * join, leave and are replaced.
+ */
+export type ScenarioKind = 'steady' | 'moves'
+
 export type SimResult = {
   readonly seed: number
+  readonly scenario: ScenarioKind
+  readonly plan: SimPlan
   /** Equal for equal seeds and options, as long as the code is the same. */
   readonly traceHash: string
   readonly peers: number
@@ -45,6 +71,8 @@ export type SimResult = {
   readonly violations: readonly Violation[]
   /** What happened to the key in question, in words; empty when every invariant held. */
   readonly story: readonly string[]
+  /** The same as data; null when every invariant held. */
+  readonly tale: Tale | null
 }
 
 /** Virtual time that clients may take at most, and that the end may take after the faults stopped. */
@@ -59,7 +87,8 @@ export function runSeed(seed: number, options: SimOptions = {}): SimResult {
   const breach = first.breach
   if (breach === null || options.tellsStory === false) return first.result
   const told = new Run(seed, options, true, breach.key).finish()
-  return { ...first.result, story: told.result.story }
+  const { story, tale } = told.result
+  return { ...first.result, story, tale }
 }
 
 class Run {
@@ -72,7 +101,9 @@ class Run {
   private readonly clients: readonly Client[]
   private readonly keys: readonly ContextKey[]
   private readonly seed: number
-  private readonly drawn: readonly FaultKind[]
+  private readonly operator: Operator | null
+  private readonly janitor: Janitor | null
+  private readonly plan: SimPlan
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
   private breach: Breach | null = null
@@ -86,12 +117,16 @@ class Run {
       options.faults === undefined
         ? drawFaults(this.world.random('faultPlan'))
         : new Map(Object.entries(options.faults) as [FaultKind, number][])
-    this.drawn = [...plan.keys()]
-    const fleetPlan = drawFleet(random, plan, options)
-    this.left = options.operations ?? 150
+    const moves = options.moves ?? this.world.random('moves').chance(0.35)
+    const upkeep = options.upkeep ?? this.world.random('upkeep').chance(0.4)
+    const drawnFleet = drawFleet(random, plan, options, moves)
+    const fleetPlan = upkeep ? withGraces(drawnFleet, this.world.random('graces'), options) : drawnFleet
+    const operations = options.operations ?? 150
+    this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
-      opened: (peer, disk) => this.invariants.opened(peer, disk),
+      opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
+      ruled: (peer, event) => this.ruled(peer, event),
       reported: (_, event) => this.count(event.kind === 'counted' ? event.name : event.kind),
       told: what => this.story?.tell(what),
     })
@@ -99,19 +134,50 @@ class Run {
       this.fleet.view,
       () => this.world.steps,
       breach => this.breached(breach),
+      (key, version) => this.collected(key, version),
     )
-    this.story = tellsStory ? new Story(this.fleet.view, storyKey, () => this.world.nowMs) : null
+    const names = new Map(this.fleet.members.map(({ machine }) => [machine.self, machine.name]))
+    this.story = tellsStory ? new Story(this.fleet.view, names, storyKey, () => this.world.nowMs) : null
     this.fleet.network.onSent = (from, to, frame) => {
       this.story?.frame(from, to, frame)
       this.invariants.frameSent(from, to, frame)
     }
+    this.fleet.network.onFate = (frame, became) => this.story?.frameFate(frame, became)
     this.fleet.network.mayDuplicate = frame => !carriesRequest(frame)
+    this.operator = moves
+      ? new Operator({
+          world: this.world,
+          fleet: this.fleet,
+          wipes: !plan.has('lostTails') && !plan.has('bitFlips') && !plan.has('readErrors'),
+          told: what => this.story?.tell(what),
+          counted: name => this.count(name),
+        })
+      : null
+    this.janitor = upkeep
+      ? new Janitor({
+          world: this.world,
+          fleet: this.fleet,
+          keys: () => this.keys,
+          told: what => this.story?.tell(what),
+          counted: (name, count) => this.count(name, count),
+        })
+      : null
     this.faults = new FaultDriver(this.world, this.fleet, plan, what => this.story?.tell(what))
-    this.keys = Array.from({ length: 1 + random.below(5) }, (_, at) => keyOf(seed, at))
-    const thinkMs = random.pick([5, 30, 100, 300])
-    this.clients = Array.from({ length: 2 + random.below(5) }, (_, at) =>
-      this.client(`c${at + 1}`, thinkMs, random),
-    )
+    const keys = chosen(options.keys, 1 + random.below(5))
+    this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
+    const thinkMs = random.pick(upkeep ? [30, 100, 300, 1_000] : moves ? [60, 150, 400] : [5, 30, 100, 300])
+    const habits = { thinkMs, deletes: upkeep ? 0.45 : 0.2 }
+    const clients = chosen(options.clients, 2 + random.below(5))
+    this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, habits, random))
+    this.plan = {
+      peers: fleetPlan.peers,
+      operations,
+      clients,
+      keys,
+      moves,
+      upkeep,
+      faults: Object.fromEntries(plan),
+    }
   }
 
   finish(): { result: SimResult; breach: Breach | null } {
@@ -121,16 +187,18 @@ class Run {
       const what = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
       this.breached({ invariant: 'bug', what, key: null })
     }
-    for (const violation of this.violations)
-      this.story?.tell(`BROKEN ${violation.invariant}: ${violation.what}`)
+    for (const { invariant, what } of this.violations) this.story?.tell({ kind: 'broken', invariant, what })
+    const tale = this.story?.end() ?? null
     const { network } = this.fleet
     const result: SimResult = {
       seed: this.seed,
+      scenario: this.plan.moves ? 'moves' : 'steady',
+      plan: this.plan,
       traceHash: this.world.trace.digest(),
-      peers: this.fleet.members.length,
+      peers: this.plan.peers,
       operations: this.history.operations,
       unknown: this.history.unknown,
-      drawn: this.drawn,
+      drawn: Object.keys(this.plan.faults) as FaultKind[],
       faults: nonZero({
         ...this.faults.counts,
         ...network.counts,
@@ -139,20 +207,24 @@ class Run {
       }),
       steps: this.world.steps,
       violations: this.violations,
-      story: this.story?.end() ?? [],
+      story: tale === null ? [] : linesOf(tale),
+      tale,
     }
     return { result, breach: this.breach }
   }
 
   private play(): void {
-    for (const member of this.fleet.members) this.fleet.start(member)
+    for (const member of this.fleet.members) if (!member.isAway) this.fleet.start(member)
     this.run(500)
     this.faults.start()
+    this.operator?.start()
+    this.janitor?.start()
     for (const client of this.clients) client.start()
     this.run(activeMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     this.left = 0
     this.faults.stop()
+    this.operator?.stop()
     this.run(finishMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     if (!this.clients.every(client => client.isIdle)) {
@@ -164,8 +236,68 @@ class Run {
     }
     // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
     this.run(settleMs + this.faults.jumpedMs)
-    this.converge()
+    this.carryThrough()
+    this.janitor?.stop()
+    if (!this.isOver()) this.converge()
     if (!this.isOver()) this.checkKeys()
+  }
+
+  /** Every change of the view that was begun ends, without anybody's help (invariant 14). */
+  private carryThrough(): void {
+    const { operator } = this
+    if (operator === null) return
+    for (let round = 0; !this.isOver(); round++) {
+      const { view } = this.invariants
+      if (operator.isSettled(view)) return
+      operator.resume(view)
+      this.run(2_000)
+      if (round === 60) {
+        const moving = view.partitions.filter(each => each.stage !== 'stable').length
+        this.breached({
+          invariant: 14,
+          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving; ${this.waitedFor()}`,
+          key: null,
+        })
+      }
+    }
+  }
+
+  /** Whom the moves wait for, as somebody who is there sees it. */
+  private waitedFor(): string {
+    const { epoch } = this.invariants.view
+    const control = this.fleet.members.find(member => member.process?.view().epoch === epoch)?.process
+      ?.control
+    const waiting = control?.waiting() ?? []
+    return waiting
+      .map(({ partition, stage, peers }) => {
+        const states = peers.map(peer => `${this.nameOf(peer)} ${control?.stateOf(partition, peer)}`)
+        return `partition ${partition} in ${stage} waits for ${states.join(', ')}`
+      })
+      .join('; ')
+  }
+
+  /** Invariant 11: nobody else acts when a leader begins. */
+  private ruled(peer: PeerId, event: ControlEvent): void {
+    this.count(event.kind)
+    this.story?.tell(`${this.nameOf(peer)} is ${event.kind} with token ${event.token}`)
+    if (event.kind !== 'elected') return
+    for (const { machine, process } of this.fleet.members) {
+      const token = machine.self === peer ? null : (process?.control.token() ?? null)
+      if (token === null) continue
+      this.breached({
+        invariant: 11,
+        what: `${machine.name} leads with token ${token} while ${this.nameOf(peer)} is elected with ${event.token}`,
+        key: null,
+      })
+    }
+  }
+
+  private memberOf(peer: PeerId): Member {
+    return this.fleet.members.find(each => each.machine.self === peer)!
+  }
+
+  private nameOf(peer: PeerId): string {
+    return this.fleet.members.find(member => member.machine.self === peer)?.machine.name ?? peer
   }
 
   /** Reads every key at every owner until all replicas hold the same (invariant 14). */
@@ -181,7 +313,9 @@ class Run {
 
   private readEverywhere(key: ContextKey): void {
     for (const owner of this.invariants.ownersOf(key)) {
-      const member = this.fleet.members.find(each => each.machine.self === owner)!
+      const member = this.memberOf(owner)
+      // A machine that is gone for good is an owner until the fleet can do without it.
+      if (member.isGone) continue
       let isAnswered: boolean | null = null
       this.clients[0]!.read(key, answered => (isAnswered = answered), member)
       this.run(finishMsMax, () => isAnswered !== null)
@@ -199,7 +333,8 @@ class Run {
   /** Nobody is behind what was chosen last. A value that never was may stay where it is (rules 7 and 8). */
   private isConverged(key: ContextKey): boolean {
     const chosen = this.invariants.ledger(key).lastChosen()
-    return this.invariants.ownersOf(key).every(owner => this.invariants.durableBallot(owner, key) >= chosen)
+    const owners = this.invariants.ownersOf(key).filter(owner => !this.memberOf(owner).isGone)
+    return owners.every(owner => this.invariants.durableBallot(owner, key) >= chosen)
   }
 
   private checkKeys(): void {
@@ -231,7 +366,7 @@ class Run {
     if (this.isOver()) return
     if (!chain) return this.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
     for (const [version, of] of this.history.acknowledged) {
-      if (of === key && !chain.includes(version)) {
+      if (of === key && !chain.includes(version) && !this.invariants.ledger(key).isCollected(version)) {
         return this.breached({
           invariant: 5,
           what: `acknowledged version ${version} is not in the history`,
@@ -260,11 +395,17 @@ class Run {
     }
   }
 
-  private count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+  private count(name: string, count = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + count)
   }
 
-  private client(name: string, thinkMs: number, random: Random): Client {
+  /** Rule 9: from now on somebody may find nothing in the place of this version. */
+  private collected(key: ContextKey, version: Version): void {
+    this.story?.tellOf(key, `${version} is collected`)
+    this.history.add(key, { kind: 'collected', version }, this.history.now(), null)
+  }
+
+  private client(name: string, habits: { thinkMs: number; deletes: number }, random: Random): Client {
     return new Client({
       name,
       world: this.world,
@@ -272,7 +413,7 @@ class Run {
       history: this.history,
       keys: this.keys,
       home: random.pick(this.fleet.members),
-      thinkMs,
+      ...habits,
       take: () => {
         if (this.left <= 0) return false
         this.left -= 1
@@ -283,25 +424,6 @@ class Run {
       acknowledged: (key, version) => this.invariants.acknowledged(key, version),
       told: (key, what) => this.story?.tellOf(key, what),
     })
-  }
-}
-
-function drawFleet(random: Random, faults: FaultPlan, options: SimOptions): FleetPlan {
-  const peers = options.peers ?? 3 + random.below(5)
-  const limits: { -readonly [Name in keyof Limits]?: Limits[Name] } = {}
-  if (random.chance(0.2)) limits.promisesMax = 3 + random.below(3)
-  if (random.chance(0.15)) limits.cachedBallotsMax = 1
-  if (random.chance(0.3)) limits.hedgeMs = 10
-  if (random.chance(0.3)) limits.resendMs = 60
-  if (random.chance(0.3)) limits.attemptMaxMs = 250
-  const skew = faults.get('skew') ?? 0
-  return {
-    peers,
-    replicas: peers >= 5 && random.chance(0.25) ? 5 : 3,
-    partitions: random.pick([1, 2, 8]),
-    limits: { ...limits, ...options.limits },
-    skewMs: 20 + skew * 3_000,
-    drift: 0.0002 + skew * 0.05,
   }
 }
 

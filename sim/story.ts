@@ -1,58 +1,90 @@
 import type { Ballot, ContextKey, PeerId, Version } from '../base/ids.ts'
-import type { View } from '../dht/view.ts'
+import { ownersOf, type View } from '../dht/view.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
-import type { Message, Value } from '../replication/messages.ts'
+import type { PeerMessage } from '../node/peer/fleet-messages.ts'
+import type { Value } from '../replication/messages.ts'
+import type { Fate, StoryEvent, Tale, Telling } from './story-event.ts'
+import { lasting } from './timeline/bars.ts'
 
-/** Lines of one story, at most: its end is what matters. */
-export const storyLinesMax = 400
+/** Events of one story, at most: its end is what matters. */
+export const storyEventsMax = 400
 
 /**
- * Keeps what concerns one key, in words: callers, messages, faults. Versions are `v1`, `v2` and ballots `b1`, `b2`
- * in the order in which the story meets them.
+ * Keeps what concerns one key: callers, messages, faults. In the words of its events versions are `v1`, `v2` and
+ * ballots `b1`, `b2`, in the order in which the story meets them.
  */
 export class Story {
   private readonly key: ContextKey | null
   private readonly names: ReadonlyMap<PeerId, string>
   private readonly nowMs: () => number
-  private lines: string[] = []
-  private left = 0
+  private readonly owners: readonly string[]
+  private events: StoryEvent[] = []
+  private standing: readonly StoryEvent[] = []
+  private leftOut = 0
+  private readonly fates = new WeakMap<Uint8Array, Fate>()
   private readonly labels = new Map<string, string>()
   private readonly questions = new Map<string, string>()
 
-  /** @param key - null: only what befalls the machines. */
-  constructor(view: View, key: ContextKey | null, nowMs: () => number) {
+  /**
+   * @param view - at the start.
+   * @param names - of every peer that may take part.
+   * @param key - null: only what befalls the machines.
+   */
+  constructor(view: View, names: ReadonlyMap<PeerId, string>, key: ContextKey | null, nowMs: () => number) {
     this.key = key
     this.nowMs = nowMs
-    this.names = new Map(view.members.map(member => [member.id, member.name]))
+    this.names = names
+    const owners = key === null ? [] : ownersOf(view, key)
+    this.owners = owners.map(owner => this.names.get(owner)!)
   }
 
-  tell(what: string): void {
-    const time = (this.nowMs() / 1000).toFixed(4).padStart(10)
-    this.lines.push(`${time}  ${this.readable(what)}`)
-    if (this.lines.length <= storyLinesMax * 2) return
-    this.left += this.lines.length - storyLinesMax
-    this.lines = this.lines.slice(-storyLinesMax)
+  tell(what: Telling): void {
+    const event = typeof what === 'string' ? ({ kind: 'noted', what } as const) : what
+    const readable = 'what' in event ? { ...event, what: this.readable(event.what) } : event
+    this.events.push({ ...readable, atMs: this.nowMs() })
+    if (this.events.length > storyEventsMax * 2) this.leaveOut()
   }
 
-  tellOf(key: ContextKey, what: string): void {
+  tellOf(key: ContextKey, what: Telling): void {
     if (key === this.key) this.tell(what)
   }
 
   frame(from: PeerId, to: PeerId, bytes: Uint8Array): void {
     if (this.key === null) return
+    const fate: Fate = { arrivedAtMs: [], stoppedBy: null }
     for (const message of decodeFrame(bytes).messages) {
       const what = this.wordsOf(from, to, message)
-      if (what !== null) this.tell(`${this.names.get(from)} -> ${this.names.get(to)}  ${what}`)
+      if (what === null) continue
+      this.fates.set(bytes, fate)
+      const names = { from: this.names.get(from)!, to: this.names.get(to)! }
+      this.tell({ kind: 'sent', ...names, message: message.kind, what, fate })
     }
   }
 
-  end(): string[] {
-    const left = this.left + Math.max(0, this.lines.length - storyLinesMax)
-    const head = left > 0 ? [`(${left} earlier lines left out)`] : []
-    return [...head, ...this.lines.slice(-storyLinesMax)]
+  /** What became of a frame that was told. */
+  frameFate(bytes: Uint8Array, became: 'arrived' | 'cut' | 'loss'): void {
+    const fate = this.fates.get(bytes)
+    if (fate === undefined) return
+    if (became === 'arrived') fate.arrivedAtMs.push(this.nowMs())
+    else fate.stoppedBy = became
   }
 
-  private wordsOf(from: PeerId, to: PeerId, message: Message): string | null {
+  end(): Tale {
+    this.leaveOut()
+    const { owners, leftOut, standing, events } = this
+    return { owners, leftOut, standing, events }
+  }
+
+  /** Keeps the last events, and of those before them what lasts. */
+  private leaveOut(): void {
+    const gone = this.events.slice(0, -storyEventsMax)
+    if (gone.length === 0) return
+    this.leftOut += gone.length
+    this.events = this.events.slice(-storyEventsMax)
+    this.standing = lasting([...this.standing, ...gone], this.events[0]!.atMs)
+  }
+
+  private wordsOf(from: PeerId, to: PeerId, message: PeerMessage): string | null {
     const asked = `${from}>${to}#${'id' in message ? message.id : ''}`
     switch (message.kind) {
       case 'prepare':
@@ -130,5 +162,5 @@ const valueText = (value: Value | null): string =>
     ? 'nothing'
     : `${value.version}${value.kind === 'tombstone' ? ' (tombstone)' : ''} after ${value.parent ?? 'nothing'}`
 
-const operationText = (operation: Extract<Message, { kind: 'request' }>['operation']): string =>
+const operationText = (operation: Extract<PeerMessage, { kind: 'request' }>['operation']): string =>
   operation.kind === 'write' ? `write ${operation.id} attempt ${operation.attempt}` : operation.kind

@@ -2,19 +2,21 @@ import { type Random, seeded } from '../base/random.ts'
 import { EventHeap } from './heap.ts'
 import { Trace } from './trace.ts'
 
-/** Events in one run, at most: beyond it something spins. */
+/** Events in one run, at most, where its maker says nothing else: beyond it something spins. */
 export const worldStepsMax = 3_000_000
 
 /** Virtual time, the one event heap, and what happened so far as a fingerprint. */
 export class World {
   readonly trace = new Trace()
   private readonly seed: number
+  private readonly stepsMax: number
   private readonly heap = new EventHeap()
   private now = 0
   private stepsTaken = 0
 
-  constructor(seed: number) {
+  constructor(seed: number, stepsMax = worldStepsMax) {
     this.seed = seed
+    this.stepsMax = stepsMax
   }
 
   /** Milliseconds since the run began. */
@@ -52,7 +54,7 @@ export class World {
       if (event.run === null) continue
       this.now = event.atMs
       this.stepsTaken++
-      if (this.stepsTaken > worldStepsMax) return
+      if (this.stepsTaken > this.stepsMax) return
       event.run()
       if (stop()) return
     }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join, resolve } from 'node:path'
 import { SlurpError } from '../../base/errors.ts'
 import { isRoleName } from '../../base/ids.ts'
-import { newToken, peerFilePath, readPeerFile, tokenPath, writePeerFile } from '../peer-settings.ts'
+import { hasLeft, newToken, peerFilePath, readPeerFile, tokenPath, writePeerFile } from '../peer-settings.ts'
 import { pickFreePorts } from './free-ports.ts'
 import type { PlannedMember, Wiring } from './wiring.ts'
 
@@ -126,9 +126,9 @@ async function furnish(members: readonly PlannedMember[], blind: readonly string
   }
 }
 
-/** Name of every peer of an existing fleet with its directory. */
+/** Name of every peer of an existing fleet with its directory; without those that left the fleet. */
 export const openFleet = (dir: string): { name: string; dir: string }[] =>
-  membersIn(dir).map(entry => {
-    const memberDir = resolve(dir, entry)
-    return { name: readPeerFile(memberDir).name, dir: memberDir }
-  })
+  membersIn(dir)
+    .map(entry => resolve(dir, entry))
+    .filter(memberDir => !hasLeft(memberDir))
+    .map(memberDir => ({ name: readPeerFile(memberDir).name, dir: memberDir }))

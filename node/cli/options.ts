@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { weightMax, weightStep } from '../../dht/check-view.ts'
 import { FleetClient } from './client.ts'
 import type { Session } from './session.ts'
 import { findTarget, type TargetOptions } from './target.ts'
@@ -39,6 +40,13 @@ export const wholeNumber = (min: number, max: number) => (text: string) => {
     throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
   }
   return value
+}
+
+/** Parser of the weight of a peer. */
+export function weightOf(text: string): number {
+  const weight = Number(text)
+  if (/^\d+(\.\d+)?$/.test(text) && weight >= weightStep && weight <= weightMax) return weight
+  throw new InvalidArgumentError(`It is a number from ${weightStep} to ${weightMax}.`)
 }
 
 /** Parser of an option that takes names separated by commas; given again, it adds. */

@@ -36,9 +36,21 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'List the versions of a context',
     load: async () => (await import('./commands/history.ts')).addHistory,
   },
+  peer: {
+    summary: 'Let peers into the fleet and out of it',
+    load: async () => (await import('./commands/peer.ts')).addPeer,
+  },
   ring: {
-    summary: 'Look at the placement of data',
+    summary: 'Look at the placement of data, steer moves',
     load: async () => (await import('./commands/ring.ts')).addRing,
+  },
+  duty: {
+    summary: 'Look at the duties of the leader',
+    load: async () => (await import('./commands/duty.ts')).addDuty,
+  },
+  leader: {
+    summary: 'See who leads',
+    load: async () => (await import('./commands/leader.ts')).addLeader,
   },
   batch: {
     summary: 'Store many contexts at once',

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-export type StopReason = 'terminated' | 'interrupted' | 'parentGone'
+export type StopReason = 'terminated' | 'interrupted' | 'parentGone' | 'left'
 
 const interruptedExit = 130
 

@@ -1,4 +1,6 @@
+import type { FleetId } from '../../base/ids.ts'
 import type { ProcessSettings } from '../config.ts'
+import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
 
 /** What to make at `slurp init`. */
 export type FleetPlan = {
@@ -38,10 +40,77 @@ export type Wiring = {
   readonly sampleFile: string
   /** @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID. */
   createFleet(plan: FleetPlan): Promise<CreatedFleet>
-  /** @throws SlurpError as `StartPeer` does. */
-  servePeer(dir: string, settings: ProcessSettings): Promise<ServedPeer>
-  /** Runs the simulated world of one seed. */
-  simulate(seed: number, options: { peers?: number; operations?: number }): Promise<SimulationResult>
+  /**
+   * @param onLeft - the peer is no member of its fleet any more; it serves on until it is stopped.
+   * @throws SlurpError as `StartPeer` does.
+   */
+  servePeer(dir: string, settings: ProcessSettings, onLeft: () => void): Promise<ServedPeer>
+  /** The new peer of a directory, whose identity is made where there is none. */
+  newPeerIn(dir: string): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>>
+  /** Writes what the fleet gave to a new peer. @returns the roles that it can open. @throws SlurpError INTEGRITY_FAILED. */
+  writeTicket(dir: string, fleet: FleetId, ticket: JoinTicket): Promise<readonly string[]>
+  /** The fleet of the peer in a directory. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED. */
+  fleetIn(dir: string): Promise<FleetId>
+  /**
+   * Runs the simulated world of one seed.
+   *
+   * @throws SlurpError USAGE for a fault that the simulator does not have.
+   */
+  simulate(seed: number, options: SimulationOptions): Promise<SimulationResult>
+  /** Runs fleets of these sizes under load, and computes placement for those. */
+  simulateScale(wish: ScaleWish): Promise<ScaleFigures>
+}
+
+export type SimulationOptions = {
+  readonly peers?: number
+  readonly operations?: number
+  readonly clients?: number
+  readonly keys?: number
+  /** Whether peers join, leave and are replaced; else the seed chooses. */
+  readonly moves?: boolean
+  /** Kinds that are on, and how hard each hits, 0 to 1; else the seed chooses. */
+  readonly faults?: Readonly<Record<string, number>>
+  /** Looks for a smaller world that breaks the same invariant, when the seed breaks one. */
+  readonly minimises?: boolean
+  /** Draws the story of a seed that breaks as a page. */
+  readonly draws?: boolean
+}
+
+export type ScaleWish = {
+  readonly seed: number
+  /** In peers, ascending, like `placements`. */
+  readonly peers: readonly number[]
+  readonly placements: readonly number[]
+  readonly clientsPerPeer: number
+  readonly told: (progress: string) => void
+}
+
+type Moves = { readonly moved: number; readonly least: number }
+
+export type ScaleFigures = {
+  readonly clientsPerPeer: number
+  readonly writeShare: number
+  readonly fleets: readonly {
+    readonly peers: number
+    readonly perSecond: number
+    readonly perSecondAndPeer: number
+    /** What each doubling left of a peer's throughput; null for the first fleet. */
+    readonly efficiency: number | null
+    readonly messagesPerOperation: number
+    readonly p50Ms: number
+    readonly p99Ms: number
+    readonly viewBytes: number
+    readonly growth: { readonly added: number; readonly movedBytes: number; readonly leastBytes: number }
+  }[]
+  readonly placements: readonly {
+    readonly peers: number
+    readonly loadMean: number
+    readonly loadMost: number
+    readonly loadLeast: number
+    readonly tookMs: number
+    readonly join: Moves
+    readonly leave: Moves
+  }[]
 }
 
 export type SimulationResult = {
@@ -59,4 +128,8 @@ export type SimulationResult = {
     readonly atMs: number
   }[]
   readonly story: readonly string[]
+  /** What a minimiser dropped and how to see what is left; the rest of the result is what is left. */
+  readonly minimised?: readonly string[]
+  /** HTML that stands alone. */
+  readonly page?: string
 }

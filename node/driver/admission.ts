@@ -1,16 +1,17 @@
 import type { ContextKey, Version } from '../../base/ids.ts'
-import type { Message, Operation, VersionRecord } from '../../replication/messages.ts'
+import type { Operation, VersionRecord } from '../../replication/messages.ts'
+import type { PeerMessage } from '../peer/fleet-messages.ts'
 import type { EnvelopeChecker } from '../ports/ports.ts'
 
 /** Whether a message may reach the peer; a refused question gets an answer so that its asker need not wait. */
 export type Admission =
   | { readonly kind: 'admitted' }
-  | { readonly kind: 'refused'; readonly reply: Message | null }
+  | { readonly kind: 'refused'; readonly reply: PeerMessage | null }
 
 const admitted: Admission = { kind: 'admitted' }
 
 /** Checks every envelope that a message carries: a peer may be compromised, a replica's answer too. */
-export function admit(message: Message, checker: EnvelopeChecker): Admission {
+export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission {
   switch (message.kind) {
     case 'accept':
     case 'replay':
@@ -46,6 +47,22 @@ export function admit(message: Message, checker: EnvelopeChecker): Admission {
     case 'chainAsked':
     case 'scanAsked':
     case 'scanPage':
+    case 'floorsAsked':
+    case 'floors':
+    case 'viewAsked':
+    case 'viewTold':
+    case 'beat':
+    case 'gather':
+    case 'gathered':
+    case 'collect':
+    case 'collected':
+    case 'digestAsked':
+    case 'digest':
+    case 'health':
+    case 'dutyOrdered':
+    case 'dutyStopped':
+    case 'dutyEnded':
+    case 'replaceAsked':
       return admitted
   }
 }

@@ -1,6 +1,9 @@
 import { crc32 } from 'node:zlib'
 import { SlurpError } from '../../base/errors.ts'
+import type { View } from '../../dht/view.ts'
 import { type Disk, type DiskChange, DiskFailure } from '../ports/ports.ts'
+import { viewKey } from './codec/keys.ts'
+import { decodeStoredView } from './codec/records.ts'
 
 /** What a process must remember of its earlier boots. */
 export type Boot = {
@@ -47,6 +50,25 @@ export function nextIncarnation(disk: Disk, wallMs: number, recordsLost: boolean
   const last = readBoot(disk)
   if (last === 'damaged' || recordsLost) return Math.floor(wallMs) >>> 0
   return ((last?.incarnation ?? 0) + 1) >>> 0
+}
+
+/**
+ * The view to start with: the one that was saved last, or that of the fleet record before anything was.
+ *
+ * @returns `isDamaged` when there was one and it cannot be read. Then this peer may have been fenced in an epoch that it
+ * does not know any more, so nothing that it has counts before it was read back: as after lost records.
+ */
+export function startingView(disk: Disk, genesis: View): { view: View; isDamaged: boolean } {
+  let stored: Uint8Array | null
+  try {
+    stored = disk.read(viewKey)
+  } catch (failure) {
+    if (failure instanceof DiskFailure) return { view: genesis, isDamaged: true }
+    throw failure
+  }
+  const view = stored === null ? null : decodeStoredView(stored)
+  if (view === 'damaged') return { view: genesis, isDamaged: true }
+  return { view: view === null || view.epoch < genesis.epoch ? genesis : view, isDamaged: false }
 }
 
 export function bootChange(boot: Boot): DiskChange {

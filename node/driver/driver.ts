@@ -1,19 +1,23 @@
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
-import { type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
+import { noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
-import type { View } from '../../dht/view.ts'
+import type { MoveReports } from '../../dht/stages.ts'
+import { assignmentsOf, type View } from '../../dht/view.ts'
+import type { HealthState } from '../../election/health-step.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Message, Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import type { Operation, Outcome } from '../../replication/messages.ts'
+import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
-import type { Effect, Input, PeerEvent } from '../peer/step.ts'
+import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
-import { headRange, hintRange, parseHeadKey, parseHintKey } from './codec/keys.ts'
 import { DecodeError } from './codec/reader.ts'
-import { decodeHead, encodeChange } from './codec/records.ts'
+import { encodeChange, viewChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
+import { Lists } from './lists.ts'
 import { Outbox } from './outbox.ts'
 import { SavedRecords } from './saved.ts'
 
@@ -36,6 +40,8 @@ export type DriverOptions = {
   readonly damageMarked?: () => void
   /** What happened; counts, keys' hashes and partitions only. */
   readonly report: (event: DriverEvent) => void
+  /** A message for the control plane of this process. */
+  readonly passedOn?: (from: PeerId, message: ControlMessage) => void
   /** The disk failed: nothing more can be promised, the process must end. */
   readonly failed: (failure: DiskFailure) => void
 }
@@ -43,11 +49,12 @@ export type DriverOptions = {
 export type DriverEvent =
   | PeerEvent
   | { readonly kind: 'frameRefused'; readonly from: PeerId; readonly why: string }
-  | { readonly kind: 'envelopeRefused'; readonly from: PeerId; readonly message: Message['kind'] }
+  | { readonly kind: 'envelopeRefused'; readonly from: PeerId; readonly message: PeerMessage['kind'] }
   | { readonly kind: 'frameDropped'; readonly to: PeerId }
   | { readonly kind: 'clockAhead'; readonly from: PeerId }
 
-type Gated = { readonly batch: number; readonly to: PeerId; readonly message: Message }
+/** What waits for a batch to be durable. */
+type Gated = { readonly batch: number; readonly run: () => void }
 
 /**
  * Carries out what the peer decides, in order: saves of a tick form one synced batch, one batch is in flight
@@ -57,9 +64,11 @@ export class Driver {
   readonly #options: DriverOptions
   readonly #saved: SavedRecords
   readonly #outbox: Outbox
+  readonly #lists: Lists
   readonly #inputs: Input[] = []
   readonly #answers = new Map<number, (outcome: Outcome) => void>()
   #peer: Peer | null = null
+  readonly #tasks = new Map<number, (end: TaskEnd) => void>()
   #nextRequest = 0
   #running = false
   #stopped = false
@@ -77,6 +86,7 @@ export class Driver {
     this.#options = options
     const partitions = options.view.partitions.length
     this.#saved = new SavedRecords(options.disk, key => partitionOf(key, partitions))
+    this.#lists = new Lists(options.disk, options.clock, partitions, input => this.#take(input))
     this.#outbox = new Outbox(
       options.network,
       () => options.hlc.last,
@@ -101,6 +111,7 @@ export class Driver {
         this.#take({ kind: 'recordsLost' })
       }
       this.#lookForDamage()
+      this.#take({ kind: 'started' })
       network.listen({
         frameArrived: (from, frame) => this.#frameArrived(from, frame),
         peerConnected: peer => this.#take({ kind: 'peerConnected', peer }),
@@ -134,6 +145,56 @@ export class Driver {
     return this.#answers.size
   }
 
+  /** A view that this process knows to be agreed on. */
+  tellView(view: View): void {
+    this.#take({ kind: 'viewTold', view })
+  }
+
+  /** A message of this process's control plane to another one's, or to itself. */
+  pass(to: PeerId, message: PeerMessage): void {
+    if (this.#stopped) return
+    this.#send(to, message)
+    this.#flushLater()
+  }
+
+  /** The view in force. */
+  view(): View {
+    return this.#peer?.view() ?? this.#options.view
+  }
+
+  /** How far the members are with the moves under way. */
+  readonly reports: MoveReports = (partition, epoch, peer) =>
+    this.#peer?.reports(partition, epoch, peer) ?? null
+
+  /** Work of a duty; `done` is told how it ended, unless this process ends before. */
+  carryOut(work: Task, done: (end: TaskEnd) => void): void {
+    if (this.#stopped || !this.#peer) return
+    this.#nextRequest += 1
+    const task = this.#nextRequest
+    this.#tasks.set(task, done)
+    this.#inputs.push({ kind: 'taskAsked', task, work })
+    this.#flushLater()
+  }
+
+  /** How far the other owners of this peer's partitions are from what it has. */
+  lags(): readonly PeerLag[] {
+    return this.#peer?.lags() ?? []
+  }
+
+  /** What the fleet takes a member for, as this peer sees it. */
+  healthOf(peer: PeerId): HealthState {
+    return this.#peer?.healthOf(peer) ?? 'up'
+  }
+
+  /** For how long a member has been down for most of the fleet; null while it is not. */
+  deadForMs(peer: PeerId): number | null {
+    return this.#peer?.deadForMs(peer, this.#options.clock.monotonicMs()) ?? null
+  }
+
+  copiedBytes(): number {
+    return this.#peer?.copiedBytes() ?? 0
+  }
+
   damagedPartitions(): number {
     return this.#peer?.damagedPartitions().length ?? 0
   }
@@ -151,11 +212,10 @@ export class Driver {
   #lookForDamage(): void {
     if (this.#options.recordsLost) return
     const partitions: PartitionId[] = []
-    for (let number = 0; number < this.#options.view.partitions.length; number++) {
-      const record = this.#saved.partition(number as PartitionId)
-      if (record === 'damaged' || (record !== null && record.damagedBelow !== noBallot)) {
-        partitions.push(number as PartitionId)
-      }
+    for (const { partition } of assignmentsOf(this.#options.view)) {
+      const record = this.#saved.partition(partition)
+      if (record === 'damaged' || (record !== null && record.damagedBelow !== noBallot))
+        partitions.push(partition)
     }
     if (partitions.length > 0) this.#take({ kind: 'damageSeen', partitions })
   }
@@ -177,7 +237,7 @@ export class Driver {
   }
 
   /** Rights and signatures are checked here, on receive, whoever sent it and for whatever reason. */
-  #admit(from: PeerId, message: Message): void {
+  #admit(from: PeerId, message: PeerMessage): void {
     const admission: Admission = admit(message, this.#options.checker)
     if (admission.kind === 'refused') {
       this.#options.report({ kind: 'envelopeRefused', from, message: message.kind })
@@ -219,12 +279,18 @@ export class Driver {
         return
       case 'sendAfterSave': {
         const batch = this.#saved.unsyncedBatchOf(effect.key)
-        if (batch > this.#synced) this.#gated.push({ batch, to: effect.to, message: effect.message })
-        else this.#send(effect.to, effect.message)
-        return
+        return this.#whenDurable(batch, () => this.#send(effect.to, effect.message))
       }
       case 'send':
         return this.#send(effect.to, effect.message)
+      case 'sendWhenSaved':
+        return this.#whenDurable(this.#lastBatch(), () => this.#send(effect.to, effect.message))
+      case 'taskEnded': {
+        const done = this.#tasks.get(effect.task)
+        this.#tasks.delete(effect.task)
+        done?.(effect.end)
+        return
+      }
       case 'answer': {
         const done = this.#answers.get(effect.request)
         this.#answers.delete(effect.request)
@@ -235,16 +301,41 @@ export class Driver {
         this.#cancelTimer()
         this.#cancelTimer = clock.at(effect.atMs, () => this.#take({ kind: 'timePassed' }))
         return
+      case 'saveView':
+        this.#filling.push(viewChange(effect.view))
+        return
+      case 'confirmSaved':
+        return this.#whenDurable(this.#lastBatch(), () =>
+          this.#inputs.push({ kind: 'saved', mark: effect.mark }),
+        )
+      // What was taken before must be in the list: it may be acknowledged when the list is read elsewhere (rule 10).
       case 'scanPartition':
-        return this.#scan(effect)
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.partition(effect))
+      case 'listRecords':
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.records(effect))
+      case 'listVersions':
+        return this.#whenDurable(this.#lastBatch(), () => this.#lists.versions(effect))
       case 'listHints':
-        return this.#listHints(effect.peer, effect.limit)
+        return this.#lists.hints(effect)
       case 'report':
         return report(effect.event)
+      case 'passOn':
+        return this.#options.passedOn?.(effect.from, effect.message)
     }
   }
 
-  #send(to: PeerId, message: Message): void {
+  /** The batch that holds what was saved last, durable or not. */
+  #lastBatch(): number {
+    return this.#filling.length > 0 ? this.#batch : this.#batch - 1
+  }
+
+  /** At once when it is; else when the batch was written, in order. */
+  #whenDurable(batch: number, run: () => void): void {
+    if (batch > this.#synced) this.#gated.push({ batch, run })
+    else run()
+  }
+
+  #send(to: PeerId, message: PeerMessage): void {
     if (to === this.#options.self) this.#inputs.push({ kind: 'messageArrived', from: to, message })
     else this.#outbox.add(to, message)
   }
@@ -284,35 +375,12 @@ export class Driver {
       const gated = this.#gated
       this.#gated = []
       for (const each of gated) {
-        if (each.batch <= batch) this.#send(each.to, each.message)
+        if (each.batch <= batch) each.run()
         else this.#gated.push(each)
       }
       this.#run()
       this.#outbox.flush()
       this.#writeBatch()
-    })
-  }
-
-  #scan(effect: Extract<Effect, { kind: 'scanPartition' }>): void {
-    const { from, to } = headRange(effect.partition, this.#options.view.partitions.length, effect.after)
-    this.#options.disk.scan(from, to, effect.limit, (failure, found) => {
-      // Without an answer the asker turns to another replica.
-      if (failure) return
-      const entries: ScanEntry[] = []
-      for (const { key: diskKey, value: stored } of found) {
-        const head = decodeHead(diskKey, stored)
-        const key: ContextKey = parseHeadKey(diskKey)
-        if (head !== 'damaged') entries.push({ key, accepted: head.accepted, value: head.value })
-      }
-      this.#take({ kind: 'partitionScanned', scan: effect.scan, entries, done: found.length < effect.limit })
-    })
-  }
-
-  #listHints(peer: PeerId, limit: number): void {
-    const { from, to } = hintRange(peer)
-    this.#options.disk.scan(from, to, limit, (failure, found) => {
-      if (failure) return
-      this.#take({ kind: 'hintsListed', peer, hints: found.map(entry => parseHintKey(entry.key)) })
     })
   }
 }

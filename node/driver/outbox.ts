@@ -1,5 +1,6 @@
 import type { Hlc, PeerId } from '../../base/ids.ts'
-import type { Message } from '../../replication/messages.ts'
+import type { View } from '../../dht/view.ts'
+import type { PeerMessage } from '../peer/fleet-messages.ts'
 import type { Network } from '../ports/ports.ts'
 import { encodeFrame, frameMessagesMax } from './codec/wire.ts'
 
@@ -11,7 +12,7 @@ export class Outbox {
   readonly #network: Network
   readonly #clock: () => Hlc
   readonly #dropped: (to: PeerId) => void
-  #waiting = new Map<PeerId, Message[]>()
+  #waiting = new Map<PeerId, PeerMessage[]>()
 
   constructor(network: Network, clock: () => Hlc, dropped: (to: PeerId) => void) {
     this.#network = network
@@ -19,7 +20,7 @@ export class Outbox {
     this.#dropped = dropped
   }
 
-  add(to: PeerId, message: Message): void {
+  add(to: PeerId, message: PeerMessage): void {
     const messages = this.#waiting.get(to)
     if (messages) messages.push(message)
     else this.#waiting.set(to, [message])
@@ -38,8 +39,8 @@ export class Outbox {
   }
 }
 
-function* inFrames(messages: Message[]): Generator<Message[]> {
-  let part: Message[] = []
+function* inFrames(messages: PeerMessage[]): Generator<PeerMessage[]> {
+  let part: PeerMessage[] = []
   let bytes = 0
   for (const message of messages) {
     part.push(message)
@@ -52,7 +53,7 @@ function* inFrames(messages: Message[]): Generator<Message[]> {
   if (part.length > 0) yield part
 }
 
-function dataBytes(message: Message): number {
+function dataBytes(message: PeerMessage): number {
   switch (message.kind) {
     case 'accept':
     case 'replay':
@@ -68,7 +69,12 @@ function dataBytes(message: Message): number {
       return message.records.reduce((sum, record) => sum + (record.data?.length ?? 0), 0)
     case 'reply':
       return message.outcome.kind === 'found' ? (message.outcome.value.data?.length ?? 0) : 0
+    case 'viewTold':
+      return viewBytes(message.view)
     default:
       return 0
   }
 }
+
+/** Near enough for closing a frame in time. */
+const viewBytes = ({ members, partitions }: View): number => members.length * 256 + partitions.length * 64

@@ -14,7 +14,7 @@ type Pending<T> = { readonly batch: number; readonly value: T }
 export class SavedRecords implements Records {
   readonly #disk: Disk
   readonly #heads = new Map<ContextKey, Pending<Head | null>>()
-  readonly #versions = new Map<string, Pending<VersionRecord>>()
+  readonly #versions = new Map<string, Pending<VersionRecord | null>>()
   readonly #partitions = new Map<PartitionId, Pending<PartitionRecord>>()
   readonly #partitionOf: (key: ContextKey) => PartitionId
   /** What each batch holds, to forget it when it is durable. */
@@ -56,6 +56,8 @@ export class SavedRecords implements Records {
         return this.#hold(this.#versions, change.key + change.record.version, change.record, batch)
       case 'partition':
         return this.#hold(this.#partitions, change.partition, change.record, batch)
+      case 'versionDropped':
+        return this.#hold(this.#versions, change.key + change.version, null, batch)
       case 'hint':
       case 'hintDone':
         return

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { View } from '../../dht/view.ts'
 import type { PeerStatus, ReadinessCheck } from '../status.ts'
 import type { DeletedContext, HistoryPage, RetrievedContext, StoredContext } from '../store/api.ts'
 
@@ -74,6 +73,13 @@ export const peerStatus = z.object({
   state: z.enum(['starting', 'ready', 'degraded', 'stopping']),
   reasons: z.array(z.string()),
   replicas: z.int(),
+  epoch: z.int().describe('Version of the view'),
+  leader: z.string().nullable().describe('Null: nobody, or this peer has not heard'),
+  moves: z.object({
+    moving: z.int().describe('Partitions on their way to other owners'),
+    pending: z.int().describe('Moves planned and not begun'),
+    paused: z.boolean(),
+  }),
   partitions: z.object({ total: z.int(), owned: z.int(), damaged: z.int() }),
   roles: z.array(z.object({ name: z.string(), keyVersion: z.int(), held: z.boolean() })),
   members: z.array(
@@ -84,29 +90,24 @@ export const peerStatus = z.object({
       weight: z.number(),
       connected: z.boolean(),
       partitions: z.int(),
+      health: z.string().describe('What the fleet takes it for, as this peer sees it'),
+      lag: z
+        .object({
+          shared: z.int(),
+          compared: z.int(),
+          equal: z.int(),
+          keysBehind: z.int(),
+          keysAhead: z.int(),
+          equalAt: z.string().nullable(),
+          why: z.string(),
+        })
+        .nullable()
+        .describe('How it compares with this peer in the partitions that both own'),
+      leaving: z.boolean(),
     }),
   ),
   counters: counts,
 }) satisfies Describes<PeerStatus>
-
-const ids = z.array(z.string())
-
-export const ring = z.object({
-  fleet: z.string(),
-  epoch: z.int(),
-  replicas: z.int(),
-  members: z.array(z.object({ id: z.string(), name: z.string(), weight: z.number(), zone: z.string() })),
-  partitions: z
-    .array(
-      z.object({
-        epoch: z.int(),
-        stage: z.enum(['stable', 'learn', 'joint']),
-        owners: ids.describe('Nearest first'),
-        nextOwners: ids,
-      }),
-    )
-    .describe('Indexed by partition number'),
-}) satisfies z.ZodType<{ epoch: View['epoch'] }>
 
 export const health = z.object({ status: z.enum(['starting', 'ready', 'degraded', 'stopping']) })
 export const live = z.object({ live: z.literal(true) })

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { ErrorCode } from '../../base/errors.ts'
 import {
   batchLine,
   checks,
@@ -10,24 +9,11 @@ import {
   peerStatus,
   readiness,
   retrievedContext,
-  ring,
   storedContext,
 } from './answers.ts'
-
-/** One path and method of the HTTP door: what validates a request and what the OpenAPI document says of it. */
-export type Operation = {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
-  /** As in OpenAPI: `/v1/contexts/{address}`. */
-  readonly path: string
-  readonly summary: string
-  /** True where no token is asked for. */
-  readonly open?: true
-  readonly query: z.ZodObject
-  readonly body?: { readonly type: string; readonly description: string; readonly schema: z.ZodType }
-  readonly answer: { readonly type: string; readonly schema: z.ZodType }
-  /** Codes beyond those that any request may meet. */
-  readonly errors: readonly ErrorCode[]
-}
+import { ring } from './fleet-answers.ts'
+import { fleetOperations } from './fleet-contract.ts'
+import type { Operation } from './operation.ts'
 
 const json = 'application/json'
 const ndjson = 'application/x-ndjson'
@@ -170,11 +156,12 @@ export const operations = {
   ring: {
     method: 'GET',
     path: '/v1/ring',
-    summary: 'The view: members, and the owners of every partition',
+    summary: 'The view: members, the owners of every partition, and what is on its way',
     query: none,
     answer: { type: json, schema: ring },
     errors: [],
   },
+  ...fleetOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',
@@ -228,4 +215,10 @@ export const operations = {
 } as const satisfies Record<string, Operation>
 
 export type OperationName = keyof typeof operations
+/** What a request of this operation carries, once it was checked; unknown where the handler judges it. */
+export type BodyOf<Name extends OperationName> = (typeof operations)[Name] extends {
+  body: { checkedBytesMax: number; schema: infer Schema extends z.ZodType }
+}
+  ? z.output<Schema>
+  : unknown
 export type QueryOf<Name extends OperationName> = z.output<(typeof operations)[Name]['query']>

@@ -43,7 +43,9 @@ export function fromFramework(thrown: unknown): SlurpError {
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return new SlurpError('TOO_LARGE', 'The path is too long.', { hint: 'Use a shorter address.' })
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new SlurpError('TOO_LARGE', 'The body is larger than this peer takes.')
+      return new SlurpError('TOO_LARGE', 'The body is larger than this peer takes.', {
+        hint: 'Split it; a context may take `contextBytesMax` of `slurp help config`.',
+      })
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return misuse('The body is not as long as content-length says.')
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
@@ -62,5 +64,6 @@ export function fromSchema(where: string, error: z.ZodError): SlurpError {
     return misuse(`${where} has no \`${issue.keys[0]}\`.`)
   }
   const name = issue?.path.join('.') ?? ''
+  if (name === '') return misuse(`${where} does not fit: ${issue?.message}.`)
   return misuse(`${where}: \`${name}\` does not fit: ${issue?.message}.`)
 }

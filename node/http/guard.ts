@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
 import type { Admission } from './admission.ts'
-import { type Operation, operations } from './contract.ts'
+import { operations } from './contract.ts'
 import { bodySlackBytes, type Door, type DoorLimits, urlBytesMax } from './door.ts'
 import { fromFramework, securityHeaders, sendFailure } from './failures.ts'
+import type { Operation } from './operation.ts'
 
 /** Hooks that every request passes, the unknown paths too: caps, token, time, failures, measuring. */
 export function guard(

@@ -1,14 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { SlurpError } from '../../base/errors.ts'
+import type { FleetId, PeerId } from '../../base/ids.ts'
+import type { JoinRequest } from '../fleet-control.ts'
 import { streamBatch } from './batch.ts'
-import type { OperationName, QueryOf } from './contract.ts'
+import type { BodyOf, OperationName, QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
 import { openapiDocument } from './openapi.ts'
 
-/** One request after its query was validated. */
+/** One request after its query and body were validated. */
 export type Asked<Name extends OperationName> = {
   readonly query: QueryOf<Name>
   /** The percent-decoded address of the path, empty where the path has none. */
   readonly address: string
+  /** The percent-decoded name or id of a member in the path, empty where the path has none. */
+  readonly member: string
+  readonly body: BodyOf<Name>
   readonly request: FastifyRequest
   readonly reply: FastifyReply
 }
@@ -31,6 +37,21 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),
+  joinPeer: ({ peer }, { body }) => peer.control.join(requestFrom(body)),
+  replacePeer: ({ peer }, { member, body }) => peer.control.replace(known(member), requestFrom(body)),
+  leavePeer: ({ peer }, { member, body }) => peer.control.leave(known(member), body.how),
+  changePeer: ({ peer }, { member, body }) => peer.control.reweigh(known(member), given(body)),
+  ringPlan: ({ peer }) => peer.control.plan(),
+  applyPlan: ({ peer }, { body }) => peer.control.apply(body.plan),
+  setMoves: ({ peer }, { body }) => peer.control.setMoves(given(body)),
+  ringProgress: ({ peer }) => peer.control.progress(),
+  leader: ({ peer }) => peer.control.leader(),
+  duties: ({ peer }) => peer.control.duties(),
+  wishDuty: ({ peer }, { member, body }) => peer.control.wishDuty(dutyNamed(member), body.wish),
+  stepDown: ({ peer }) => {
+    const { leader } = peer.control.leader()
+    return { steppedDown: peer.control.stepDown(), leader }
+  },
   openapi: door => openapiDocument(door.version),
   health: (door, { reply }) => {
     const { state } = door.status()
@@ -57,4 +78,26 @@ type Given<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> }
 /** Leaves out what was not given: the store tells absent from undefined. */
 function given<T extends object>(values: T): Given<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>
+}
+
+/** Ids are checked by the fleet, which knows what they mean. */
+const requestFrom = (body: BodyOf<'joinPeer'>): JoinRequest => ({
+  ...body,
+  id: body.id as PeerId,
+  fleet: body.fleet as FleetId | null,
+})
+
+const dutyShape = /^[a-z][a-z0-9-]{0,63}$/
+
+function dutyNamed(name: string): string {
+  if (dutyShape.test(name)) return name
+  throw new SlurpError('DUTY_UNKNOWN', 'What the path names can be no duty.')
+}
+
+const memberShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+/** What can name a member at all; the rest is not repeated in an answer. */
+function known(member: string): string {
+  if (memberShape.test(member)) return member
+  throw new SlurpError('MEMBER_UNKNOWN', 'What the path names can be no peer of this fleet.')
 }

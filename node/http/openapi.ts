@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { advice, type ErrorCode } from '../../base/errors.ts'
 import { failure } from './answers.ts'
-import { type Operation, operations } from './contract.ts'
+import { operations } from './contract.ts'
+import type { Operation } from './operation.ts'
 
 type Json = Record<string, unknown>
 
@@ -59,7 +60,7 @@ function pathParameters(path: string): Json[] {
     name: match[1],
     in: 'path',
     required: true,
-    description: 'UCXL address, percent-encoded',
+    description: match[1] === 'address' ? 'UCXL address, percent-encoded' : 'Name or id of a member',
     schema: { type: 'string' },
   }))
 }

@@ -1,17 +1,17 @@
 import type { Clock } from '../../base/hlc.ts'
-import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
+import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
+import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
-import { type Acceptor, consider, newAcceptor, type Place } from '../../replication/acceptor.ts'
+import type { HealthState } from '../../election/health-step.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
-  bringUp,
   type Coordinator,
   coordinateConfirm,
   coordinateWrite,
-  forgetCachedBallots,
   newCoordinator,
+  onEpochs,
   onRoundAnswer,
   sweepRounds,
 } from '../../replication/coordinator.ts'
@@ -23,10 +23,14 @@ import {
   newDeliverer,
   onDelivered,
 } from '../../replication/hints.ts'
+import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
-import type { Message, Operation, Outcome, ReplicaMessage } from '../../replication/messages.ts'
+import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
+import { type Acceptor, newAcceptor } from '../../replication/partition-state.ts'
+import { Puller } from '../../replication/puller.ts'
 import {
   newReader,
+  onReadEpochs,
   onReaderAnswer,
   type Reader,
   startChain,
@@ -36,7 +40,6 @@ import {
 import type { Change, Records } from '../../replication/records.ts'
 import {
   newRequester,
-  onOwnOutcome,
   onReply,
   onTargetLost,
   type Requester,
@@ -44,10 +47,18 @@ import {
   sweepRequests,
 } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
-import { chainFrom, considerBackfill } from '../../replication/versions.ts'
-import { placeIn, toPlace } from './place.ts'
+import { chainFrom } from '../../replication/versions.ts'
+import { answerAsk } from './asks.ts'
+import type { PeerMessage } from './fleet-messages.ts'
+import type { Machines } from './machines.ts'
+import { Membership } from './membership.ts'
+import { placeIn } from './place.ts'
+import { Scans } from './scans.ts'
 import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
+import { Upkeep } from './upkeep.ts'
+import { Watch } from './watch.ts'
+import { grantWishes } from './wishes.ts'
 
 export type PeerOptions = {
   readonly self: PeerId
@@ -66,6 +77,18 @@ export type Peer = {
   step(input: Input, now: Now): Effect[]
   /** Partitions of this peer that may have lost records, by number. */
   damagedPartitions(): PartitionId[]
+  /** The view in force here. */
+  view(): View
+  /** How far the members are with the moves under way, as they said themselves. */
+  reports: MoveReports
+  /** What the fleet takes a member for, as this peer sees it. */
+  healthOf(peer: PeerId): HealthState
+  /** For how long a member has been down for most of the fleet; null while it is not. */
+  deadForMs(peer: PeerId, monotonicMs: number): number | null
+  /** Bytes that this peer copied for moves, in this boot. */
+  copiedBytes(): number
+  /** How far the other owners of this peer's partitions are from what it has, by the comparisons of this boot. */
+  lags(): PeerLag[]
 }
 
 /** The least time between two looks at the timers: many due at once cost one sweep. */
@@ -79,6 +102,12 @@ class RingMember implements Peer {
   readonly #requester: Requester
   readonly #repair: SelfRepair
   readonly #deliverer: Deliverer
+  readonly #puller: Puller
+  readonly #membership: Membership
+  readonly #scans: Scans
+  readonly #upkeep: Upkeep
+  readonly #watch: Watch
+  readonly #machines: Machines
   #view: View
   #places: (KeyPlace | undefined)[] = []
   #effects: Effect[] = []
@@ -110,23 +139,108 @@ class RingMember implements Peer {
     this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
       coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
     )
+    this.#scans = new Scans(effect => this.#emit(effect))
     this.#repair = new SelfRepair({
       process: this.#process,
       acceptor: this.#acceptor,
       records: options.records,
       partitionCount: () => this.#view.partitions.length,
       placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#effects.push(effect),
+      scans: this.#scans,
+      emit: effect => this.#emit(effect),
+      whole: (partition, now) => this.#membership.retarget(partition, now),
       confirm: (key, now) =>
         coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
     })
     this.#deliverer = newDeliverer(this.#process, options.records)
+    this.#puller = new Puller({
+      process: this.#process,
+      acceptor: this.#acceptor,
+      save: changes => this.#save(changes),
+      drop: partition => this.#membership.dropNow(partition),
+      tellWhenSaved: partition => this.#membership.tellWhenSaved(partition),
+      confirm: (key, now) =>
+        coordinateConfirm(this.#coordinator, { kind: 'pull' }, key, true, options.limits.attemptMaxMs, now),
+      changed: (place, now) => {
+        this.#membership.reportsChanged(now)
+        this.#repair.resumeIfDamaged(place, now)
+      },
+      bytesPerSecond: () => (this.#view.moves.paused ? 0 : this.#view.moves.bytesPerSecond),
+    })
+    this.#membership = new Membership({
+      view: options.view,
+      process: this.#process,
+      acceptor: this.#acceptor,
+      puller: this.#puller,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#emit(effect),
+      adopt: (view, now) => this.#adopt(view, now),
+    })
+    this.#upkeep = new Upkeep({
+      process: this.#process,
+      acceptor: this.#acceptor,
+      scans: this.#scans,
+      view: () => this.#view,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#emit(effect),
+      save: changes => this.#save(changes),
+      forget: key => this.#coordinator.cached.delete(key),
+      damageFound: (key, now) => this.#repair.damageFound(key, now),
+      fill: (key, version, now) => {
+        const deadlineMs = now.monotonicMs + options.limits.attemptMaxMs
+        startChain(this.#reader, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
+      },
+    })
+    this.#watch = new Watch({
+      process: this.#process,
+      emit: effect => this.#effects.push(effect),
+      suspected: (peer, now) => onTargetLost(this.#requester, peer, now),
+    })
+    this.#machines = {
+      process: this.#process,
+      acceptor: this.#acceptor,
+      coordinator: this.#coordinator,
+      reader: this.#reader,
+      requester: this.#requester,
+      repair: this.#repair,
+      puller: this.#puller,
+      membership: this.#membership,
+      scans: this.#scans,
+      upkeep: this.#upkeep,
+      partitionCount: () => this.#view.partitions.length,
+      placeOf: partition => this.#placeOf(partition),
+      emit: effect => this.#emit(effect),
+    }
+  }
+
+  view(): View {
+    return this.#view
+  }
+
+  get reports(): MoveReports {
+    return this.#membership.reports
+  }
+
+  healthOf(peer: PeerId): HealthState {
+    return this.#watch.healthOf(peer)
+  }
+
+  deadForMs(peer: PeerId, monotonicMs: number): number | null {
+    return this.#watch.deadForMs(peer, monotonicMs)
+  }
+
+  lags(): PeerLag[] {
+    return this.#upkeep.lags()
+  }
+
+  copiedBytes(): number {
+    return this.#puller.copiedBytes
   }
 
   step(input: Input, now: Now): Effect[] {
     this.#effects = []
     this.#take(input, now)
-    this.#grant(now)
+    grantWishes(this.#machines, now)
     this.#arm(now)
     return this.#effects
   }
@@ -153,13 +267,25 @@ class RingMember implements Peer {
         this.#process.connected.delete(input.peer)
         onTargetLost(this.#requester, input.peer, now)
         onPeerLost(this.#process, this.#coordinator.tails, input.peer, now)
+        this.#upkeep.peerLost(input.peer, now)
         return forgetDeliveries(this.#deliverer, input.peer)
-      case 'viewAdopted':
-        this.#view = input.view
-        this.#places = []
-        return forgetCachedBallots(this.#coordinator)
+      case 'started':
+        this.#watchMembers(now)
+        return this.#membership.begin(now)
+      case 'viewTold':
+        return this.#membership.learn(input.view)
+      case 'saved':
+        for (const held of this.#membership.saved(input.mark, now))
+          this.#takeMessage(held.from, held.message, now)
+        return
+      case 'recordsListed':
+        return this.#membership.recordsListed(input, now)
       case 'partitionScanned':
-        return this.#repair.scanned(input)
+        return this.#scans.scanned(input, now)
+      case 'versionsListed':
+        return this.#scans.listed(input, now)
+      case 'taskAsked':
+        return this.#upkeep.begin(input.task, input.work, now)
       case 'hintsListed':
         return this.#save(deliver(this.#deliverer, input.peer, input.hints))
       case 'recordsLost':
@@ -169,44 +295,44 @@ class RingMember implements Peer {
     }
   }
 
-  #takeMessage(from: PeerId, message: Message, now: Now): void {
+  #takeMessage(from: PeerId, message: PeerMessage, now: Now): void {
     switch (message.kind) {
       case 'prepare':
       case 'accept':
       case 'query':
       case 'replay':
-        return this.#considerAsk(from, message, now)
-      case 'backfill': {
-        if (!this.#process.placeOf(message.key).accepts) return
-        const { changes, reply } = considerBackfill(this.#acceptor.records, message)
-        if (changes.length > 0) this.#report({ kind: 'counted', name: 'backfilled' })
-        this.#save(changes)
-        this.#effects.push({ kind: 'sendAfterSave', to: from, key: message.key, message: reply })
-        return
-      }
-      case 'chainAsked': {
-        const records = chainFrom(
-          this.#acceptor.records,
-          this.#acceptor.limits,
-          message.key,
-          message.from,
-          message.limit,
-        )
-        this.#effects.push({
-          kind: 'send',
-          to: from,
-          message: { kind: 'chain', id: message.id, key: message.key, records },
-        })
-        return
-      }
+      case 'backfill':
+      case 'chainAsked':
       case 'scanAsked':
-        return this.#repair.scanAsked(from, message, now)
+      case 'floorsAsked':
+      case 'gather':
+      case 'collect':
+      case 'digestAsked':
+        return answerAsk(this.#machines, from, message, now)
+      case 'viewAsked':
+      case 'viewTold':
+        return this.#membership.take(from, message, now)
+      case 'beat':
+        this.#watch.heard(from, now)
+        return this.#membership.take(from, message, now)
+      case 'dutyOrdered':
+      case 'dutyStopped':
+      case 'dutyEnded':
+      case 'replaceAsked':
+        this.#effects.push({ kind: 'passOn', from, message })
+        return
+      case 'health':
+        return this.#watch.reported(from, message.report, now)
       case 'promise':
       case 'accepted':
       case 'report':
       case 'refused':
       case 'chain':
       case 'scanPage':
+      case 'floors':
+      case 'gathered':
+      case 'collected':
+      case 'digest':
         return this.#takeAnswer(from, message, now)
       case 'request':
         return this.#request(
@@ -220,21 +346,10 @@ class RingMember implements Peer {
     }
   }
 
-  #considerAsk(
-    from: PeerId,
-    ask: Extract<ReplicaMessage, { kind: 'prepare' | 'accept' | 'query' | 'replay' }>,
-    now: Now,
-  ): void {
-    const considered = consider(this.#acceptor, ask, this.#acceptorPlace(ask.key), now.wallMs)
-    this.#save(considered.changes)
-    this.#effects.push({ kind: 'sendAfterSave', to: from, key: ask.key, message: considered.reply })
-    if (considered.healed) this.#report({ kind: 'damageRepaired', key: ask.key })
-    if (considered.damaged) this.#repair.damageFound(ask.key, now)
-  }
-
   #takeAnswer(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
     if (message.kind === 'refused' && (message.reason === 'stale' || message.reason === 'ahead')) {
       this.#report({ kind: 'counted', name: 'staleEpoch' })
+      this.#membership.refusedBy(from, message.reason, now)
     }
     if (onRoundAnswer(this.#coordinator, from, message, now)) return
     if (onReaderAnswer(this.#reader, from, message, now)) return
@@ -244,7 +359,28 @@ class RingMember implements Peer {
       if (delivered.ready) this.#effects.push({ kind: 'listHints', peer: from, limit: hintsListedMax })
       return
     }
+    if (this.#puller.answered(from, message, now)) return
+    if (this.#upkeep.answered(from, message, now)) return
     this.#repair.scanPage(from, message, now)
+  }
+
+  /** A newer view is on the disk. Rounds and reads of older epochs begin again in theirs (rule 10). */
+  #adopt(view: View, now: Now): void {
+    this.#view = view
+    this.#places = []
+    this.#report({ kind: 'viewAdopted', view })
+    onEpochs(this.#coordinator, now)
+    onReadEpochs(this.#reader, now)
+    this.#repair.onEpochs(now)
+    this.#upkeep.onEpochs()
+    this.#watchMembers(now)
+  }
+
+  #watchMembers(now: Now): void {
+    this.#watch.membersChanged(
+      this.#view.members.map(member => member.id),
+      now,
+    )
   }
 
   /** Reads are coordinated where they are asked; writes at the first live owner of the key (rule 6). */
@@ -263,73 +399,6 @@ class RingMember implements Peer {
     }
   }
 
-  /** Turns what the machines wish into effects; an outcome may make another machine wish for more. */
-  #grant(now: Now): void {
-    const { wishes } = this.#process
-    for (let at = 0; at < wishes.length; at++) {
-      const wish = wishes[at]!
-      switch (wish.kind) {
-        case 'send':
-          this.#effects.push({ kind: 'send', to: wish.to, message: wish.message })
-          break
-        case 'finish':
-          this.#finish(wish.client, wish.key, wish.outcome, now)
-          break
-        case 'missed':
-          // Only an owner has what it would deliver.
-          if (!this.#process.placeOf(wish.key).accepts) break
-          this.#report({ kind: 'counted', name: 'hintKept' })
-          this.#save([{ kind: 'hint', hint: { peer: wish.peer, key: wish.key, version: wish.version } }])
-          break
-        case 'keep': {
-          if (!this.#process.placeOf(wish.key).accepts) break
-          this.#save(
-            considerBackfill(this.#acceptor.records, {
-              kind: 'backfill',
-              id: 0,
-              key: wish.key,
-              record: wish.record,
-            }).changes,
-          )
-          break
-        }
-        case 'bringUp':
-          bringUp(this.#coordinator, wish.key, now)
-          break
-        case 'count':
-          this.#report({ kind: 'counted', name: wish.name })
-      }
-    }
-    wishes.length = 0
-  }
-
-  #finish(client: Client, key: ContextKey, outcome: Outcome, now: Now): void {
-    switch (client.kind) {
-      case 'local':
-        this.#effects.push({ kind: 'answer', request: client.request, outcome })
-        return
-      case 'member':
-        this.#effects.push({
-          kind: 'send',
-          to: client.peer,
-          message: { kind: 'reply', id: client.id, outcome },
-        })
-        return
-      case 'requester':
-        return onOwnOutcome(this.#requester, client.id, outcome, now)
-      case 'repair':
-        return
-      case 'heal':
-        return this.#repair.healed(key, outcome, now)
-      case 'history': {
-        if (outcome.kind !== 'found' && outcome.kind !== 'absent')
-          return this.#finish(client.asker, key, outcome, now)
-        const from = outcome.kind === 'found' ? outcome.value.version : null
-        return startChain(this.#reader, client.asker, key, from, client.limit, client.deadlineMs, now)
-      }
-    }
-  }
-
   #sweep(now: Now): void {
     this.#armedMs = Number.POSITIVE_INFINITY
     this.#process.wakeMs = Number.POSITIVE_INFINITY
@@ -337,13 +406,18 @@ class RingMember implements Peer {
     wakeAt(this.#process, sweepReads(this.#reader, now))
     wakeAt(this.#process, sweepRequests(this.#requester, now))
     wakeAt(this.#process, this.#repair.sweep(now))
+    wakeAt(this.#process, this.#puller.sweep(now))
+    wakeAt(this.#process, this.#membership.sweep(now))
+    wakeAt(this.#process, this.#watch.sweep(now))
+    wakeAt(this.#process, this.#upkeep.sweep(now))
   }
 
   #arm(now: Now): void {
-    const { wakeMs } = this.#process
-    if (wakeMs >= this.#armedMs) return
-    this.#armedMs = Math.max(wakeMs, now.monotonicMs + sweepEveryMs)
-    this.#effects.push({ kind: 'arm', atMs: this.#armedMs })
+    // A timer that is armed is never put off: under load there is always another step.
+    const atMs = Math.max(this.#process.wakeMs, now.monotonicMs + sweepEveryMs)
+    if (atMs >= this.#armedMs) return
+    this.#armedMs = atMs
+    this.#effects.push({ kind: 'arm', atMs })
   }
 
   #placeOf(partition: PartitionId): KeyPlace {
@@ -354,12 +428,13 @@ class RingMember implements Peer {
     return place
   }
 
-  #acceptorPlace(key: ContextKey): Place {
-    return toPlace(this.#process.placeOf(key))
+  #save(changes: readonly Change[]): void {
+    if (changes.length > 0) this.#emit({ kind: 'save', changes })
   }
 
-  #save(changes: readonly Change[]): void {
-    if (changes.length > 0) this.#effects.push({ kind: 'save', changes })
+  #emit(effect: Effect): void {
+    if (effect.kind === 'save') this.#upkeep.saved(effect.changes)
+    this.#effects.push(effect)
   }
 
   #report(event: PeerEvent): void {

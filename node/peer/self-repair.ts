@@ -1,12 +1,7 @@
 import type { ContextKey, PartitionId, PeerId } from '../../base/ids.ts'
-import {
-  type Acceptor,
-  floorOf,
-  isDamaged,
-  isWhole,
-  markDamaged,
-  markWhole,
-} from '../../replication/acceptor.ts'
+import { controlPartition } from '../../dht/keyspace.ts'
+import { floorOf, isWhole } from '../../replication/acceptor.ts'
+import { dropOf } from '../../replication/collection.ts'
 import { type KeyPlace, type Process, riseAbove } from '../../replication/context.ts'
 import {
   type Healer,
@@ -18,9 +13,19 @@ import {
   sweepHeals,
 } from '../../replication/healer.ts'
 import type { Outcome, ReplicaMessage } from '../../replication/messages.ts'
-import type { Records } from '../../replication/records.ts'
-import { toPlace } from './place.ts'
-import type { Effect, Input, Now } from './step.ts'
+import {
+  type Acceptor,
+  type Floors,
+  isDamaged,
+  isReady,
+  markDamaged,
+  markWhole,
+  partitionState,
+  toPlace,
+} from '../../replication/partition-state.ts'
+import type { Change, Records } from '../../replication/records.ts'
+import type { Scans } from './scans.ts'
+import type { Effect, Now } from './step.ts'
 
 export type SelfRepairOptions = {
   readonly process: Process
@@ -28,32 +33,26 @@ export type SelfRepairOptions = {
   readonly records: Records
   readonly partitionCount: () => number
   readonly placeOf: (partition: PartitionId) => KeyPlace
+  readonly scans: Scans
   readonly emit: (effect: Effect) => void
+  /** The keys of a partition are whole again; their histories may not be. */
+  readonly whole: (partition: PartitionId, now: Now) => void
   /** Starts a full round that writes back whatever stands. */
   readonly confirm: (key: ContextKey, now: Now) => void
-}
-
-/** Whether the head of this key is damaged, or the bytes of its version are. */
-function isLost(records: Records, key: ContextKey): boolean {
-  const head = records.head(key)
-  if (head === null || head === 'damaged') return head === 'damaged'
-  const version = records.version(key, head.value.version)
-  return version === null || version === 'damaged'
 }
 
 /** Finds out what this peer's disk lost and reads it back from the other owners before it votes with it again. */
 export class SelfRepair {
   readonly #options: SelfRepairOptions
   readonly #healer: Healer
-  readonly #scans = new Map<number, { to: PeerId; id: number }>()
-  #nextScan = 0
 
   constructor(options: SelfRepairOptions) {
     this.#options = options
     this.#healer = newHealer(
       options.process,
       (key, now) => this.#heal(key, now),
-      (partition, now) => this.#partitionWhole(partition, now),
+      (key, now) => this.#isWhole(key, now),
+      (partition, floors, now) => this.#partitionWhole(partition, floors, now),
     )
   }
 
@@ -70,13 +69,13 @@ export class SelfRepair {
   /** The disk lost records that it had acknowledged: nothing here counts until it was read back from the others. */
   recordsLost(now: Now): void {
     const { acceptor, emit, partitionCount, placeOf } = this.#options
-    const owned = Array.from({ length: partitionCount() }, (_, number) => number as PartitionId).filter(
-      partition => placeOf(partition).accepts,
-    )
-    for (const partition of owned) {
+    const numbers = Array.from({ length: partitionCount() }, (_, number) => number as PartitionId)
+    // All of them: which ones it has come into since may be lost with the rest.
+    const all = [...numbers, controlPartition]
+    for (const partition of all) {
       emit({ kind: 'save', changes: [markDamaged(acceptor, toPlace(placeOf(partition)), now.wallMs)] })
     }
-    this.resume(owned, now)
+    this.resume(all, now)
   }
 
   /** Goes on reading these partitions back. */
@@ -84,26 +83,49 @@ export class SelfRepair {
     const { emit, placeOf } = this.#options
     for (const partition of partitions) {
       const place = placeOf(partition)
-      if (!place.accepts) continue
+      // What comes in anew is dropped and copied; then it is looked at again.
+      if (!place.accepts || !this.#isReady(partition, now)) continue
       emit({ kind: 'report', event: { kind: 'partitionDamaged', partition } })
       healPartition(this.#healer, partition, place.quorum, now)
     }
   }
 
+  /** A partition that begins anew after records were lost has no vote until it was read back. */
+  resumeIfDamaged(place: KeyPlace, now: Now): void {
+    if (isDamaged(this.#options.acceptor, toPlace(place), now.wallMs)) this.resume([place.partition], now)
+  }
+
+  /** Partitions that are healed have other owners, or another epoch, from now on. */
+  onEpochs(now: Now): void {
+    const { placeOf } = this.#options
+    for (const job of [...this.#healer.partitions.values()]) {
+      const place = placeOf(job.partition)
+      if (place.quorum.epoch === job.quorum.epoch) continue
+      this.#healer.partitions.delete(job.partition)
+      if (place.accepts) healPartition(this.#healer, job.partition, place.quorum, now)
+    }
+  }
+
   /** The end of a healing round. */
   healed(key: ContextKey, outcome: Outcome, now: Now): void {
-    const { acceptor, emit, process, records } = this.#options
-    if (outcome.kind === 'absent' && isLost(records, key)) {
-      emit({ kind: 'save', changes: [{ kind: 'headDropped', key }] })
-      emit({ kind: 'report', event: { kind: 'damageRepaired', key } })
-    }
-    onHealed(
-      this.#healer,
-      key,
-      outcome,
-      isWhole(acceptor, key, toPlace(process.placeOf(key)), now.wallMs),
-      now,
-    )
+    if (outcome.kind === 'absent') this.#dropLost(key, now)
+    onHealed(this.#healer, key, outcome, this.#isWhole(key, now), now)
+  }
+
+  /** A quorum of the others knows nothing of this key: it was never chosen, or it was collected (rule 9). */
+  #dropLost(key: ContextKey, now: Now): void {
+    const { emit, records } = this.#options
+    const head = records.head(key)
+    if (head === null || this.#isWhole(key, now)) return
+    const changes: readonly Change[] =
+      head === 'damaged' ? [{ kind: 'headDropped', key }] : dropOf(records, key, head, [])
+    emit({ kind: 'save', changes })
+    emit({ kind: 'report', event: { kind: 'damageRepaired', key } })
+  }
+
+  #isWhole(key: ContextKey, now: Now): boolean {
+    const { acceptor, process } = this.#options
+    return isWhole(acceptor, key, toPlace(process.placeOf(key)), now.wallMs)
   }
 
   /** Returns when to look again, Infinity for never. */
@@ -117,30 +139,24 @@ export class SelfRepair {
 
   /** Another owner wants to know which keys are here. */
   scanAsked(from: PeerId, ask: Extract<ReplicaMessage, { kind: 'scanAsked' }>, now: Now): void {
-    const { acceptor, emit, partitionCount, placeOf } = this.#options
+    const { acceptor, emit, placeOf, process, scans } = this.#options
     const refuse = (reason: 'notOwner' | 'damaged') => {
       emit({ kind: 'send', to: from, message: { kind: 'refused', id: ask.id, epoch: 0, reason } })
     }
-    if (ask.partition >= partitionCount()) return refuse('notOwner')
     const place = placeOf(ask.partition)
-    if (!place.accepts) return refuse('notOwner')
-    if (isDamaged(acceptor, toPlace(place), now.wallMs)) return refuse('damaged')
-    this.#nextScan += 1
-    this.#scans.set(this.#nextScan, { to: from, id: ask.id })
-    const { partition, after, limit } = ask
-    emit({ kind: 'scanPartition', scan: this.#nextScan, partition, after, limit })
+    if (!place.accepts || !this.#isReady(ask.partition, now)) return refuse('notOwner')
+    // Its own list is read all the same: it may hold what the others have collected.
+    if (from !== process.self && isDamaged(acceptor, toPlace(place), now.wallMs)) return refuse('damaged')
+    const { id, partition, after } = ask
+    const limit = Math.min(ask.limit, process.limits.pageKeysMax)
+    scans.heads(partition, after, limit, (entries, done) => {
+      emit({ kind: 'send', to: from, message: { kind: 'scanPage', id, entries, done } })
+    })
   }
 
-  scanned(input: Extract<Input, { kind: 'partitionScanned' }>): void {
-    const scan = this.#scans.get(input.scan)
-    if (!scan) return
-    this.#scans.delete(input.scan)
-    const { entries, done } = input
-    this.#options.emit({
-      kind: 'send',
-      to: scan.to,
-      message: { kind: 'scanPage', id: scan.id, entries, done },
-    })
+  #isReady(partition: PartitionId, now: Now): boolean {
+    const place = toPlace(this.#options.placeOf(partition))
+    return isReady(partitionState(this.#options.acceptor, place, now.wallMs), place)
   }
 
   #heal(key: ContextKey, now: Now): void {
@@ -150,9 +166,10 @@ export class SelfRepair {
     confirm(key, now)
   }
 
-  #partitionWhole(partition: PartitionId, now: Now): void {
+  #partitionWhole(partition: PartitionId, floors: Floors, now: Now): void {
     const { acceptor, emit, placeOf } = this.#options
-    emit({ kind: 'save', changes: [markWhole(acceptor, toPlace(placeOf(partition)), now.wallMs)] })
+    emit({ kind: 'save', changes: [markWhole(acceptor, toPlace(placeOf(partition)), floors, now.wallMs)] })
     emit({ kind: 'report', event: { kind: 'partitionRepaired', partition } })
+    this.#options.whole(partition, now)
   }
 }

@@ -36,5 +36,7 @@ export type OpenedDisk = {
   close(): Promise<void>
   /** Rewrites the files without what was deleted or replaced. Slow: a background duty. */
   compact(): Promise<void>
+  /** Bytes of what lies between two keys, roughly, and without what was written last. */
+  sizeOf(from: Uint8Array, to: Uint8Array): Promise<number>
   stats(): DiskStats
 }

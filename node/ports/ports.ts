@@ -1,4 +1,4 @@
-import type { PeerId } from '../../base/ids.ts'
+import type { ContextKey, Digest, PeerId, Version } from '../../base/ids.ts'
 
 /** Time of one process. The contract suite is test/contracts/clock.ts. */
 export interface Clock {
@@ -62,6 +62,16 @@ export interface Disk {
     limit: number,
     done: (failure: DiskFailure | null, entries: readonly DiskEntry[]) => void,
   ): void
+}
+
+/** Signs and opens what control registers hold: bytes for every member's eyes, under the name of their author. */
+export interface ControlSealer {
+  seal(
+    facts: { readonly key: ContextKey; readonly version: Version; readonly parent: Version | null },
+    body: Uint8Array,
+  ): { readonly data: Uint8Array; readonly hash: Digest }
+  /** The body of an envelope that went through the checker before. */
+  open(data: Uint8Array): Uint8Array
 }
 
 /** Decides whether bytes that claim to be an envelope may be stored. The contract suite is test/contracts/envelope-checker.ts. */

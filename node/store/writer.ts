@@ -120,7 +120,7 @@ export class Writer {
     if (deadline.leftMs === 0) throw writeUnreached(deadline.timeoutMs)
     const value = { kind, expiresAtMs, hash: sealed.hash, data: sealed.data }
     const outcome = await submitter.submit(
-      { kind: 'write', id, attempt: 1, key, expect, parent, value },
+      { kind: 'write', id, attempt: 1, key, expect, parent, value, epoch: null },
       deadline.leftMs,
     )
     switch (outcome.kind) {

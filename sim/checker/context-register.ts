@@ -3,7 +3,12 @@ import type { Expected } from '../../replication/messages.ts'
 import type { Model } from './linearizability.ts'
 
 /** What stands under one key: a version, or nothing yet. */
-export type RegisterState = { readonly version: Version | null; readonly isLive: boolean }
+export type RegisterState = {
+  readonly version: Version | null
+  readonly isLive: boolean
+  /** Dead, and some replica has collected it (rule 9): it may be found as the tombstone that it is, or not at all. */
+  readonly mayBeGone: boolean
+}
 
 /** One operation of a caller on one key, with the outcome that it saw. */
 export type RegisterOperation =
@@ -21,29 +26,37 @@ export type RegisterOperation =
   | { readonly kind: 'saw'; readonly version: Version | null }
   /** Somebody was told that nothing lives here. */
   | { readonly kind: 'sawDead' }
+  /** From here on this dead version may be gone. No caller does this. */
+  | { readonly kind: 'collected'; readonly version: Version }
 
 /** The register that a key is, as its callers may rely on it (rules 4, 9 and 13). */
 export const contextRegister: Model<RegisterState, RegisterOperation> = {
-  init: { version: null, isLive: false },
+  init: { version: null, isLive: false, mayBeGone: false },
   step(state, operation) {
     switch (operation.kind) {
       case 'wrote': {
         if (!matches(state, operation.expect)) return []
-        if (operation.parent !== 'any' && operation.parent !== state.version) return []
+        if (operation.parent !== 'any' && !isFound(state, operation.parent)) return []
         if (state.version !== null && operation.id <= state.version) return []
-        return [{ version: operation.id, isLive: operation.makesLive }]
+        return [{ version: operation.id, isLive: operation.makesLive, mayBeGone: false }]
       }
       case 'conflicted':
         return matches(state, operation.expect) ? [] : [state]
       case 'saw':
-        return operation.version === state.version ? [state] : []
+        return isFound(state, operation.version) ? [state] : []
       case 'sawDead':
         return state.isLive ? [] : [state]
+      case 'collected':
+        return state.version === operation.version && !state.isLive ? [{ ...state, mayBeGone: true }] : []
     }
   },
-  key: state => state.version ?? '',
-  readsOnly: operation => operation.kind !== 'wrote',
+  key: state => `${state.version ?? ''}${state.mayBeGone ? ' or gone' : ''}`,
+  readsOnly: operation => operation.kind !== 'wrote' && operation.kind !== 'collected',
 }
+
+/** Whether a caller may be told that this version, or none, stands. */
+const isFound = (state: RegisterState, version: Version | null): boolean =>
+  version === state.version || (version === null && state.mayBeGone)
 
 function matches(state: RegisterState, expect: Expected): boolean {
   if (expect === 'any') return true

@@ -1,37 +1,51 @@
 import { type Ballot, noBallot, type PeerId, type Version } from '../../base/ids.ts'
 import type { Value, VersionRecord } from '../../replication/messages.ts'
 
+/** The groups of which a majority each must agree, by epoch of the partition; it grows as views are seen. */
+export type GroupsByEpoch = ReadonlyMap<number, readonly (readonly PeerId[])[]>
+
 /** Everything that was ever proposed and accepted for one key, whoever saw it. Methods return what is wrong, or null. */
 export class KeyLedger {
-  private readonly majority: number
-  private readonly proposals = new Map<Ballot, { version: Version; print: string }>()
-  private readonly acceptors = new Map<Ballot, Set<PeerId>>()
-  private readonly grants = new Map<Ballot, Set<PeerId>>()
+  private readonly groups: GroupsByEpoch
+  private readonly proposals = new Map<Ballot, { version: Version; print: string; isDead: boolean }>()
+  /** Who accepted a ballot, by the epoch in which it did so. */
+  private readonly acceptors = new Map<Ballot, Map<number, Set<PeerId>>>()
+  /** Who ever held a ballot, in whatever epoch. */
+  private readonly holders = new Map<Ballot, Set<PeerId>>()
+  private readonly grants = new Map<Ballot, Map<number, Set<PeerId>>>()
   /** Versions that a majority held at some time, under one ballot. */
   private readonly held = new Set<Version>()
   private readonly parents = new Map<Version, Version | null>()
   /** Ascending. */
   private readonly chosen: Ballot[] = []
+  /** Ballots of what was dead everywhere, and was dropped somewhere. */
+  private readonly collected = new Set<Ballot>()
 
-  constructor(majority: number) {
-    this.majority = majority
+  constructor(groups: GroupsByEpoch) {
+    this.groups = groups
   }
 
-  /** A replica said that it granted this ballot, asked for by a prepare or as `next`. */
-  grant(ballot: Ballot, by: PeerId): void {
-    const granters = this.grants.get(ballot) ?? new Set()
-    if (granters.size === 0) this.grants.set(ballot, granters)
-    granters.add(by)
+  /** A replica said that it granted this ballot in an epoch, asked for by a prepare or as `next`. */
+  grant(ballot: Ballot, by: PeerId, epoch: number): void {
+    add(this.grants, ballot, epoch, by)
   }
 
-  /** Rules 4 and 6: whether a majority granted the ballot that `proposer`, which may vote for itself unseen, proposes under. */
-  hasGrants(ballot: Ballot, proposer: PeerId | null): boolean {
-    const granters = this.grants.get(ballot) ?? new Set()
-    return granters.size + (proposer === null || granters.has(proposer) ? 0 : 1) >= this.majority
+  /** Rules 4 and 6: whether in one epoch a majority granted the ballot that `proposer`, which may vote for itself unseen, proposes under. */
+  hasGrants(ballot: Ballot, proposer: PeerId): boolean {
+    const byEpoch = this.grants.get(ballot) ?? new Map<number, Set<PeerId>>()
+    for (const [epoch, granters] of byEpoch) {
+      if (this.isQuorum(epoch, peer => peer === proposer || granters.has(peer))) return true
+    }
+    return false
   }
 
   isProposed(ballot: Ballot): boolean {
     return this.proposals.has(ballot)
+  }
+
+  /** Whether what was proposed under a ballot is a tombstone, or expires. */
+  isDead(ballot: Ballot): boolean {
+    return this.proposals.get(ballot)?.isDead ?? false
   }
 
   /** A value under a ballot was sent or stored. */
@@ -41,7 +55,9 @@ export class KeyLedger {
     if (known !== undefined) {
       return known.print === print ? null : `two values at ballot ${ballot}: ${known.print} and ${print}`
     }
-    this.proposals.set(ballot, { version: value.version, print })
+    // What ever expires is dead from some time on, which is the replicas' affair.
+    const isDead = value.kind === 'tombstone' || value.expiresAtMs !== 0
+    this.proposals.set(ballot, { version: value.version, print, isDead })
     const wrong = this.knowParent(value)
     if (wrong !== null) return wrong
     if (value.parent !== null && !this.held.has(value.parent))
@@ -50,13 +66,24 @@ export class KeyLedger {
     return below === undefined ? null : this.followsOn(below, ballot)
   }
 
-  /** A replica holds the value of this ballot durably, or said so. */
-  accept(ballot: Ballot, by: PeerId): string | null {
-    const holders = this.acceptors.get(ballot) ?? new Set()
-    if (holders.size === 0) this.acceptors.set(ballot, holders)
-    if (holders.has(by)) return null
+  /**
+   * A replica holds the value of this ballot durably, or said so.
+   * @param epoch - in which it accepted it; null where that cannot be told.
+   */
+  accept(ballot: Ballot, by: PeerId, epoch: number | null): string | null {
+    const holders = this.holders.get(ballot) ?? new Set()
+    if (holders.size === 0) this.holders.set(ballot, holders)
     holders.add(by)
-    if (holders.size !== this.majority) return null
+    const proposed = this.proposals.get(ballot)
+    if (proposed !== undefined && this.isHeldInAny(holders)) this.held.add(proposed.version)
+    if (epoch === null) return null
+    const acceptors = add(this.acceptors, ballot, epoch, by)
+    return this.isQuorum(epoch, peer => acceptors.has(peer)) ? this.choose(ballot) : null
+  }
+
+  /** A whole quorum of one epoch holds this ballot now: a read of theirs returns it. */
+  choose(ballot: Ballot): string | null {
+    if (this.chosen.includes(ballot)) return null
     const proposed = this.proposals.get(ballot)
     if (proposed !== undefined) this.held.add(proposed.version)
     const at = this.chosen.findIndex(each => each > ballot)
@@ -82,17 +109,38 @@ export class KeyLedger {
   }
 
   hasAccepted(ballot: Ballot, by: PeerId): boolean {
-    return this.acceptors.get(ballot)?.has(by) ?? false
+    return this.holders.get(ballot)?.has(by) ?? false
   }
 
   /** Whether a majority holds this version or one that came after it. */
   isChosen(version: Version): boolean {
-    return this.chosen.some(ballot => this.descends(this.proposals.get(ballot)?.version ?? null, version))
+    return this.chosen.some(ballot => this.descends(this.versionAt(ballot), version))
   }
 
-  /** Highest ballot that a majority ever held, noBallot for none. */
+  /** The same, where it cannot be told in which epoch a replica accepted. */
+  isHeld(version: Version): boolean {
+    for (const [ballot, holders] of this.holders) {
+      if (this.isHeldInAny(holders) && this.descends(this.versionAt(ballot), version)) return true
+    }
+    return false
+  }
+
+  /** Highest ballot that a majority ever held and that must not be lost; noBallot for none. */
   lastChosen(): Ballot {
-    return this.chosen.at(-1) ?? noBallot
+    const last = this.chosen.at(-1) ?? noBallot
+    return this.collected.has(last) ? noBallot : last
+  }
+
+  /** Rule 9: what stands at this ballot is dead with all replicas, and one dropped it. Returns its version the first time. */
+  collect(ballot: Ballot): Version | null {
+    if (this.collected.has(ballot)) return null
+    this.collected.add(ballot)
+    return this.versionAt(ballot)
+  }
+
+  /** Whether this version was collected, or one that came after it. */
+  isCollected(version: Version): boolean {
+    return [...this.collected].some(ballot => this.descends(this.versionAt(ballot), version))
   }
 
   /** Whether walking the parents from `version` meets `ancestor`; true for itself. */
@@ -102,13 +150,53 @@ export class KeyLedger {
     return at === ancestor
   }
 
+  /** Whether a version stands over an absent key, which is one since `before`, or what followed it, was collected. */
+  private beginsAnew(version: Version, before: Version): boolean {
+    return [...this.collected].some(ballot => {
+      const gone = this.versionAt(ballot)
+      if (gone === null || !this.descends(gone, before)) return false
+      let at: Version | null | undefined = version
+      while (at !== null && at !== undefined && at > gone) at = this.parents.get(at)
+      return at === null
+    })
+  }
+
+  private versionAt(ballot: Ballot): Version | null {
+    return this.proposals.get(ballot)?.version ?? null
+  }
+
+  private isHeldInAny(holders: ReadonlySet<PeerId>): boolean {
+    for (const epoch of this.groups.keys()) {
+      if (this.isQuorum(epoch, peer => holders.has(peer))) return true
+    }
+    return false
+  }
+
+  private isQuorum(epoch: number, has: (peer: PeerId) => boolean): boolean {
+    return this.groups.get(epoch)?.every(group => group.filter(has).length > group.length / 2) ?? false
+  }
+
   private followsOn(chosen: Ballot, later: Ballot): string | null {
     const before = this.proposals.get(chosen)
     const after = this.proposals.get(later)
     if (before === undefined || after === undefined) return null
     if (this.descends(after.version, before.version)) return null
+    if (this.beginsAnew(after.version, before.version)) return null
     return `version ${before.version} was chosen at ballot ${chosen}, but ballot ${later} carries ${after.version}, which does not follow it`
   }
+}
+
+function add(
+  map: Map<Ballot, Map<number, Set<PeerId>>>,
+  ballot: Ballot,
+  epoch: number,
+  peer: PeerId,
+): Set<PeerId> {
+  const byEpoch = map.get(ballot) ?? new Map<number, Set<PeerId>>()
+  if (byEpoch.size === 0) map.set(ballot, byEpoch)
+  const peers = byEpoch.get(epoch) ?? new Set<PeerId>()
+  if (peers.size === 0) byEpoch.set(epoch, peers)
+  return peers.add(peer)
 }
 
 function printOf(value: Value): string {

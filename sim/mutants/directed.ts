@@ -1,13 +1,7 @@
-import { hlcFrom } from '../../base/hlc.ts'
-import type { ContextKey, FleetId, PeerId, Version } from '../../base/ids.ts'
-import type { View } from '../../dht/view.ts'
 import { recentOpsMax, type WriteOperation } from '../../replication/messages.ts'
-import { cheapHash, sealedData } from '../envelope.ts'
-import { askedForMs, Stage, stageStartMs } from './stage.ts'
-
-const names = ['a', 'b', 'c', 'd'] as PeerId[]
-const [a, b, c, d] = names as [PeerId, PeerId, PeerId, PeerId]
-const key = 'ab'.repeat(32) as ContextKey
+import { collectionSchedules } from './collection-schedules.ts'
+import { a, b, c, d, judged, key, names, viewOf, writeOf } from './schedule-parts.ts'
+import { askedForMs, Stage } from './stage.ts'
 
 /**
  * Exact schedules on the pure peers. Each returns null when the rules hold in it, else what went wrong; a mutant
@@ -21,6 +15,7 @@ export const directedSchedules: Readonly<Record<string, () => string | null>> = 
   formerBoot,
   lostAccept,
   leftWindow,
+  ...collectionSchedules,
 }
 
 /**
@@ -58,12 +53,6 @@ function heldByOne(): { stage: Stage; first: WriteOperation } {
   stage.pass(askedForMs)
   stage.deliver(({ message }) => message.kind === 'reply')
   return { stage, first }
-}
-
-/** The first thing that went wrong, and if nothing did, whether the callers were told what they should be. */
-function judged(stage: Stage, expected: string): string | null {
-  const kinds = stage.answers.map(answer => answer.kind).join(' ')
-  return stage.complaints[0] ?? (kinds === expected ? null : `answers: ${kinds}`)
 }
 
 /**
@@ -172,29 +161,4 @@ function leftWindow(): string | null {
   stage.deliver()
   const last = stage.answers.at(-1)?.kind
   return stage.complaints[0] ?? (last === 'unknown' ? null : `the late duplicate is answered ${last}`)
-}
-
-function viewOf(epoch: number, owners: readonly PeerId[]): View {
-  return {
-    fleet: '0'.repeat(64) as FleetId,
-    epoch,
-    replicas: owners.length,
-    members: names.map(id => ({ id, name: id, weight: 1, zone: id })),
-    partitions: [{ epoch, stage: 'stable', owners, nextOwners: [] }],
-  }
-}
-
-function writeOf(number: number, parent: Version | null): WriteOperation {
-  const id = hlcFrom(stageStartMs - 1_000 + number, 0, '000000ff')
-  const facts = { key, version: id, parent, kind: 'live', expiresAtMs: 0 } as const
-  const data = sealedData(facts, 'directed')
-  return {
-    kind: 'write',
-    id,
-    attempt: 1,
-    key,
-    expect: 'any',
-    parent,
-    value: { kind: 'live', hash: cheapHash(data), expiresAtMs: 0, data },
-  }
 }

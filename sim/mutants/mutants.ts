@@ -1,4 +1,6 @@
 import type { SimOptions } from '../scenario.ts'
+import { collectionMutants } from './collection-mutants.ts'
+import { moveMutants } from './move-mutants.ts'
 
 /** One place of the source that a mutant changes; `find` must be there exactly once. */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string }
@@ -12,10 +14,11 @@ export type Mutant = {
   /** Found by random seeds, or by a schedule of its own (directed.ts) where chance practically never meets it. */
   readonly how: 'seeds' | { readonly directed: string }
   /** The kind of world in which the rule matters often. */
-  readonly world?: Pick<SimOptions, 'peers' | 'faults' | 'limits'>
+  readonly world?: Pick<SimOptions, 'peers' | 'operations' | 'faults' | 'limits' | 'moves' | 'upkeep'>
 }
 
 const acceptor = 'replication/acceptor.ts'
+const partitionState = 'replication/partition-state.ts'
 const saved = 'node/driver/saved.ts'
 const round = 'replication/round.ts'
 const register = 'replication/register.ts'
@@ -46,9 +49,9 @@ export const mutants: readonly Mutant[] = [
     how: 'seeds',
     edits: [
       {
-        file: acceptor,
-        find: 'wallMs + acceptor.limits.ceilingReserveMs',
-        replace: 'wallMs + acceptor.limits.ceilingReserveMs * 1_000',
+        file: partitionState,
+        find: 'const reserve = ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs)',
+        replace: 'const reserve = ballotCeiling(wallMs + acceptor.limits.ceilingReserveMs * 1_000)',
       },
     ],
   },
@@ -167,7 +170,9 @@ export const mutants: readonly Mutant[] = [
     name: 'no ceiling after a crash',
     rule: 3,
     how: 'seeds',
-    edits: [{ file: acceptor, find: '    floor: record.ceiling,\n', replace: '    floor: noBallot,\n' }],
+    edits: [
+      { file: partitionState, find: '    floor: record.ceiling,\n', replace: '    floor: noBallot,\n' },
+    ],
   },
   {
     name: 'promises forgotten without a ceiling',
@@ -182,11 +187,6 @@ export const mutants: readonly Mutant[] = [
     how: { directed: 'newEpoch' },
     edits: [
       { file: coordinator, find: 'return cached.epoch === epoch ? cached : null', replace: 'return cached' },
-      {
-        file: 'node/peer/peer.ts',
-        find: 'return forgetCachedBallots(this.#coordinator)',
-        replace: 'return void forgetCachedBallots',
-      },
     ],
   },
   {
@@ -319,4 +319,6 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  ...moveMutants,
+  ...collectionMutants,
 ]

@@ -3,14 +3,15 @@ import { newClock } from '../../base/hlc.ts'
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import { seeded } from '../../base/random.ts'
 import type { View } from '../../dht/view.ts'
+import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../../node/peer/peer.ts'
-import type { Input } from '../../node/peer/step.ts'
-import { defaultLimits } from '../../replication/limits.ts'
-import type { Message, Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
+import type { Effect, Input, Task, TaskEnd } from '../../node/peer/step.ts'
+import { defaultLimits, type Limits } from '../../replication/limits.ts'
+import type { Operation, Outcome, ScanEntry, VersionRecord } from '../../replication/messages.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
 import { KeyLedger } from '../checker/ledger.ts'
 
-type Letter = { readonly from: PeerId; readonly to: PeerId; readonly message: Message }
+type Letter = { readonly from: PeerId; readonly to: PeerId; readonly message: PeerMessage }
 
 /** Wall-clock milliseconds at the beginning of every schedule. */
 export const stageStartMs = 1_750_000_000_000
@@ -40,6 +41,19 @@ class MemoryRecords implements Records {
     if (change.kind === 'head') this.heads.set(change.key, change.head)
     else if (change.kind === 'version') this.versions.set(change.key + change.record.version, change.record)
     else if (change.kind === 'partition') this.partitions.set(change.partition, change.record)
+    else if (change.kind === 'headDropped') this.heads.delete(change.key)
+    else if (change.kind === 'versionDropped') this.versions.delete(change.key + change.version)
+  }
+
+  /** Of any partition: the keys of a schedule lie in one. */
+  listed(after: ContextKey | null): ScanEntry[] {
+    const keys = [...this.heads.keys()].sort().filter(key => after === null || key > after)
+    return keys.map(key => ({ key, ...this.heads.get(key)! }))
+  }
+
+  versionsOf(key: ContextKey): Version[] {
+    const names = [...this.versions.keys()].filter(name => name.startsWith(key))
+    return names.map(name => name.slice(key.length) as Version)
   }
 }
 
@@ -51,19 +65,23 @@ export class Stage {
   readonly ledger: KeyLedger
   readonly answers: Outcome[] = []
   readonly complaints: string[] = []
+  /** How the tasks ended, in order. */
+  readonly ends: TaskEnd[] = []
   private readonly names: readonly PeerId[]
   private readonly peers = new Map<PeerId, { peer: Peer; records: MemoryRecords; boots: number }>()
   private letters: Letter[] = []
   private readonly view: View
-  private readonly sent = new Map<Message['kind'], Message>()
+  private readonly limits: Limits
+  private readonly sent = new Map<PeerMessage['kind'], PeerMessage>()
   private nowMs = 0
   private nextId = 0x4000_0000
 
   /** Clock tags grow in the order of `names`. */
-  constructor(names: readonly PeerId[], view: View) {
+  constructor(names: readonly PeerId[], view: View, limits: Partial<Limits> = {}) {
+    this.limits = { ...defaultLimits, ...limits }
     this.view = view
     this.names = names
-    this.ledger = new KeyLedger(Math.floor(view.partitions[0]!.owners.length / 2) + 1)
+    this.ledger = new KeyLedger(new Map([[1, [view.partitions[0]!.owners]]]))
     for (const self of names) this.boot(self, new MemoryRecords(), 1)
   }
 
@@ -74,21 +92,32 @@ export class Stage {
   }
 
   /** The message of this kind that was sent last. */
-  last<Kind extends Message['kind']>(kind: Kind): Extract<Message, { kind: Kind }> {
+  last<Kind extends PeerMessage['kind']>(kind: Kind): Extract<PeerMessage, { kind: Kind }> {
     const message = this.sent.get(kind)
     assert(message !== undefined, `a message of kind ${kind} was sent`)
-    return message as Extract<Message, { kind: Kind }>
+    return message as Extract<PeerMessage, { kind: Kind }>
   }
 
   adopt(peer: PeerId, view: View): void {
-    this.step(peer, { kind: 'viewAdopted', view })
+    this.step(peer, { kind: 'viewTold', view })
   }
 
   /** What `asker` asks `coordinator` to carry out; the answers arrive in `answers` when delivered. */
   request(asker: PeerId, coordinator: PeerId, operation: Operation): void {
     this.nextId += 1
-    const message: Message = { kind: 'request', id: this.nextId, timeoutMs: askedForMs, operation }
+    const message: PeerMessage = { kind: 'request', id: this.nextId, timeoutMs: askedForMs, operation }
     this.step(coordinator, { kind: 'messageArrived', from: asker, message })
+  }
+
+  /** What a duty has `peer` do. */
+  carryOut(peer: PeerId, work: Task): void {
+    this.nextId += 1
+    this.step(peer, { kind: 'taskAsked', task: this.nextId, work })
+  }
+
+  /** What `peer` holds of a key. */
+  head(peer: PeerId, key: ContextKey): Head | null {
+    return this.peers.get(peer)!.records.head(key)
   }
 
   /** Whom a coordinator asks first is its own affair: after this everybody was asked. */
@@ -97,7 +126,7 @@ export class Stage {
   }
 
   /** Hands a message over that nobody sent in this schedule. */
-  hand(from: PeerId, to: PeerId, message: Message): void {
+  hand(from: PeerId, to: PeerId, message: PeerMessage): void {
     this.step(to, { kind: 'messageArrived', from, message })
   }
 
@@ -134,7 +163,7 @@ export class Stage {
       clock: newClock(`0000000${this.names.indexOf(self) + 1}`),
       incarnation: boots,
       records,
-      limits: defaultLimits,
+      limits: this.limits,
       random: seeded(boots),
     })
     this.peers.set(self, { peer, records, boots })
@@ -149,19 +178,50 @@ export class Stage {
       if (taken.kind === 'messageArrived') this.learn(taken.from, taken.message)
       const now = { wallMs: stageStartMs + this.nowMs, monotonicMs: this.nowMs }
       for (const effect of this.peers.get(self)!.peer.step(taken, now)) {
-        if (effect.kind !== 'send' && effect.kind !== 'sendAfterSave') {
-          if (effect.kind === 'save') this.save(self, effect.changes)
-          continue
-        }
-        const { to, message } = effect
-        this.watch(self, message)
-        if (to === self) inputs.push({ kind: 'messageArrived', from: self, message })
-        else this.letters.push({ from: self, to, message })
+        const later = this.perform(self, effect)
+        if (later !== null) inputs.push(later)
       }
     }
   }
 
-  private watch(from: PeerId, message: Message): void {
+  /** @returns what the peer is told at once. */
+  private perform(self: PeerId, effect: Effect): Input | null {
+    switch (effect.kind) {
+      case 'save':
+        this.save(self, effect.changes)
+        return null
+      case 'confirmSaved':
+        return { kind: 'saved', mark: effect.mark }
+      case 'scanPartition': {
+        const entries = this.peers.get(self)!.records.listed(effect.after)
+        return { kind: 'partitionScanned', scan: effect.scan, entries, done: true }
+      }
+      case 'listVersions': {
+        const { records } = this.peers.get(self)!
+        const versions = new Map(effect.keys.map(key => [key, records.versionsOf(key)]))
+        return { kind: 'versionsListed', list: effect.list, versions }
+      }
+      // Nobody here ever had an older copy of a partition.
+      case 'listRecords':
+        return { kind: 'recordsListed', list: effect.list, heads: [], versions: [], done: true }
+      case 'taskEnded':
+        this.ends.push(effect.end)
+        return null
+      case 'send':
+      case 'sendAfterSave':
+      case 'sendWhenSaved': {
+        const { to, message } = effect
+        this.watch(self, message)
+        if (to === self) return { kind: 'messageArrived', from: self, message }
+        this.letters.push({ from: self, to, message })
+        return null
+      }
+      default:
+        return null
+    }
+  }
+
+  private watch(from: PeerId, message: PeerMessage): void {
     this.sent.set(message.kind, message)
     if (message.kind === 'reply') this.judge(message.outcome)
     if (message.kind !== 'accept') return
@@ -179,16 +239,16 @@ export class Stage {
   }
 
   /** A proposer may count only what it was told. */
-  private learn(from: PeerId, message: Message): void {
+  private learn(from: PeerId, message: PeerMessage): void {
     const isGrant =
       message.kind === 'promise' ? message.granted : message.kind === 'accepted' && message.nextGranted
-    if (isGrant && 'promised' in message) this.ledger.grant(message.promised, from)
+    if (isGrant && 'promised' in message) this.ledger.grant(message.promised, from, 1)
   }
 
   private save(self: PeerId, changes: readonly Change[]): void {
     for (const change of changes) {
       this.peers.get(self)!.records.apply(change)
-      if (change.kind === 'head') this.complain(this.ledger.accept(change.head.accepted, self))
+      if (change.kind === 'head') this.complain(this.ledger.accept(change.head.accepted, self, 1))
     }
   }
 

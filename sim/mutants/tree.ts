@@ -14,8 +14,18 @@ import { fileURLToPath } from 'node:url'
 import type { Mutant } from './mutants.ts'
 
 /** What the simulator runs, and what that imports. */
-const folders = ['base', 'dht', 'replication', 'election', 'node/peer', 'node/driver', 'node/ports', 'sim']
-const project = fileURLToPath(new URL('../..', import.meta.url))
+export const simulatedFolders = [
+  'base',
+  'dht',
+  'replication',
+  'election',
+  'node/peer',
+  'node/driver',
+  'node/control',
+  'node/ports',
+  'sim',
+]
+export const projectFolder = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A copy of the sources with the edits of a mutant. */
 export type Tree = { readonly path: string; remove(): void }
@@ -25,12 +35,12 @@ export function plantTree(mutant: Mutant): Tree {
   const path = mkdtempSync(join(tmpdir(), 'slurp-mutant-'))
   const remove = () => rmSync(path, { recursive: true, force: true })
   try {
-    for (const folder of folders.filter(each => existsSync(join(project, each)))) {
+    for (const folder of simulatedFolders.filter(each => existsSync(join(projectFolder, each)))) {
       mkdirSync(join(path, folder), { recursive: true })
-      cpSync(join(project, folder), join(path, folder), { recursive: true })
+      cpSync(join(projectFolder, folder), join(path, folder), { recursive: true })
     }
     writeFileSync(join(path, 'package.json'), '{"type":"module"}')
-    symlinkSync(join(project, 'node_modules'), join(path, 'node_modules'))
+    symlinkSync(join(projectFolder, 'node_modules'), join(path, 'node_modules'))
     for (const { file, find, replace } of mutant.edits) {
       const source = readFileSync(join(path, file), 'utf8')
       const found = source.split(find).length - 1

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { parseRange, runSeeds } from './pool.ts'
+import { parseRange, processesMax, runSeeds } from './pool.ts'
+import { Progress } from './progress.ts'
 import { brokenWords, Totals } from './totals.ts'
 
 const usage = `Runs many seeds of the simulator, as many at once as there are cores.
@@ -8,8 +9,6 @@ const usage = `Runs many seeds of the simulator, as many at once as there are co
   --processes N        how many at once
   --go-on              do not stop at the first seed that breaks an invariant
 Exit code 1 when a seed broke.`
-
-const progressEveryMs = 1_000
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -22,7 +21,13 @@ async function main(): Promise<number> {
   })
   const range = parseRange(values.seeds)
   const processes = Number(values.processes)
-  if (values.help || range === null || !Number.isInteger(processes) || processes < 1 || processes > 256) {
+  if (
+    values.help ||
+    range === null ||
+    !Number.isInteger(processes) ||
+    processes < 1 ||
+    processes > processesMax
+  ) {
     process.stderr.write(`${usage}\n`)
     return values.help ? 0 : 2
   }
@@ -30,23 +35,18 @@ async function main(): Promise<number> {
   const broken: number[] = []
   const wanted = range.last - range.first + 1
   const startMs = performance.now()
-  let toldMs = startMs
-  const isTerminal = process.stderr.isTTY === true
+  const shown = new Progress(process.stderr)
   await runSeeds(range, processes, result => {
     totals.add(result)
     if (result.violations.length > 0) {
       broken.push(result.seed)
-      process.stdout.write(`${isTerminal ? '\n' : ''}${brokenWords(result)}\n`)
+      shown.clear()
+      process.stdout.write(`${brokenWords(result)}\n`)
     }
-    const nowMs = performance.now()
-    if (nowMs - toldMs >= progressEveryMs * (isTerminal ? 1 : 30)) {
-      toldMs = nowMs
-      const line = progress(totals.seeds, wanted, broken.length, nowMs - startMs)
-      process.stderr.write(isTerminal ? `\r${line}\u001b[K` : `${line}\n`)
-    }
+    shown.tell(() => progress(totals.seeds, wanted, broken.length, performance.now() - startMs))
     return broken.length === 0 || values['go-on']
   })
-  if (isTerminal) process.stderr.write('\r\u001b[K')
+  shown.clear()
   const tookS = (performance.now() - startMs) / 1_000
   process.stdout.write(`${totals.words().join('\n')}\n`)
   process.stdout.write(

@@ -4,6 +4,11 @@ import type { SimResult } from '../scenario.ts'
 
 export type SeedRange = { readonly first: number; readonly last: number }
 
+export const seedMax = 2 ** 32 - 1
+export const processesMax = 256
+/** Real time that one seed may take: beyond it something spins. */
+export const seedMsMax = 15 * 60_000
+
 const worker = fileURLToPath(new URL('worker.ts', import.meta.url))
 
 /** @returns null when `text` is no range. */
@@ -12,14 +17,14 @@ export function parseRange(text: string): SeedRange | null {
   if (found === null) return null
   const first = Number(found[1])
   const last = Number(found[2] ?? found[1])
-  return first <= last && last < 2 ** 32 ? { first, last } : null
+  return first <= last && last <= seedMax ? { first, last } : null
 }
 
 /**
  * Runs every seed of a range, in `processes` processes side by side.
  *
- * @param took - told each result as it comes, in no order; false ends the run early.
- * @throws Error when a process dies.
+ * @param took - told each result as it comes, in no order; after it said false no other seed is begun.
+ * @throws Error when a process dies, or is killed because a seed takes longer than `seedMsMax`.
  */
 export async function runSeeds(
   { first, last }: SeedRange,
@@ -31,6 +36,7 @@ export async function runSeeds(
   const drain = (child: ChildProcess): Promise<void> =>
     new Promise((resolve, reject) => {
       let running = -1
+      const watch = setTimeout(() => child.kill('SIGKILL'), seedMsMax)
       const give = () => {
         if (isOver || next > last) {
           child.disconnect()
@@ -38,18 +44,20 @@ export async function runSeeds(
         }
         running = next
         next += 1
+        watch.refresh()
         child.send(running)
       }
       child.on('message', (result: SimResult) => {
         running = -1
-        if (!isOver && !took(result)) isOver = true
+        if (!took(result)) isOver = true
         give()
       })
       child.on('error', reject)
-      child.on('exit', code => {
+      child.on('exit', (code, signal) => {
+        clearTimeout(watch)
         if (running < 0) return resolve()
         isOver = true
-        reject(new Error(`the process of seed ${running} ended with ${code}`))
+        reject(new Error(`the process of seed ${running} ended with ${code ?? signal}`))
       })
       give()
     })

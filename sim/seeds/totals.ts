@@ -1,8 +1,22 @@
 import { type FaultKind, faultKinds } from '../faults.ts'
+import { commandOf } from '../minimise/words.ts'
 import type { SimResult } from '../scenario.ts'
+import { SeedSpans } from './spans.ts'
+
+/** Broken seeds that are listed one by one, at most; all are counted. */
+export const brokenListedMax = 200
+/** Fingerprints of schedules that are kept apart, at most. */
+export const schedulesMax = 8_000_000
+
+export type BrokenSeed = {
+  readonly seed: number
+  readonly invariant: number | string
+  readonly what: string
+}
 
 /** Sums over many seeds. */
 export class Totals {
+  readonly spans = new SeedSpans()
   seeds = 0
   operations = 0
   /** Writes whose outcome was never told. */
@@ -10,19 +24,52 @@ export class Totals {
   steps = 0
   readonly counts = new Map<string, number>()
   /** In how many seeds each kind of fault was switched on. */
-  readonly drawn = new Map<FaultKind, number>(faultKinds.map(kind => [kind, 0]))
+  readonly drawn = new Map<string, number>(faultKinds.map(kind => [kind, 0]))
   readonly bySize = new Map<number, number>()
+  readonly byScenario = new Map<string, number>()
+  /** By how many kinds of faults were on. */
+  readonly byFaults = new Map<number, number>()
+  /** Distinct fingerprints of what happened. */
+  readonly schedules = new Set<string>()
+  brokenSeeds = 0
+  readonly broken: BrokenSeed[] = []
 
   add(result: SimResult): void {
+    this.spans.add(result.seed)
     this.seeds += 1
     this.operations += result.operations
     this.unknown += result.unknown
     this.steps += result.steps
-    for (const kind of result.drawn) this.drawn.set(kind, this.drawn.get(kind)! + 1)
-    for (const [name, count] of Object.entries(result.faults)) {
-      this.counts.set(name, (this.counts.get(name) ?? 0) + count)
-    }
-    this.bySize.set(result.peers, (this.bySize.get(result.peers) ?? 0) + 1)
+    for (const kind of result.drawn) raise(this.drawn, kind, 1)
+    for (const [name, count] of Object.entries(result.faults)) raise(this.counts, name, count)
+    raise(this.bySize, result.peers, 1)
+    raise(this.byScenario, result.scenario, 1)
+    raise(this.byFaults, result.drawn.length, 1)
+    if (this.schedules.size < schedulesMax) this.schedules.add(result.traceHash)
+    const [violation] = result.violations
+    if (violation === undefined) return
+    this.brokenSeeds += 1
+    const { invariant, what } = violation
+    if (this.broken.length < brokenListedMax) this.broken.push({ seed: result.seed, invariant, what })
+  }
+
+  /** Adds what others have counted. @returns the first seed that both ran, and then nothing is added; else null. */
+  merge(other: Totals): number | null {
+    const twice = this.spans.firstShared(other.spans)
+    if (twice !== null) return twice
+    for (const [first, last] of other.spans.list) this.spans.addSpan(first, last)
+    this.seeds += other.seeds
+    this.operations += other.operations
+    this.unknown += other.unknown
+    this.steps += other.steps
+    this.brokenSeeds += other.brokenSeeds
+    for (const name of ['counts', 'drawn', 'byScenario'] as const)
+      for (const [key, count] of other[name]) raise(this[name], key, count)
+    for (const name of ['bySize', 'byFaults'] as const)
+      for (const [key, count] of other[name]) raise(this[name], key, count)
+    for (const print of other.schedules) if (this.schedules.size < schedulesMax) this.schedules.add(print)
+    this.broken.push(...other.broken.slice(0, brokenListedMax - this.broken.length))
+    return null
   }
 
   /** Kinds that were switched on in no seed, or never struck. */
@@ -42,6 +89,10 @@ export class Totals {
   }
 }
 
+function raise<Key>(counts: Map<Key, number>, key: Key, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by)
+}
+
 /** What somebody needs who was not there: seed, what broke, the story, and how to see it again. */
 export function brokenWords(result: SimResult): string {
   return [
@@ -50,6 +101,7 @@ export function brokenWords(result: SimResult): string {
       ({ invariant, what, atMs }) => `  invariant ${invariant} at ${atMs} ms: ${what}`,
     ),
     ...result.story.map(line => `  ${line}`),
-    `again: npm run -s slurp -- sim run --seed ${result.seed}`,
+    `again: ${commandOf(result.seed, {})}`,
+    `smaller: ${commandOf(result.seed, {})} --minimise`,
   ].join('\n')
 }

@@ -38,8 +38,13 @@ export function residentMb(pid: number): number {
 }
 
 /** Processor time of a process so far, in seconds, user and system. */
-export function processorSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+export const processorSeconds = (pid: number): number => secondsIn(`/proc/${pid}/stat`)
+
+/** The same of its first thread alone, which runs the event loop. */
+export const eventLoopSeconds = (pid: number): number => secondsIn(`/proc/${pid}/task/${pid}/stat`)
+
+function secondsIn(path: string): number {
+  const fields = readFileSync(path, 'utf8')
     .replace(/^.*\) /, '')
     .split(' ')
   const ticksPerSecond = 100

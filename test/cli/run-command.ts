@@ -34,7 +34,11 @@ const noWiring: Wiring = {
   sampleFile: 'none',
   createFleet: () => Promise.reject(new Error('not in this test')),
   servePeer: () => Promise.reject(new Error('not in this test')),
+  newPeerIn: () => Promise.reject(new Error('not in this test')),
+  writeTicket: () => Promise.reject(new Error('not in this test')),
+  fleetIn: () => Promise.reject(new Error('not in this test')),
   simulate: () => Promise.reject(new Error('not in this test')),
+  simulateScale: () => Promise.reject(new Error('not in this test')),
 }
 
 export type Bench = OpenedDoor & {
@@ -42,7 +46,10 @@ export type Bench = OpenedDoor & {
   dir: string
   environment: NodeJS.ProcessEnv
   /** Runs `slurp ARGS` in this process against the door of this test. */
-  slurp: (args: readonly string[], more?: { input?: string; environment?: NodeJS.ProcessEnv }) => Promise<Ran>
+  slurp: (
+    args: readonly string[],
+    more?: { input?: string; environment?: NodeJS.ProcessEnv; wiring?: Partial<Wiring> },
+  ) => Promise<Ran>
 }
 
 /** A door on a peer in memory, and a command line that knows it from its environment. */
@@ -59,7 +66,11 @@ export async function openBench(test: TestContext): Promise<Bench> {
     HOME: dir,
   }
   const slurp: Bench['slurp'] = (args, more = {}) =>
-    runHere(args, { environment: more.environment ?? environment, input: more.input ?? null })
+    runHere(args, {
+      environment: more.environment ?? environment,
+      input: more.input ?? null,
+      wiring: more.wiring ?? {},
+    })
   return { ...opened, dir, environment, slurp }
 }
 

@@ -1,7 +1,10 @@
 // Goal: `slurp sim run` tells what a seed did, and fails when an invariant broke. Method: results made here.
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import type { SimulationResult } from '../../node/cli/wiring.ts'
+import type { ScaleFigures, SimulationResult } from '../../node/cli/wiring.ts'
 import { runHere } from './run-command.ts'
 
 const held: SimulationResult = {
@@ -47,4 +50,77 @@ test('a seed that held is exit 0, one that broke is exit 1 with its story', asyn
     [7, {}],
   ])
   assert.equal((await runHere(['sim', 'run'])).code, 2)
+})
+
+test('a world is given in full, and a broken one is made smaller and drawn', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'slurp-sim-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  const asked: unknown[] = []
+  const violations = [{ invariant: 3, what: 'two values', atMs: 1500 }]
+  const smaller = { ...held, violations, story: ['0.1 p1 asks'], minimised: ['dropped: fault loss'] }
+  const run = (...args: string[]) =>
+    runHere(['sim', 'run', '--seed', '7', ...args], {
+      wiring: {
+        simulate: async (seed, options) => {
+          asked.push([seed, options])
+          return { ...smaller, page: '<html></html>' }
+        },
+      },
+    })
+  const html = join(dir, 'story.html')
+  const world = ['--clients', '2', '--keys', '1', '--no-moves', '--faults', 'loss=0.5,crashes=1']
+  const told = await run(...world, '--minimise', '--html', html)
+  assert.match(told.out, /dropped: fault loss/)
+  assert.equal(readFileSync(html, 'utf8'), '<html></html>')
+  assert.deepEqual(JSON.parse((await run('--faults', 'none', '--json')).out), smaller)
+  assert.deepEqual(asked, [
+    [
+      7,
+      { clients: 2, keys: 1, moves: false, faults: { loss: 0.5, crashes: 1 }, minimises: true, draws: true },
+    ],
+    [7, { faults: {} }],
+  ])
+  for (const wrong of ['loss', 'loss=2', 'loss=0.5,', 'loss=-1', ''])
+    assert.equal((await run('--faults', wrong)).code, 2, wrong)
+  assert.equal((await run('--html', join(dir, 'not', 'there.html'))).code, 2)
+})
+
+test('sim scale hands on its sizes, and prints a table or JSON', async () => {
+  const moves = { moved: 4, least: 4 }
+  const figures: ScaleFigures = {
+    clientsPerPeer: 2,
+    writeShare: 0.5,
+    fleets: [
+      {
+        peers: 3,
+        perSecond: 1500,
+        perSecondAndPeer: 500,
+        efficiency: null,
+        messagesPerOperation: 5.7,
+        p50Ms: 10,
+        p99Ms: 20,
+        viewBytes: 2030,
+        growth: { added: 1, movedBytes: 7.5e9, leastBytes: 7.5e9 },
+      },
+    ],
+    placements: [
+      { peers: 10, loadMean: 1.2, loadMost: 2, loadLeast: 1, tookMs: 100, join: moves, leave: moves },
+    ],
+  }
+  const asked: unknown[] = []
+  const run = (...args: string[]) =>
+    runHere(['sim', 'scale', ...args], {
+      wiring: {
+        simulateScale: async ({ told: _, ...wish }) => {
+          asked.push(wish)
+          return figures
+        },
+      },
+    })
+  const shown = await run('--peers', '6,3,3', '--placement', '10', '--clients', '2', '--seed', '5')
+  assert.equal(shown.code, 0)
+  assert.match(shown.out, /^3 +1500 +500 +- +5\.7 /m)
+  assert.deepEqual(asked, [{ seed: 5, peers: [3, 6], placements: [10], clientsPerPeer: 2 }])
+  assert.deepEqual(JSON.parse((await run('--json')).out), figures)
+  assert.equal((await run('--peers', '2')).code, 2)
 })

@@ -67,7 +67,7 @@ export function submitterContract(name: string, open: () => Promise<SubmitterBen
           ? await sealTombstone(envelope)
           : await sealEnvelope({ ...envelope, roles, plaintext: new TextEncoder().encode(text) })
       const value = { kind, expiresAtMs, hash: sealed.hash, data: sealed.data }
-      return { kind: 'write', id: version, attempt: 1, key, expect, parent, value }
+      return { kind: 'write', id: version, attempt: 1, key, expect, parent, value, epoch: null }
     }
     const submit = (operation: Parameters<Submitter['submit']>[0], process = 0, patienceMs = timeoutMs) =>
       at(process).submitter.submit(operation, patienceMs)

@@ -82,9 +82,17 @@ test('the driver asks for no tick once nothing is left to do', () => {
   const data = Uint8Array.of(1)
   const value = { kind: 'live', hash: sha256Hex(data) as Digest, expiresAtMs: 0, data } as const
   const id = nextHlc(hlc, clock.wallMs())
-  driver.submit({ kind: 'write', id, attempt: 1, key, expect: 'any', parent: null, value }, 1000, outcome =>
-    outcomes.push(outcome),
-  )
+  const write = {
+    kind: 'write',
+    id,
+    attempt: 1,
+    key,
+    expect: 'any',
+    parent: null,
+    value,
+    epoch: null,
+  } as const
+  driver.submit(write, 1000, outcome => outcomes.push(outcome))
   assert.ok(clock.drain() < 20)
   assert.equal(outcomes[0]?.kind, 'written')
   assert.equal(clock.soonQueue.length, 0)

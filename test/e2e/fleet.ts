@@ -156,6 +156,25 @@ export class Fleet {
     this.peers = this.peers.map(each => (each.name === name ? { ...each, url, pid: up.child.pid! } : each))
   }
 
+  /** `slurp peer join` or `replace`: another process, by one door of the fleet. */
+  async join(door: string, dir: string, more: readonly string[] = ['join']): Promise<PeerLine> {
+    const target = ['--url', this.peer(door).url, '--token-file', this.tokenFile]
+    const joined = new JsonProcess(['peer', ...more, '--dir', dir, '--json', ...target], {
+      ...process.env,
+      XDG_STATE_HOME: this.dir,
+    })
+    this.#revived.push(joined)
+    const { name, id, url } = (await joined.line('ready')) as PeerLine
+    const peer = { name, id, pid: joined.child.pid!, url, dir }
+    this.peers = [...this.peers, peer]
+    return peer
+  }
+
+  /** A line that the demo printed: what became of its peers. */
+  demoLine(type: string): Promise<Record<string, unknown>> {
+    return this.#demo.line(type)
+  }
+
   async isReady(name: string): Promise<boolean> {
     try {
       return (await this.call(name, 'GET', '/health/ready')).status === 200

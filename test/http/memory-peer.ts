@@ -1,9 +1,9 @@
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId } from '../../base/ids.ts'
 import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
+import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
 
@@ -93,8 +93,9 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       return { address: formatAddress(address), versions: page, cursor: null }
     },
   }
-  const id = '12D3KooWmemory' as PeerId
-  const fleet = 'f'.repeat(64) as FleetId
+  const control = new MemoryControl()
+  const { id } = memoryMembers[0]!
+  const fleet = memoryFleetId
   const peer: RunningPeer = {
     id,
     name: 'p1',
@@ -114,24 +115,41 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       state: 'ready',
       reasons: [],
       replicas: 3,
-      partitions: { total: 2, owned: 2, damaged: 0 },
+      epoch: control.view.epoch,
+      leader: control.leader().leader,
+      moves: { moving: 0, pending: control.view.pending.length, paused: control.view.moves.paused },
+      partitions: { total: 16, owned: 12, damaged: 0 },
       roles: roles.map(name => ({ name, keyVersion: 1, held: true })),
-      members: [{ id, name: 'p1', zone: 'z1', weight: 1, connected: true, partitions: 2 }],
+      members: control.view.members.map(member => ({
+        ...member,
+        connected: member.name !== 'p4',
+        partitions: control.view.partitions.filter(({ owners }) => owners.includes(member.id)).length,
+        leaving: control.view.leaving.includes(member.id),
+        health: member.name === 'p4' ? 'down' : 'up',
+        lag:
+          member.name === 'p2'
+            ? {
+                shared: 16,
+                compared: 16,
+                equal: 15,
+                keysBehind: 3,
+                keysAhead: 0,
+                equalAt: null,
+                why: 'repairing',
+              }
+            : null,
+      })),
       counters: { fastWrite: count },
     }),
     checks: () => [{ name: 'disk', ok: true, detail: 'writes' }],
     counters: () => ({ fastWrite: count }),
-    ring: () => ({
-      fleet,
-      epoch: 1,
-      replicas: 3,
-      members: [{ id, name: 'p1', weight: 1, zone: 'z1' }],
-      partitions: [{ epoch: 1, stage: 'stable', owners: [id], nextOwners: [] }],
-    }),
+    ring: () => control.view,
+    control,
     stop: async () => undefined,
   }
   return {
     peer,
+    control,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hlcMs } from '../../base/hlc.ts'
 import { noBallot } from '../../base/ids.ts'
-import { isWhole, markDamaged, markWhole } from '../../replication/acceptor.ts'
+import { isWhole } from '../../replication/acceptor.ts'
 import { defaultLimits } from '../../replication/limits.ts'
+import { markDamaged, markWhole, noFloors } from '../../replication/partition-state.ts'
 import { considerBackfill } from '../../replication/versions.ts'
 import { ballotAt, key, place, Replica, valueAt, versionAt, wallMs } from './memory-records.ts'
 
@@ -121,7 +122,7 @@ test('a damaged partition answers `damaged` for every key until it is whole, abs
   assert.ok(replica.query().kind === 'refused')
   replica.restart()
   assert.ok(replica.query().kind === 'refused', 'the mark is durable')
-  replica.records.save([markWhole(replica.acceptor, place, wallMs)])
+  replica.records.save([markWhole(replica.acceptor, place, noFloors, wallMs)])
   assert.ok(replica.query().kind === 'report')
 })
 

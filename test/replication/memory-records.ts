@@ -8,19 +8,14 @@ import {
   type PeerId,
   type Version,
 } from '../../base/ids.ts'
-import {
-  type Acceptor,
-  type Considered,
-  consider,
-  newAcceptor,
-  type Place,
-} from '../../replication/acceptor.ts'
+import { type Considered, consider } from '../../replication/acceptor.ts'
 import { defaultLimits } from '../../replication/limits.ts'
 import type { ReplicaMessage, Value, VersionRecord, WriteOperation } from '../../replication/messages.ts'
+import { type Acceptor, newAcceptor, type Place } from '../../replication/partition-state.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
 
 export const wallMs = 1_800_000_000_000
-export const place: Place = { partition: 3 as PartitionId, epoch: 1, accepts: true }
+export const place: Place = { partition: 3 as PartitionId, epoch: 1, accepts: true, since: 1 }
 export const key = 'a'.repeat(64) as ContextKey
 export const peer = (name: string) => name as PeerId
 
@@ -67,6 +62,7 @@ export class MemoryRecords implements Records {
       else if (change.kind === 'headDropped') this.heads.delete(change.key)
       else if (change.kind === 'version') this.versions.set(change.key + change.record.version, change.record)
       else if (change.kind === 'partition') this.partitions.set(change.partition, change.record)
+      else if (change.kind === 'versionDropped') this.versions.delete(change.key + change.version)
     }
   }
 }
@@ -120,5 +116,5 @@ export function writeAt(
 ): WriteOperation {
   const { hash, data } = valueAt(at)
   const value = { kind, hash: hash as Digest, expiresAtMs: 0, data: data! }
-  return { kind: 'write', id: versionAt(at), attempt: 1, key, expect, parent, value }
+  return { kind: 'write', id: versionAt(at), attempt: 1, key, expect, parent, value, epoch: null }
 }

@@ -24,6 +24,7 @@ function newProcess(): Process {
     placeOf: () => ({
       partition: place.partition,
       accepts: false,
+      since: 1,
       quorum: { epoch: 1, groups: [owners], targets: owners },
     }),
     connected: new Set<PeerId>(owners),

@@ -137,6 +137,7 @@ function inUse(database: Database, note: DamageNote, verdict: Verdict, dir: stri
     acknowledgeDamage: () => acknowledge(disk, note, dir),
     close: () => disk.close(),
     compact: () => compact(database),
+    sizeOf: (from, to) => database.approximateSize(from, to),
     stats: () => disk.stats(),
   }
 }

@@ -22,6 +22,8 @@ export type NetworkLimits = {
   readonly heartbeatMs: number
   /** A link on which nothing arrived for this long is lost. */
   readonly silenceMs: number
+  /** A link to a member that is one no more stays so long: it may have to hear that it left. */
+  readonly farewellMs: number
   /** Addresses kept for one peer. */
   readonly addressesMax: number
 }
@@ -39,5 +41,6 @@ export const defaultLimits: NetworkLimits = {
   dialMs: 8_000,
   heartbeatMs: 1_000,
   silenceMs: 8_000,
+  farewellMs: 2_000,
   addressesMax: 8,
 }

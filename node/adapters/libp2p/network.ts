@@ -49,6 +49,8 @@ export class Libp2pNetwork implements Network {
   private readonly linkEvents: LinkEvents
   private readonly linkCounts = newLinkCounts()
   private readonly counts = new Map<string, number>()
+  /** Since when, on the monotonic clock, a peer that is still linked has been no member any more. */
+  private readonly leaving = new Map<PeerId, number>()
   private readonly aborts = new AbortController()
   private listener: NetworkListener | null = null
   private ticking: NodeJS.Timeout | null = null
@@ -152,8 +154,15 @@ export class Libp2pNetwork implements Network {
       pursuit.resumeIn(this.opens(peer) ? 0 : this.options.limits.politeMs)
     }
     for (const [peer, pursuit] of this.pursuits) {
-      if (this.options.isMember(peer)) continue
+      if (this.options.isMember(peer)) {
+        this.leaving.delete(peer)
+        continue
+      }
       pursuit.pause()
+      const leftAtMs = this.leaving.get(peer) ?? nowMs
+      this.leaving.set(peer, leftAtMs)
+      if (this.links.has(peer) && nowMs - leftAtMs < this.options.limits.farewellMs) continue
+      this.leaving.delete(peer)
       this.pursuits.delete(peer)
       this.links.get(peer)?.close('expelled')
       this.hangUp(peer, 'expelled')

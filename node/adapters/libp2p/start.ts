@@ -13,7 +13,7 @@ import type { News } from './news.ts'
 import { TickEnd } from './tick-end.ts'
 
 /** What this release speaks (hello.ts). */
-export const wireVersions: VersionRange = { from: 1, to: 1 }
+export const wireVersions: VersionRange = { from: 2, to: 2 }
 
 export type Libp2pOptions = {
   readonly privateKey: PrivateKey

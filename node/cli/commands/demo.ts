@@ -68,6 +68,7 @@ async function demo(session: Session, options: DemoOptions): Promise<void> {
       members: openFleet(dir),
       onPeerDown: (peer, how) => {
         const fields = { name: peer.name, pid: peer.pid, how }
+        if (peer.left) return reporter.event('peerLeft', `${peer.name} has left the fleet.`, fields)
         reporter.event('peerDown', `${peer.name} is down (${how}); the others go on.`, fields)
       },
     })
@@ -107,7 +108,7 @@ async function run(session: Session, options: DemoOptions, running: Running): Pr
   if (options.input && !options.json) {
     const terminal = session.input?.isTTY === true
     const onInterrupt = () => process.kill(process.pid, 'SIGINT')
-    await takeCommands({ fleet, session, terminal, onInterrupt }, stop.asked)
+    await takeCommands({ dir: running.dir, fleet, session, terminal, onInterrupt }, stop.asked)
   } else {
     await stop.asked
   }

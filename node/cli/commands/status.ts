@@ -25,8 +25,10 @@ function describe(status: PeerStatus): string {
   const damaged = partitions.damaged > 0 ? `, ${partitions.damaged} being repaired` : ''
   const members = status.members.map(member => [
     member.name,
-    member.id === status.peer.id ? 'this peer' : member.connected ? 'connected' : 'gone',
+    `${member.id === status.peer.id ? 'this peer' : member.connected ? 'connected' : 'gone'}${member.leaving ? ', leaving' : ''}`,
+    member.health,
     `${member.partitions} partitions`,
+    describeLag(member.lag),
     `zone ${member.zone}`,
     member.id,
   ])
@@ -34,9 +36,38 @@ function describe(status: PeerStatus): string {
     `${status.peer.name} is ${status.state} at ${status.peer.url ?? 'no door'} (SLURP ${status.peer.version}, process ${status.peer.pid})`,
     ...status.reasons.map(reason => `  ! ${reason}`),
     `fleet      ${status.fleet}`,
+    `view       ${describeView(status)}`,
     `data       ${partitions.owned} of ${partitions.total} partitions here${damaged}; ${status.replicas} replicas of each`,
     `opens      ${held.join(', ') || 'nothing: it is blind'}${missing.length > 0 ? ` (not ${missing.join(', ')})` : ''}`,
     '',
     table(members),
   ].join('\n')
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  equal: 'equal',
+  repairing: 'being repaired',
+  left: 'more differs than one comparison repairs',
+  refused: 'it refused to compare',
+  silent: 'it did not answer',
+  notCompared: 'not compared yet',
+}
+
+/** How far a member is from the peer that answers, and why. */
+function describeLag(lag: PeerStatus['members'][number]['lag']): string {
+  if (lag === null || lag.shared === 0) return '-'
+  const behind = lag.keysBehind > 0 ? `${lag.keysBehind} keys behind, ` : ''
+  return `${behind}${reasons[lag.why] ?? lag.why} (${lag.equal} of ${lag.shared} equal)`
+}
+
+/** Version, leader and what is on its way, in a sentence. */
+function describeView({ epoch, leader, moves, members }: PeerStatus): string {
+  const leads = leader === null ? 'who leads is not known here' : `${leader} leads`
+  const leaving = members.filter(member => member.leaving).map(member => member.name)
+  const leaves = leaving.length === 0 ? '' : `, ${leaving.join(' and ')} on the way out`
+  const onTheWay =
+    moves.moving + moves.pending === 0
+      ? 'nothing moves'
+      : `${moves.moving} partitions on their way, ${moves.pending} to begin`
+  return `epoch ${epoch}, ${leads}; ${onTheWay}${leaves}${moves.paused ? ', moves are paused' : ''}`
 }

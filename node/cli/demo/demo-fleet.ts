@@ -7,10 +7,12 @@ import { PeerProcess, type ReadyPeer } from './peer-process.ts'
 /** The whole stop stays below 10 s. */
 const stopMs = 9500
 
+type Member = { readonly name: string; readonly dir: string }
+
 export type DemoFleetOptions = {
   readonly self: readonly [string, ...string[]]
   readonly environment: NodeJS.ProcessEnv
-  readonly members: readonly { name: string; dir: string }[]
+  readonly members: readonly Member[]
   /** A peer ended and nobody asked for it. */
   readonly onPeerDown: (peer: PeerProcess, how: string) => void
 }
@@ -18,14 +20,16 @@ export type DemoFleetOptions = {
 /** The peers of the demo as processes. */
 export class DemoFleet {
   readonly #options: DemoFleetOptions
+  readonly #members: Member[]
   readonly #peers = new Map<string, PeerProcess>()
 
   constructor(options: DemoFleetOptions) {
     this.#options = options
+    this.#members = [...options.members]
   }
 
   get names(): string[] {
-    return this.#options.members.map(member => member.name)
+    return this.#members.map(member => member.name)
   }
 
   /** Every peer in the order of the fleet. */
@@ -35,13 +39,18 @@ export class DemoFleet {
 
   /** Starts all peers at once. @throws SlurpError what the first peer that failed said. */
   async startAll(): Promise<ReadyPeer[]> {
-    for (const member of this.#options.members) this.#spawn(member)
+    for (const member of this.#members) this.#spawn(member)
     return Promise.all(this.peers.map(peer => peer.ready))
+  }
+
+  /** A peer that joined; `start` runs it. */
+  add(member: Member): void {
+    this.#members.push(member)
   }
 
   /** @throws SlurpError USAGE when it runs already or there is no such peer. */
   async start(name: string): Promise<ReadyPeer> {
-    const member = this.#options.members.find(candidate => candidate.name === name)
+    const member = this.#members.find(candidate => candidate.name === name)
     if (!member) throw this.#unknown(name)
     if (this.#peers.get(name)?.running) throw new SlurpError('USAGE', `${name} is running already.`)
     return this.#spawn(member).ready
@@ -82,7 +91,7 @@ export class DemoFleet {
     for (const peer of this.peers) if (peer.running) peer.kill()
   }
 
-  #spawn(member: { name: string; dir: string }): PeerProcess {
+  #spawn(member: Member): PeerProcess {
     const peer = new PeerProcess(this.#options.self, member, this.#options.environment)
     this.#peers.set(member.name, peer)
     // Whoever waits for `ready` hears of a failure; nobody has to.

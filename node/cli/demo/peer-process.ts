@@ -28,6 +28,8 @@ export class PeerProcess {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   /** What `ready` resolved to. */
   found: ReadyPeer | null = null
+  /** It said that it left the fleet, and ends by itself. */
+  left = false
   #child: ChildProcess
   #asked = false
 
@@ -93,7 +95,8 @@ export class PeerProcess {
         if (ready.success) {
           this.found = ready.data
           resolve(ready.data)
-        } else if (isFailure(said)) reject(failureFrom(said))
+        } else if (isFarewell(said)) this.left = true
+        else if (isFailure(said)) reject(failureFrom(said))
       })
     }
     this.exited.then(({ code, signal }) => {
@@ -112,6 +115,9 @@ function parse(line: string): unknown {
     return null
   }
 }
+
+const isFarewell = (said: unknown): boolean =>
+  typeof said === 'object' && said !== null && 'type' in said && said.type === 'left'
 
 const isFailure = (said: unknown): said is ErrorBody =>
   typeof said === 'object' && said !== null && 'error' in said && typeof said.error === 'object'

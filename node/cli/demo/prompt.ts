@@ -1,13 +1,17 @@
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { asSlurpError, SlurpError } from '../../../base/errors.ts'
+import { membersIn } from '../fleet-directory.ts'
 import { runCommandLine } from '../program.ts'
 import type { Session } from '../session.ts'
 import type { DemoFleet } from './demo-fleet.ts'
 import { splitWords } from './words.ts'
 
 /** Commands of `slurp` that make sense at the prompt. */
-const passedOn = ['status', 'get', 'put', 'rm', 'history', 'ring', 'batch']
-const own = ['kill', 'start', 'help', 'exit']
+const passedOn = ['status', 'get', 'put', 'rm', 'history', 'peer', 'ring', 'leader', 'batch']
+const own = ['kill', 'start', 'join', 'drain', 'help', 'exit']
+/** They would run a peer inside the demo, or end one that the demo does not know of. */
+const notPassedOn = ['join', 'replace', 'leave']
 
 export const promptHelp = `  status                        how the fleet is
   get ADDRESS                   print a context
@@ -18,10 +22,15 @@ export const promptHelp = `  status                        how the fleet is
   batch import FILE             store many
   kill p3                       end a peer as a crash would
   start p3                      start it again
+  join                          let one more peer in
+  drain p3                      take a peer out; its process ends by itself
+  leader show                   who leads
   help [COMMAND]                explain
   Ctrl-D                        stop everything`
 
 export type PromptOptions = {
+  /** Directory of the fleet. */
+  readonly dir: string
   readonly fleet: DemoFleet
   readonly session: Session
   /** True where a person types. */
@@ -65,12 +74,18 @@ async function carryOut(line: string, options: PromptOptions): Promise<'exit' | 
     } else if (command === 'start') {
       const peer = await fleet.start(name)
       session.out(`${name} is up at ${peer.url} (process ${peer.pid}).\n`)
+    } else if (command === 'join') {
+      await letIn(options)
+    } else if (command === 'drain') {
+      await pass(['peer', 'drain', name, '--wait'], options)
+    } else if (command === 'peer' && notPassedOn.includes(name)) {
+      throw new SlurpError('USAGE', `\`peer ${name}\` is for a terminal of its own.`, {
+        hint: 'Here it is `join`, and `drain p3`.',
+      })
     } else if (command === 'help' && name === '') {
       session.out(`${promptHelp}\n`)
     } else if (command === 'help' || passedOn.includes(command)) {
-      const passed = words[0] === 'slurp' ? words.slice(1) : words
-      const target = command === 'help' ? null : fleet.target()
-      await runCommandLine(passed, { ...session, input: null, target, exitCode: 0 })
+      await pass(words[0] === 'slurp' ? words.slice(1) : words, options)
     } else {
       throw new SlurpError('USAGE', `There is no command "${command}" here.`, {
         hint: 'Type help for the list.',
@@ -81,4 +96,24 @@ async function carryOut(line: string, options: PromptOptions): Promise<'exit' | 
     session.err(`${failure.message}\n  ${failure.hint}\n`)
   }
   return 'goOn'
+}
+
+/** Runs a command of `slurp` on the fleet of the demo. @returns its exit code. */
+function pass(words: readonly string[], { fleet, session }: PromptOptions): Promise<number> {
+  const target = words[0] === 'help' ? null : fleet.target()
+  return runCommandLine(words, { ...session, input: null, target, exitCode: 0 })
+}
+
+async function letIn(options: PromptOptions): Promise<void> {
+  const { dir, fleet, session } = options
+  const numbers = membersIn(dir).map(name => Number(name.slice(1)))
+  const name = `p${Math.max(0, ...numbers) + 1}`
+  const member = { name, dir: join(dir, name) }
+  const words = ['peer', 'join', '--dir', member.dir, '--name', name, '--no-start']
+  if ((await pass(words, options)) !== 0) return
+  fleet.add(member)
+  const peer = await fleet.start(name)
+  session.out(
+    `${name} is up at ${peer.url} (process ${peer.pid}); \`ring progress\` shows how it gets its share.\n`,
+  )
 }

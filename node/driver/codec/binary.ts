@@ -62,17 +62,20 @@ export const blob = (bytesMax: number): Codec<Uint8Array> => ({
   read: input => input.raw(lengthOf(input, bytesMax)),
 })
 
+const printable = /^[ -~]*$/
+
 /** Length and printable ASCII. */
 export const ascii = <T extends string>(bytesMax: number): Codec<T> => ({
   write: (out, value) => {
-    assert(value.length <= bytesMax && /^[ -~]*$/.test(value), 'text that is not short ASCII')
+    assert(value.length <= bytesMax && printable.test(value), 'text that is not short ASCII')
     out.varint(value.length)
     out.raw(Buffer.from(value, 'latin1'))
   },
   read: input => {
-    const bytes = input.peek(lengthOf(input, bytesMax))
-    if (bytes.some(byte => byte < 0x20 || byte > 0x7e)) throw new DecodeError('text that is not ASCII')
-    return String.fromCharCode(...bytes) as T
+    const { buffer, byteOffset, length } = input.peek(lengthOf(input, bytesMax))
+    const text = Buffer.from(buffer, byteOffset, length).toString('latin1')
+    if (!printable.test(text)) throw new DecodeError('text that is not ASCII')
+    return text as T
   },
 })
 

@@ -1,5 +1,6 @@
 import { assert } from '../../../base/assert.ts'
-import type { ContextKey, PartitionId, Version } from '../../../base/ids.ts'
+import { type ContextKey, controlKey, type PartitionId, type Version } from '../../../base/ids.ts'
+import { controlPartition } from '../../../dht/keyspace.ts'
 import type { Hint } from '../../../replication/records.ts'
 import { ascii } from './binary.ts'
 import { DecodeError, Reader } from './reader.ts'
@@ -7,7 +8,7 @@ import { contextKey, version } from './replica-shapes.ts'
 import { Writer } from './writer.ts'
 
 /** One letter a kind of record. Byte 0 is left to the disk itself. */
-const prefix = { head: 0x68, owed: 0x6f, partition: 0x70, version: 0x76 } as const
+const prefix = { head: 0x68, owed: 0x6f, partition: 0x70, version: 0x76, view: 0x77 } as const
 
 /** From <= key < to. */
 export type KeyRange = { readonly from: Uint8Array; readonly to: Uint8Array }
@@ -37,6 +38,9 @@ export function partitionKey(partition: PartitionId): Uint8Array {
   return Uint8Array.of(prefix.partition, partition >> 8, partition & 0xff)
 }
 
+/** `w`: the view in force. */
+export const viewKey = Uint8Array.of(prefix.view)
+
 /** `o` (owed), length and text of the peer id, 32 bytes of context key, 12 bytes of version. */
 export function hintKey(hint: Hint): Uint8Array {
   writer.u8(prefix.owed)
@@ -49,6 +53,14 @@ export function hintKey(hint: Hint): Uint8Array {
 /** @throws DecodeError when it is no key of a head. */
 export function parseHeadKey(diskKey: Uint8Array): ContextKey {
   return parsed(diskKey, prefix.head, input => contextKey.read(input))
+}
+
+/** @throws DecodeError when it is no key of a version. */
+export function parseVersionKey(diskKey: Uint8Array): { key: ContextKey; version: Version } {
+  return parsed(diskKey, prefix.version, input => ({
+    key: contextKey.read(input),
+    version: version.read(input),
+  }))
 }
 
 /** @throws DecodeError when it is no key of a hint. */
@@ -80,21 +92,37 @@ export function versionRange(key: ContextKey): KeyRange {
  * Heads of one partition, behind `after` when it is given.
  *
  * @param partitions - number of partitions of the view: a power of two from 1 to 4096; a partition is a slice
- * of the key space by its highest bits.
+ * of the key space by its highest bits, but for the control registers at its end, which are a partition of their own.
  */
 export function headRange(partition: PartitionId, partitions: number, after: ContextKey | null): KeyRange {
+  const { from, to } = sliceOf(prefix.head, partition, partitions)
+  return { from: after === null ? from : laterOf(from, keyAfter(headKey(after))), to }
+}
+
+/** All versions of all keys of one partition. */
+export const versionsRange = (partition: PartitionId, partitions: number): KeyRange =>
+  sliceOf(prefix.version, partition, partitions)
+
+function sliceOf(letter: number, partition: PartitionId, partitions: number): KeyRange {
   const bits = Math.log2(partitions)
   assert(Number.isInteger(bits) && bits <= 12, 'the number of partitions is a power of two up to 4096')
+  const control = firstControl(letter)
+  if (partition === controlPartition) return { from: control, to: Uint8Array.of(letter + 1) }
   assert(Number.isInteger(partition) && partition >= 0 && partition < partitions, 'no such partition')
   const slice = (number: number): Uint8Array => {
-    if (number === partitions) return Uint8Array.of(prefix.head + 1)
+    if (number === partitions) return control
     const start = new Uint8Array(1 + keyBytes)
-    start[0] = prefix.head
+    start[0] = letter
     new DataView(start.buffer).setUint16(1, number << (16 - bits))
     return start
   }
-  const first = slice(partition)
-  return { from: after === null ? first : laterOf(first, keyAfter(headKey(after))), to: slice(partition + 1) }
+  return { from: slice(partition), to: slice(partition + 1) }
+}
+
+function firstControl(letter: number): Uint8Array {
+  writer.u8(letter)
+  contextKey.write(writer, controlKey(0))
+  return writer.take()
 }
 
 /** The smallest key above `key`. */

@@ -1,17 +1,28 @@
 import { crc32 } from 'node:zlib'
 import { unreachable } from '../../../base/assert.ts'
 import { SlurpError } from '../../../base/errors.ts'
+import type { View } from '../../../dht/view.ts'
 import type { VersionRecord } from '../../../replication/messages.ts'
 import type { Change, Head, PartitionRecord } from '../../../replication/records.ts'
 import type { DiskChange } from '../../ports/ports.ts'
-import { type Codec, struct, varint } from './binary.ts'
-import { headKey, hintKey, partitionKey, versionKey } from './keys.ts'
+import { type Codec, flag, struct, varint } from './binary.ts'
+import { headKey, hintKey, partitionKey, versionKey, viewKey } from './keys.ts'
 import { DecodeError, Reader } from './reader.ts'
 import { ballot, bareValue, version, versionRecord } from './replica-shapes.ts'
+import { viewField } from './view.ts'
 import { Writer } from './writer.ts'
 
 const bareHead = struct({ accepted: ballot, value: bareValue })
 const partitionRecord: Codec<PartitionRecord> = struct({
+  epoch: varint,
+  ceiling: ballot,
+  gcFloor: ballot,
+  tsFloor: version,
+  damagedBelow: ballot,
+  since: varint,
+  copied: flag,
+})
+const partitionRecord1 = struct({
   epoch: varint,
   ceiling: ballot,
   gcFloor: ballot,
@@ -42,8 +53,10 @@ const heads: RecordKind<Head> = {
 const versions: RecordKind<VersionRecord> = { write: versionRecord.write, decoders: [versionRecord.read] }
 const partitions: RecordKind<PartitionRecord> = {
   write: partitionRecord.write,
-  decoders: [partitionRecord.read],
+  // Version 1 knew no moves: whoever has a record was there from the start.
+  decoders: [input => ({ ...partitionRecord1.read(input), since: 1, copied: true }), partitionRecord.read],
 }
+const views: RecordKind<View> = { write: viewField.write, decoders: [viewField.read] }
 const hints: RecordKind<Record<string, never>> = { write: nothing.write, decoders: [nothing.read] }
 
 /** Format version (1 byte), CRC-32 of key, format version and payload (4 bytes), payload. */
@@ -61,6 +74,8 @@ export function encodeChange(change: Change): DiskChange {
       return put(partitions, partitionKey(change.partition), change.record)
     case 'hint':
       return put(hints, hintKey(change.hint), {})
+    case 'versionDropped':
+      return { kind: 'delete', key: versionKey(change.key, change.version) }
     case 'headDropped':
       return { kind: 'delete', key: headKey(change.key) }
     case 'hintDone':
@@ -85,6 +100,12 @@ export const decodeVersion = (diskKey: Uint8Array, stored: Uint8Array): VersionR
 /** As decodeHead. */
 export const decodePartition = (diskKey: Uint8Array, stored: Uint8Array): PartitionRecord | 'damaged' =>
   decoded(partitions, diskKey, stored)
+
+/** The disk's form of the view in force. */
+export const viewChange = (view: View): DiskChange => put(views, viewKey, view)
+
+/** As decodeHead. */
+export const decodeStoredView = (stored: Uint8Array): View | 'damaged' => decoded(views, viewKey, stored)
 
 /** As decodeHead; the hint itself is in the key (parseHintKey). */
 export const hintIsWhole = (diskKey: Uint8Array, stored: Uint8Array): boolean =>

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
-import type { Ballot, ContextKey, Digest, Hlc, PartitionId } from '../../../base/ids.ts'
-import type { Message, Operation, Outcome, Value, VersionRecord } from '../../../replication/messages.ts'
+import type { Ballot, ContextKey, Digest, Hlc, PartitionId, PeerId } from '../../../base/ids.ts'
+import { controlPartition } from '../../../dht/keyspace.ts'
+import { runOutcomes } from '../../../election/duty-record.ts'
+import { forMaxMs } from '../../../election/report.ts'
+import type { PeerMessage } from '../../../node/peer/fleet-messages.ts'
+import type { Operation, Outcome, Value, VersionRecord } from '../../../replication/messages.ts'
 import type { Change } from '../../../replication/records.ts'
+import { views } from '../../dht/views.ts'
 
 /** Random well-formed messages and changes of every kind. A new kind fails to compile until it has one here. */
 const hex = <T extends string>(bytes: number): fc.Arbitrary<T> =>
@@ -54,6 +59,7 @@ const operations: Kinds<Operation> = {
     expect: fc.oneof(fc.constantFrom('any' as const, 'none' as const), hlc),
     parent: fc.oneof(fc.constantFrom(null, 'any' as const), hlc),
     value: record({ kind: valueKind, hash: digest, expiresAtMs: number, data }),
+    epoch: orNull(number),
   }),
   read: of('read', { key: contextKey }),
   history: of('history', { key: contextKey, from: orNull(hlc), limit: number }),
@@ -81,7 +87,12 @@ const outcomes: Kinds<Outcome> = {
 
 const asked = { id: number, epoch: number, key: contextKey }
 const answered = { accepted: ballot, value: orNull(value), gcFloor: ballot }
-export const messages: Kinds<Message> = {
+const partition = fc.oneof(
+  fc.nat(4095).map(id => id as PartitionId),
+  fc.constant(controlPartition),
+)
+const duty = { name: fc.stringMatching(/^[a-z-]{1,64}$/), token: number, run: number }
+export const messages: Kinds<PeerMessage> = {
   prepare: of('prepare', { ...asked, ballot, withData: fc.boolean() }),
   promise: of('promise', {
     id: number,
@@ -112,19 +123,53 @@ export const messages: Kinds<Message> = {
   chain: of('chain', { id: number, key: contextKey, records }),
   scanAsked: of('scanAsked', {
     id: number,
-    partition: fc.nat(4095).map(id => id as PartitionId),
+    epoch: number,
+    partition,
     after: orNull(contextKey),
     limit: number,
   }),
   scanPage: of('scanPage', {
     id: number,
-    entries: fc.array(record({ key: contextKey, accepted: ballot, value }), { maxLength: 4 }),
+    entries: fc.array(record({ key: contextKey, accepted: ballot, value: orNull(value) }), { maxLength: 4 }),
     done: fc.boolean(),
   }),
   request: of('request', { id: number, timeoutMs: number, operation: any<Operation>(operations) }),
   reply: of('reply', { id: number, outcome: any<Outcome>(outcomes) }),
+  floorsAsked: of('floorsAsked', { id: number, epoch: number, partition }),
+  floors: of('floors', { id: number, ceiling: ballot, gcFloor: ballot, tsFloor: hlc }),
+  viewAsked: of('viewAsked', { epoch: number }),
+  viewTold: of('viewTold', { view: views({ most: 6 }) }),
+  health: of('health', {
+    report: record({
+      sequence: fc.nat(),
+      suspected: fc.uniqueArray(record({ peer: peerId.map(id => id as PeerId), forMs: fc.nat(forMaxMs) }), {
+        selector: ({ peer }) => peer,
+        maxLength: 4,
+      }),
+    }),
+  }),
+  dutyOrdered: of('dutyOrdered', { ...duty, timeoutMs: number, state: data }),
+  dutyStopped: of('dutyStopped', duty),
+  replaceAsked: of('replaceAsked', {
+    id: peerId.map(id => id as PeerId),
+    name: fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/),
+  }),
+  dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
+  beat: of('beat', {
+    epoch: number,
+    reports: fc.array(
+      record({
+        partition,
+        epoch: number,
+        state: fc.constantFrom(
+          ...(['entering', 'copying', 'copied', 'synced'] as const satisfies readonly string[]),
+        ),
+      }),
+      { maxLength: 4 },
+    ),
+  }),
 }
-export const message = any<Message>(messages)
+export const message = any<PeerMessage>(messages)
 export const frame = record({ clock: hlc, messages: fc.array(message, { maxLength: 5 }) })
 
 const hint = record({ peer: peerId, key: contextKey, version: hlc })
@@ -136,9 +181,18 @@ export const changes: Kinds<Change> = {
   headDropped: of('headDropped', { key: contextKey }),
   version: of('version', { key: contextKey, record: versionRecord }),
   partition: of('partition', {
-    partition: fc.nat(4095).map(id => id as PartitionId),
-    record: record({ epoch: number, ceiling: ballot, gcFloor: ballot, tsFloor: hlc, damagedBelow: ballot }),
+    partition,
+    record: record({
+      epoch: number,
+      ceiling: ballot,
+      gcFloor: ballot,
+      tsFloor: hlc,
+      damagedBelow: ballot,
+      since: number,
+      copied: fc.boolean(),
+    }),
   }),
+  versionDropped: of('versionDropped', { key: contextKey, version: hlc }),
   hint: of('hint', { hint }),
   hintDone: of('hintDone', { hint }),
 }

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toHex } from '../../../base/bytes.ts'
-import type { Ballot, ContextKey, Digest, Hlc, PartitionId } from '../../../base/ids.ts'
-import { encodeChange } from '../../../node/driver/codec/records.ts'
+import type { Ballot, ContextKey, Digest, FleetId, Hlc, PartitionId, PeerId } from '../../../base/ids.ts'
+import { controlPartition } from '../../../dht/keyspace.ts'
+import type { View } from '../../../dht/view.ts'
+import {
+  decodePartition,
+  decodeStoredView,
+  encodeChange,
+  viewChange,
+} from '../../../node/driver/codec/records.ts'
 import { decodeFrame, encodeFrame } from '../../../node/driver/codec/wire.ts'
-import type { Message, Value, VersionRecord } from '../../../replication/messages.ts'
+import type { PeerMessage } from '../../../node/peer/fleet-messages.ts'
+import type { Value, VersionRecord } from '../../../replication/messages.ts'
 import type { Change } from '../../../replication/records.ts'
-import { diskGolden, wireGolden } from './golden.ts'
+import { diskGolden, partitionGolden1, viewGolden, wireGolden } from './golden.ts'
 
 // Goal: peers of different releases and disks of earlier ones stay readable: the formats cannot change unnoticed.
 // Method: bytes of one message and one record of each kind, kept in golden.ts. When a test here fails, do not
@@ -29,7 +37,32 @@ const value: Value = { ...record, recentOps: [{ id: version, answer: 'written' }
 const bare: Value = { ...value, parent: null, kind: 'tombstone', expiresAtMs: 0, data: null }
 const asked = { id: 300, epoch: 2, key }
 
-const sampleMessages: { readonly [K in Message['kind']]: Extract<Message, { kind: K }> } = {
+const [p1, p2, p3] = ['12D3KooWone', '12D3KooWtwo', '12D3KooWthree'] as [PeerId, PeerId, PeerId]
+const view: View = {
+  fleet: 'fe'.repeat(32) as FleetId,
+  epoch: 400,
+  replicas: 2,
+  members: [
+    { id: p1, name: 'p1', weight: 1, zone: 'z1' },
+    { id: p2, name: 'p2', weight: 0.5, zone: 'z2' },
+    { id: p3, name: 'p3', weight: 1, zone: 'z1' },
+  ],
+  partitions: [
+    { epoch: 1, stage: 'stable', owners: [p1, p2], nextOwners: [] },
+    { epoch: 300, stage: 'joint', owners: [p2, p1], nextOwners: [p3, p1], entered: { [p1]: 7, [p3]: 299 } },
+  ],
+  control: { epoch: 2, stage: 'learn', owners: [p1], nextOwners: [p1, p3], entered: { [p3]: 2 } },
+  leaving: [p2],
+  former: ['12D3KooWgone' as PeerId],
+  pending: [
+    { partition: 0 as PartitionId, owners: [p1, p3] },
+    { partition: controlPartition, owners: [p3] },
+  ],
+  moves: { paused: true, bytesPerSecond: 1000, atOnceMax: 32, replaceAfterMs: 60_000 },
+  token: 5,
+}
+
+const sampleMessages: { readonly [K in PeerMessage['kind']]: Extract<PeerMessage, { kind: K }> } = {
   prepare: { kind: 'prepare', ...asked, ballot, withData: true },
   promise: {
     kind: 'promise',
@@ -50,7 +83,14 @@ const sampleMessages: { readonly [K in Message['kind']]: Extract<Message, { kind
   backfill: { kind: 'backfill', id: 300, key, record },
   chainAsked: { kind: 'chainAsked', id: 300, key, from: version, limit: 20 },
   chain: { kind: 'chain', id: 300, key, records: [record] },
-  scanAsked: { kind: 'scanAsked', id: 300, partition: 255 as PartitionId, after: key, limit: 20 },
+  scanAsked: {
+    kind: 'scanAsked',
+    id: 300,
+    epoch: 2,
+    partition: 255 as PartitionId,
+    after: key,
+    limit: 20,
+  },
   scanPage: { kind: 'scanPage', id: 300, entries: [{ key, accepted: ballot, value: bare }], done: true },
   request: {
     kind: 'request',
@@ -60,6 +100,7 @@ const sampleMessages: { readonly [K in Message['kind']]: Extract<Message, { kind
       kind: 'write',
       id: version,
       attempt: 1,
+      epoch: null,
       key,
       expect: 'none',
       parent: null,
@@ -67,6 +108,35 @@ const sampleMessages: { readonly [K in Message['kind']]: Extract<Message, { kind
     },
   },
   reply: { kind: 'reply', id: 300, outcome: { kind: 'written', version, parent, acks: 2, replicas: 3 } },
+  floorsAsked: { kind: 'floorsAsked', id: 300, epoch: 2, partition: controlPartition },
+  floors: { kind: 'floors', id: 300, ceiling: ballot, gcFloor: ballot, tsFloor: version },
+  viewAsked: { kind: 'viewAsked', epoch: 400 },
+  viewTold: { kind: 'viewTold', view },
+  health: { kind: 'health', report: { sequence: 9, suspected: [{ peer: p2, forMs: 1500 }] } },
+  dutyOrdered: {
+    kind: 'dutyOrdered',
+    name: 'compaction',
+    token: 5,
+    run: 300,
+    timeoutMs: 5000,
+    state: Uint8Array.of(1, 2, 3),
+  },
+  dutyStopped: { kind: 'dutyStopped', name: 'compaction', token: 5, run: 300 },
+  replaceAsked: { kind: 'replaceAsked', id: '12D3KooWpeer' as PeerId, name: 'p3.2' },
+  dutyEnded: { kind: 'dutyEnded', name: 'compaction', token: 5, run: 300, outcome: 'more', state: null },
+  beat: {
+    kind: 'beat',
+    epoch: 400,
+    reports: [{ partition: 1 as PartitionId, epoch: 300, state: 'copied' }],
+  },
+}
+
+const partitionRecord = {
+  epoch: 2,
+  ceiling: ballot,
+  gcFloor: ballot,
+  tsFloor: version,
+  damagedBelow: ballot,
 }
 
 const sampleChanges: { readonly [K in Change['kind']]: Extract<Change, { kind: K }> } = {
@@ -76,8 +146,9 @@ const sampleChanges: { readonly [K in Change['kind']]: Extract<Change, { kind: K
   partition: {
     kind: 'partition',
     partition: 255 as PartitionId,
-    record: { epoch: 2, ceiling: ballot, gcFloor: ballot, tsFloor: version, damagedBelow: ballot },
+    record: { ...partitionRecord, since: 300, copied: false },
   },
+  versionDropped: { kind: 'versionDropped', key, version },
   hint: { kind: 'hint', hint: { peer: '12D3KooWpeer', key, version } },
   hintDone: { kind: 'hintDone', hint: { peer: '12D3KooWpeer', key, version } },
 }
@@ -97,3 +168,16 @@ for (const change of Object.values(sampleChanges)) {
     assert.equal(text, diskGolden[change.kind])
   })
 }
+
+test('the disk format of the view stands', () => {
+  const made = viewChange(view)
+  assert.ok(made.kind === 'put')
+  assert.equal(`${toHex(made.key)} ${toHex(made.value)}`, viewGolden)
+  assert.deepStrictEqual(decodeStoredView(made.value), view)
+})
+
+// Goal: a peer that was stopped before there were moves starts again. Method: the bytes that release 0.1 wrote.
+test('a partition record of format 1 is that of an owner from the start', () => {
+  const [diskKey, stored] = partitionGolden1.split(' ').map(text => Buffer.from(text, 'hex'))
+  assert.deepStrictEqual(decodePartition(diskKey!, stored!), { ...partitionRecord, since: 1, copied: true })
+})

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import type { ContextKey, PartitionId } from '../../../base/ids.ts'
+import { type ContextKey, controlKey, type Hlc, isControlKey, type PartitionId } from '../../../base/ids.ts'
+import { controlPartition } from '../../../dht/keyspace.ts'
 import {
   headKey,
   headRange,
@@ -10,9 +11,11 @@ import {
   hintRange,
   parseHeadKey,
   parseHintKey,
+  parseVersionKey,
   partitionKey,
   versionKey,
   versionRange,
+  versionsRange,
 } from '../../../node/driver/codec/keys.ts'
 import { DecodeError } from '../../../node/driver/codec/reader.ts'
 import {
@@ -137,6 +140,7 @@ test('heads of a partition form one range, ordered by context key', () => {
   const partitionCount = fc.nat(12).map(bits => 2 ** bits)
   fc.assert(
     fc.property(contextKey, contextKey, partitionCount, fc.nat(), (key, after, partitions, pick) => {
+      fc.pre(!isControlKey(key))
       const partition = (pick % partitions) as PartitionId
       const { from, to } = headRange(partition, partitions, null)
       const owner = Math.floor(Number.parseInt(key.slice(0, 4), 16) / (0x10000 / partitions))
@@ -151,7 +155,7 @@ test('heads of a partition form one range, ordered by context key', () => {
 
 test('the ends of the key space belong to the first and the last partition', () => {
   const lowest = '0'.repeat(64) as ContextKey
-  const highest = 'f'.repeat(64) as ContextKey
+  const highest = 'f'.repeat(59).concat('effff') as ContextKey
   for (const partitions of [1, 2, 256, 4096]) {
     const first = headRange(0 as PartitionId, partitions, null)
     const last = headRange((partitions - 1) as PartitionId, partitions, null)
@@ -160,6 +164,38 @@ test('the ends of the key space belong to the first and the last partition', () 
     const behind = headRange((partitions - 1) as PartitionId, partitions, highest)
     assert.ok(!within(headKey(highest), behind.from, behind.to))
   }
+})
+
+test('control registers are a range of their own, behind those of all partitions', () => {
+  for (const number of [0, 1, 0xffff]) {
+    const [head, version] = [
+      headKey(controlKey(number)),
+      versionKey(controlKey(number), '7'.repeat(24) as Hlc),
+    ]
+    for (const partitions of [1, 2, 256, 4096]) {
+      const heads = headRange(controlPartition, partitions, null)
+      const versions = versionsRange(controlPartition, partitions)
+      assert.ok(within(head, heads.from, heads.to) && within(version, versions.from, versions.to))
+      const last = (partitions - 1) as PartitionId
+      const [lastHeads, lastVersions] = [headRange(last, partitions, null), versionsRange(last, partitions)]
+      assert.ok(!within(head, lastHeads.from, lastHeads.to))
+      assert.ok(!within(version, lastVersions.from, lastVersions.to))
+    }
+  }
+})
+
+test('versions of a partition form one range, and a key of one gives back what it was made of', () => {
+  const partitionCount = fc.nat(12).map(bits => 2 ** bits)
+  fc.assert(
+    fc.property(contextKey, hlc, partitionCount, fc.nat(), (key, version, partitions, pick) => {
+      fc.pre(!isControlKey(key))
+      const partition = (pick % partitions) as PartitionId
+      const { from, to } = versionsRange(partition, partitions)
+      const owner = Math.floor(Number.parseInt(key.slice(0, 4), 16) / (0x10000 / partitions))
+      assert.equal(within(versionKey(key, version), from, to), owner === partition)
+      assert.deepStrictEqual(parseVersionKey(versionKey(key, version)), { key, version })
+    }),
+  )
 })
 
 test('versions of one key and hints of one peer form one range each, versions oldest first', () => {

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { InvariantBroken } from '../../../base/assert.ts'
 import { DecodeError } from '../../../node/driver/codec/reader.ts'
 import { dataBytesMax } from '../../../node/driver/codec/replica-shapes.ts'
-import { decodeFrame, encodeFrame, frameMessagesMax } from '../../../node/driver/codec/wire.ts'
-import type { Message } from '../../../replication/messages.ts'
+import { decodeFrame, encodeFrame, frameMessagesMax, wireVersion } from '../../../node/driver/codec/wire.ts'
+import type { PeerMessage } from '../../../node/peer/fleet-messages.ts'
 import { frame, hlc, messages } from './arbitraries.ts'
 
 const decodedOrRefused = (bytes: Uint8Array) => {
@@ -21,7 +21,7 @@ const decodedOrRefused = (bytes: Uint8Array) => {
 for (const [kind, one] of Object.entries(messages)) {
   test(`${kind} survives the wire`, () => {
     fc.assert(
-      fc.property(hlc, one as fc.Arbitrary<Message>, (clock, message) => {
+      fc.property(hlc, one as fc.Arbitrary<PeerMessage>, (clock, message) => {
         const sent = { clock, messages: [message] }
         assert.deepStrictEqual(decodeFrame(encodeFrame(sent)), sent)
       }),
@@ -60,7 +60,7 @@ test('random bytes are refused with DecodeError', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), bytes => {
       decodedOrRefused(bytes)
-      decodedOrRefused(Uint8Array.of(1, ...bytes))
+      decodedOrRefused(Uint8Array.of(wireVersion, ...bytes))
     }),
     { numRuns: 2000 },
   )

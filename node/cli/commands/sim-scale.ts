@@ -1,0 +1,102 @@
+import type { Command } from 'commander'
+import { type JsonOption, wholeNumber, withExamples, withJson } from '../options.ts'
+import { answer, type Session, table } from '../session.ts'
+import type { ScaleFigures } from '../wiring.ts'
+
+type ScaleOptions = JsonOption & {
+  seed: number
+  peers: readonly number[]
+  placement: readonly number[]
+  clients: number
+}
+
+const peersDefault: readonly number[] = [3, 6, 12, 25, 50, 100]
+const placementsDefault: readonly number[] = [10, 30, 100, 300, 1_000, 3_000, 10_000]
+/** More do not fit into the memory of one process. */
+const peersMax = 200
+const placementMax = 10_000
+const clientsDefault = 16
+const clientsMax = 64
+
+export function addScale(command: Command, session: Session): void {
+  const scale = command
+    .command('scale')
+    .summary('Fleets of growing size under load, on virtual time')
+    .description(
+      'Runs the production peer in fleets of growing size whose processors, disks and network take the time ' +
+        'that was measured on the real code. Every peer serves as many clients; so what a peer does in a large ' +
+        'fleet shows what size costs. The default sizes take a few minutes. docs/SCALE.md explains the figures.',
+    )
+    .option('--peers <counts>', 'Sizes of the fleets', counts(3, peersMax), peersDefault)
+    .option(
+      '--placement <counts>',
+      'Sizes for which placement alone is computed',
+      counts(3, placementMax),
+      placementsDefault,
+    )
+    .option('--clients <count>', 'Clients of each peer', wholeNumber(1, clientsMax), clientsDefault)
+    .option('--seed <number>', 'Seed of the world', wholeNumber(0, 2 ** 32 - 1), 1)
+  withExamples(withJson(scale), [
+    'slurp sim scale --peers 3,6,12 --placement 10,100',
+    'slurp sim scale --json > scale.json',
+  ]).action((options: ScaleOptions) => measure(session, options))
+}
+
+async function measure(session: Session, options: ScaleOptions): Promise<void> {
+  const { seed, peers, placement: placements, clients: clientsPerPeer } = options
+  const startMs = performance.now()
+  const told = (what: string) => {
+    const seconds = Math.round((performance.now() - startMs) / 1_000)
+    if (session.errIsTerminal) session.err(`\r${seconds} s  ${what}\x1b[K`)
+  }
+  const figures = await session.wiring.simulateScale({ seed, peers, placements, clientsPerPeer, told })
+  if (session.errIsTerminal) session.err('\r\x1b[K')
+  answer(session, options.json, figures, () => describe(figures))
+}
+
+/** Parser of an option that takes whole numbers separated by commas; each once, ascending. */
+const counts = (min: number, max: number) => (text: string) =>
+  [...new Set(text.split(',').map(wholeNumber(min, max)))].sort((a, b) => a - b)
+
+function describe({ fleets, placements, clientsPerPeer, writeShare }: ScaleFigures): string {
+  const perDoubling = (efficiency: number | null) => efficiency?.toFixed(2) ?? '-'
+  const load = fleets.map(fleet => [
+    String(fleet.peers),
+    fleet.perSecond.toFixed(0),
+    fleet.perSecondAndPeer.toFixed(0),
+    perDoubling(fleet.efficiency),
+    fleet.messagesPerOperation.toFixed(1),
+    fleet.p50Ms.toFixed(1),
+    fleet.p99Ms.toFixed(1),
+    String(fleet.viewBytes),
+    `${fleet.growth.added}: ${(fleet.growth.movedBytes / 1e9).toFixed(1)} of ${(fleet.growth.leastBytes / 1e9).toFixed(1)} GB`,
+  ])
+  const placed = placements.map(each => [
+    String(each.peers),
+    each.loadMean.toFixed(2),
+    `${each.loadLeast} to ${each.loadMost}`,
+    `${each.join.moved} of ${each.join.least}`,
+    `${each.leave.moved} of ${each.leave.least}`,
+    `${(each.tookMs / 1_000).toFixed(2)} s`,
+  ])
+  return [
+    `Under load: ${clientsPerPeer} clients a peer, ${Math.round(writeShare * 100)} % of the operations write.`,
+    table([
+      [
+        'peers',
+        'ops/s',
+        'of a peer',
+        'per doubling',
+        'messages/op',
+        'p50 ms',
+        'p99 ms',
+        'view B',
+        'a tenth joins',
+      ],
+      ...load,
+    ]),
+    '',
+    'Placement alone: partitions of a member; places that move, of those that have to.',
+    table([['peers', 'mean', 'least to most', 'one joins', 'one leaves', 'took'], ...placed]),
+  ].join('\n')
+}

@@ -1,0 +1,72 @@
+import type { PartitionId, PeerId } from '../../base/ids.ts'
+import { type Assignment, assignmentsOf, type View } from '../../dht/view.ts'
+import { antiEntropyDuty, collectionDuty } from '../peer/duty-names.ts'
+import type { Task, TaskEnd } from '../peer/step.ts'
+import type { Clock } from '../ports/ports.ts'
+import type { Runner } from './duty-desk.ts'
+
+export type UpkeepParts = {
+  readonly self: PeerId
+  readonly clock: Clock
+  readonly view: () => View
+  readonly carryOut: (work: Task, done: (end: TaskEnd) => void) => void
+}
+
+const minuteMs = 60_000
+/** Between two partitions, so that a run never takes all of a peer. */
+const pauseMs = 20
+
+/**
+ * Collects tombstones and what has expired (rule 9), one peer after the other: each goes through its own partitions, so
+ * that what one collection could not finish is found by whoever still has it.
+ */
+export const collectRunner = (parts: UpkeepParts): Runner => ({
+  spec: { name: collectionDuty, where: 'staggered', intervalMs: 10 * minuteMs, timeoutMs: 30 * minuteMs },
+  run: ({ token }, ended) =>
+    carryOutAll(
+      parts,
+      partition => [{ kind: 'collect', partition, token }],
+      () => ended('done'),
+    ),
+})
+
+/** Compares each partition of a peer with its other owners, and repairs what differs (rule 8). */
+export const repairRunner = (parts: UpkeepParts): Runner => ({
+  spec: { name: antiEntropyDuty, where: 'staggered', intervalMs: 60 * minuteMs, timeoutMs: 60 * minuteMs },
+  run: ({ token }, ended) =>
+    carryOutAll(
+      parts,
+      (partition, { owners }) =>
+        owners
+          .filter(peer => peer !== parts.self)
+          .map((peer): Task => ({ kind: 'compare', partition, peer, token })),
+      () => ended('done'),
+    ),
+})
+
+/** One task after the other. A token that was overtaken ends it: the rest is another leader's. */
+function carryOutAll(
+  { self, clock, view, carryOut }: UpkeepParts,
+  tasksOf: (partition: PartitionId, assignment: Assignment) => readonly Task[],
+  ended: () => void,
+): { stop(): void } {
+  const tasks = [...assignmentsOf(view())].flatMap(({ partition, assignment }) =>
+    assignment.owners.includes(self) ? tasksOf(partition, assignment) : [],
+  )
+  let isStopped = false
+  const next = (at: number): void => {
+    const task = tasks[at]
+    if (isStopped) return
+    if (task === undefined) return ended()
+    carryOut(task, end => {
+      if (end.kind === 'refused' && end.reason === 'outdated') return ended()
+      clock.at(clock.monotonicMs() + pauseMs, () => next(at + 1))
+    })
+  }
+  next(0)
+  return {
+    stop: () => {
+      isStopped = true
+    },
+  }
+}

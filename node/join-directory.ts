@@ -1,0 +1,61 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SlurpError } from '../base/errors.ts'
+import type { FleetId } from '../base/ids.ts'
+import { decodeFleetRecord, verifyFleetRecord } from '../crypto/fleet-record.ts'
+import { createIdentity, loadIdentity } from '../crypto/identity.ts'
+import { openKeyring } from '../crypto/keyring.ts'
+import { wireVersions } from './adapters/libp2p/start.ts'
+import { DecodeError } from './driver/codec/reader.ts'
+import { decodeView } from './driver/codec/view.ts'
+import type { JoinRequest, JoinTicket } from './fleet-control.ts'
+import { writePrivately } from './peer-settings.ts'
+
+/** The peer whose identity is in `draft`; it is made where there is none, so that asking again asks as the same peer. */
+export async function newPeerIn(draft: string): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>> {
+  const path = join(draft, 'identity.key')
+  const identity = existsSync(path) ? await loadIdentity(path) : await createIdentity(path)
+  return { id: identity.peerId, recipient: identity.ageRecipient.text, versions: wireVersions }
+}
+
+/**
+ * Writes what the fleet gave to the peer in `draft`: `fleet.json`, `keyring.age` and `joined.view`.
+ *
+ * @returns the roles whose keys it holds now.
+ * @throws SlurpError INTEGRITY_FAILED when the ticket is not whole, not of `fleet`, or not for this peer.
+ */
+export async function writeTicket(
+  draft: string,
+  fleet: FleetId,
+  ticket: JoinTicket,
+): Promise<readonly string[]> {
+  const identity = await loadIdentity(join(draft, 'identity.key'))
+  verifyFleetRecord(Buffer.from(ticket.record), fleet)
+  const view = Buffer.from(ticket.view, 'base64')
+  if (!namesPeer(view, fleet, identity.peerId)) {
+    throw new SlurpError('INTEGRITY_FAILED', 'The view that the fleet gave does not name this peer.')
+  }
+  writePrivately(join(draft, 'fleet.json'), ticket.record)
+  writePrivately(join(draft, 'joined.view'), view)
+  writePrivately(join(draft, 'keyring.age'), Buffer.from(ticket.keyring, 'base64'))
+  const keyring = await openKeyring(join(draft, 'keyring.age'), identity)
+  if (keyring.fleet === fleet) return keyring.heldRoles
+  throw new SlurpError('INTEGRITY_FAILED', 'The keys that the fleet gave are of another fleet.')
+}
+
+/** The fleet of the peer whose directory is `dir`. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED, FORMAT_UNKNOWN. */
+export function fleetIn(dir: string): FleetId {
+  const path = join(dir, 'fleet.json')
+  if (existsSync(path)) return decodeFleetRecord(readFileSync(path)).view.fleet
+  throw new SlurpError('DATA_MISSING', `There is no fleet record at ${path}.`)
+}
+
+function namesPeer(bytes: Uint8Array, fleet: FleetId, peer: JoinRequest['id']): boolean {
+  try {
+    const view = decodeView(bytes)
+    return view.fleet === fleet && view.members.some(member => member.id === peer)
+  } catch (failure) {
+    if (failure instanceof DecodeError) return false
+    throw failure
+  }
+}

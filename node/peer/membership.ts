@@ -1,0 +1,287 @@
+import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
+import type { MoveReports, MoveState } from '../../dht/stages.ts'
+import { assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
+import { type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
+import type { ReplicaMessage } from '../../replication/messages.ts'
+import { type Acceptor, leave, partitionState, toPlace } from '../../replication/partition-state.ts'
+import type { Puller } from '../../replication/puller.ts'
+import type { Change } from '../../replication/records.ts'
+import { type FleetMessage, type MoveReport, reportsMax } from './fleet-messages.ts'
+import type { Effect, Input, Now } from './step.ts'
+
+/** Questions in an epoch that this replica does not know yet; they wait for the view. */
+type Held = { readonly from: PeerId; readonly message: ReplicaMessage }
+
+type Dropping = {
+  readonly partition: PartitionId
+  list: number
+  /** Monotonic time at which it begins: copies that were given away are kept for a grace. */
+  readonly dueMs: number
+  readonly isEntering: boolean
+}
+
+export type MembershipOptions = {
+  readonly view: View
+  readonly process: Process
+  readonly acceptor: Acceptor
+  readonly puller: Puller
+  readonly placeOf: (partition: PartitionId) => KeyPlace
+  readonly emit: (effect: Effect) => void
+  /** A newer view is on the disk: from here on it is the one. */
+  readonly adopt: (view: View, now: Now) => void
+}
+
+const heldMax = 4_096
+const heldBytesMax = 16 * 1024 * 1024
+/** Records in one slice of dropping an older copy. */
+const dropSlice = 512
+/** A view is sent to one peer, and asked of one peer, at most so often. */
+const viewEveryMs = 100
+
+/**
+ * What this peer knows of the fleet: the view in force, the newer one that is on its way to the disk, what others say
+ * of the moves, and the older copies that go. A view is adopted when it is durable, never before: then this peer is
+ * fenced, whatever becomes of it (rule 10).
+ */
+export class Membership {
+  #view: View
+  readonly #options: MembershipOptions
+  #saving: { readonly view: View; readonly mark: number } | null = null
+  #marks = 0
+  readonly #pulls = new Map<number, PartitionId>()
+  #held: Held[] = []
+  #heldBytes = 0
+  readonly #drops = new Map<PartitionId, Dropping>()
+  #lists = 0
+  readonly #heard = new Map<PeerId, Map<PartitionId, MoveReport>>()
+  readonly #toldMs = new Map<PeerId, { epoch: number; atMs: number }>()
+  readonly #askedMs = new Map<PeerId, number>()
+  #beatDueMs = 0
+  #beatSoon = false
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+    this.#view = options.view
+  }
+
+  get view(): View {
+    return this.#view
+  }
+
+  /** What the members of the moving partitions said last. */
+  readonly reports: MoveReports = (partition, epoch, peer) => {
+    const report = this.#heard.get(peer)?.get(partition)
+    return report?.epoch === epoch ? report.state : null
+  }
+
+  /** At start: goes on with whatever an earlier boot left undone. */
+  begin(now: Now): void {
+    this.#retarget(now)
+  }
+
+  take(from: PeerId, message: Exclude<FleetMessage, { kind: 'health' }>, now: Now): void {
+    switch (message.kind) {
+      case 'viewAsked':
+        if (message.epoch < this.#view.epoch) this.#tell(from, now)
+        return
+      case 'viewTold':
+        return this.learn(message.view)
+      case 'beat': {
+        const reports = new Map(message.reports.map(report => [report.partition, report]))
+        if (reports.size > 0) this.#heard.set(from, reports)
+        else this.#heard.delete(from)
+        if (message.epoch > this.#view.epoch) this.#ask(from, now)
+        else if (message.epoch < this.#view.epoch) this.#tell(from, now)
+      }
+    }
+  }
+
+  /** A view that was agreed on; it is saved, then adopted. */
+  learn(view: View): void {
+    const { emit } = this.#options
+    const newest = this.#saving?.view.epoch ?? this.#view.epoch
+    if (view.epoch <= newest || view.fleet !== this.#view.fleet) return
+    this.#saving = { view, mark: ++this.#marks }
+    emit({ kind: 'saveView', view })
+    emit({ kind: 'confirmSaved', mark: this.#saving.mark })
+  }
+
+  /** Tells the puller when what it saved for a partition is durable. */
+  tellWhenSaved(partition: PartitionId): void {
+    this.#marks += 1
+    this.#pulls.set(this.#marks, partition)
+    this.#options.emit({ kind: 'confirmSaved', mark: this.#marks })
+  }
+
+  /** @returns questions that waited for this view. */
+  saved(mark: number, now: Now): readonly Held[] {
+    const pulled = this.#pulls.get(mark)
+    if (pulled !== undefined) {
+      this.#pulls.delete(mark)
+      this.#options.puller.saved(pulled, now)
+      return []
+    }
+    if (this.#saving?.mark !== mark) return []
+    const { members } = this.#view
+    this.#view = this.#saving.view
+    this.#saving = null
+    this.#options.adopt(this.#view, now)
+    for (const peer of this.#heard.keys()) {
+      if (!this.#view.members.some(member => member.id === peer)) this.#heard.delete(peer)
+    }
+    this.#retarget(now)
+    // Whoever is a member no more is told now: later nobody talks to it.
+    for (const { id } of members) {
+      const isGone = !this.#view.members.some(member => member.id === id)
+      if (isGone && this.#options.process.connected.has(id)) this.#tell(id, now)
+    }
+    this.#beatSoon = true
+    wakeAt(this.#options.process, now.monotonicMs)
+    const held = this.#held
+    this.#held = []
+    this.#heldBytes = 0
+    return held
+  }
+
+  /** A question of a newer epoch waits for the view that it needs; false when too many wait. */
+  hold(from: PeerId, message: ReplicaMessage, now: Now): boolean {
+    if (this.#saving === null) this.#ask(from, now)
+    const bytes = 'value' in message ? (message.value?.data?.length ?? 0) : 0
+    if (this.#held.length >= heldMax || this.#heldBytes + bytes > heldBytesMax) return false
+    this.#heldBytes += bytes
+    this.#held.push({ from, message })
+    return true
+  }
+
+  /** Somebody refused because this peer's view, or its own, is old. */
+  refusedBy(from: PeerId, reason: 'stale' | 'ahead', now: Now): void {
+    if (reason === 'stale') this.#ask(from, now)
+    else this.#tell(from, now)
+  }
+
+  /** An asker with an older epoch gets the view (rule 10). */
+  tellStale(to: PeerId, now: Now): void {
+    this.#tell(to, now)
+  }
+
+  /** Looks at what is to be done in one partition: taking it over, or dropping what was given away. */
+  retarget(partition: PartitionId, now: Now): void {
+    const { acceptor, placeOf, process, puller } = this.#options
+    const place = placeOf(partition)
+    const drop = this.#drops.get(partition)
+    if (place.accepts) {
+      if (drop && !drop.isEntering) this.#drops.delete(partition)
+      const { nextOwners } = assignmentAt(this.#view, partition)
+      return puller.retarget(place, nextOwners.includes(process.self), now)
+    }
+    puller.retarget(place, false, now)
+    if (partitionState(acceptor, toPlace(place), now.wallMs).record.since === 0 || drop) return
+    const dueMs = now.monotonicMs + process.limits.dropAfterMs
+    this.#drops.set(partition, { partition, list: 0, dueMs, isEntering: false })
+    wakeAt(process, dueMs)
+  }
+
+  reportsChanged(now: Now): void {
+    this.#beatSoon = true
+    wakeAt(this.#options.process, now.monotonicMs)
+  }
+
+  /** An older copy of a partition that this replica comes into is dropped at once. */
+  dropNow(partition: PartitionId): void {
+    this.#drops.set(partition, { partition, list: 0, dueMs: 0, isEntering: true })
+    this.#listNext(this.#drops.get(partition)!)
+  }
+
+  /** A slice of the records of a partition that is to be dropped. */
+  recordsListed(input: Extract<Input, { kind: 'recordsListed' }>, now: Now): void {
+    const drop = [...this.#drops.values()].find(each => each.list === input.list)
+    if (!drop) return
+    const changes: Change[] = [
+      ...input.heads.map((key: ContextKey): Change => ({ kind: 'headDropped', key })),
+      ...input.versions.map(
+        ({ key, version }: { key: ContextKey; version: Version }): Change => ({
+          kind: 'versionDropped',
+          key,
+          version,
+        }),
+      ),
+    ]
+    if (changes.length > 0) this.#options.emit({ kind: 'save', changes })
+    if (!input.done) return this.#listNext(drop)
+    this.#drops.delete(drop.partition)
+    if (drop.isEntering) return this.#options.puller.dropped(drop.partition, now)
+    const place = toPlace(this.#options.placeOf(drop.partition))
+    if (!place.accepts) {
+      this.#options.emit({ kind: 'save', changes: [leave(this.#options.acceptor, place, now.wallMs)] })
+    }
+  }
+
+  /** Returns when to look again, Infinity for never. */
+  sweep(now: Now): number {
+    const { process } = this.#options
+    let wakeMs = Number.POSITIVE_INFINITY
+    for (const drop of this.#drops.values()) {
+      if (drop.list !== 0) continue
+      if (drop.dueMs <= now.monotonicMs) this.#listNext(drop)
+      else wakeMs = Math.min(wakeMs, drop.dueMs)
+    }
+    if (this.#beatSoon || this.#beatDueMs <= now.monotonicMs) {
+      this.#beat(now)
+      this.#beatDueMs = now.monotonicMs + process.limits.beatMs
+    }
+    return Math.min(wakeMs, this.#beatDueMs)
+  }
+
+  #beat(now: Now): void {
+    const { process, emit } = this.#options
+    this.#beatSoon = false
+    const reports = this.#ownReports(now)
+    if (reports.length > 0)
+      this.#heard.set(process.self, new Map(reports.map(report => [report.partition, report])))
+    else this.#heard.delete(process.self)
+    for (const peer of process.connected) {
+      emit({ kind: 'send', to: peer, message: { kind: 'beat', epoch: this.#view.epoch, reports } })
+    }
+  }
+
+  #ownReports(now: Now): MoveReport[] {
+    const { process, placeOf, puller } = this.#options
+    const reports: MoveReport[] = []
+    for (const { partition, assignment } of assignmentsOf(this.#view)) {
+      if (assignment.stage === 'stable' || !assignment.nextOwners.includes(process.self)) continue
+      const state: MoveState = puller.stateOf(placeOf(partition), now)
+      reports.push({ partition, epoch: assignment.epoch, state })
+    }
+    return reports.slice(0, reportsMax)
+  }
+
+  #retarget(now: Now): void {
+    for (const { partition } of assignmentsOf(this.#view)) this.retarget(partition, now)
+  }
+
+  #listNext(drop: Dropping): void {
+    this.#lists += 1
+    drop.list = this.#lists
+    this.#options.emit({
+      kind: 'listRecords',
+      list: drop.list,
+      partition: drop.partition,
+      limit: dropSlice,
+    })
+  }
+
+  #tell(to: PeerId, now: Now): void {
+    const told = this.#toldMs.get(to)
+    const { epoch } = this.#view
+    if (told?.epoch === epoch && told.atMs + viewEveryMs > now.monotonicMs) return
+    this.#toldMs.set(to, { epoch, atMs: now.monotonicMs })
+    this.#options.emit({ kind: 'send', to, message: { kind: 'viewTold', view: this.#view } })
+  }
+
+  #ask(from: PeerId, now: Now): void {
+    if ((this.#askedMs.get(from) ?? Number.NEGATIVE_INFINITY) + viewEveryMs > now.monotonicMs) return
+    this.#askedMs.set(from, now.monotonicMs)
+    const epoch = this.#view.epoch
+    this.#options.emit({ kind: 'send', to: from, message: { kind: 'viewAsked', epoch } })
+  }
+}

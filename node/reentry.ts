@@ -1,0 +1,165 @@
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { SlurpError } from '../base/errors.ts'
+import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
+import type { PeerId } from '../base/ids.ts'
+import { clockTagOf, createIdentity, type Identity, loadIdentity } from '../crypto/identity.ts'
+import { createKeyring, openKeyring } from '../crypto/keyring.ts'
+import { writeNewSecretFile } from '../crypto/secret-file.ts'
+import { checkView, type View } from '../dht/view.ts'
+import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
+import { systemClock } from './adapters/system-clock.ts'
+import { DecodeError } from './driver/codec/reader.ts'
+import { decodeView, encodeView } from './driver/codec/view.ts'
+import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
+import { readPeerFile, writePeerFile } from './peer-settings.ts'
+import type { PeerOptions } from './running-peer.ts'
+
+/** What the new identity needs, before it takes the place of the old one. The view is written last and goes last. */
+const draft = {
+  identity: 'identity.key.next',
+  keyring: 'keyring.age.next',
+  view: 'joined.view.next',
+} as const
+const askedForMs = 60_000
+const askEveryMs = 1_000
+
+export type KnownFleet = {
+  readonly view: View
+  /** Where the members were last met. */
+  readonly known: Readonly<Record<PeerId, readonly string[]>>
+}
+
+/**
+ * A peer whose data is gone must not come back under its old id, as it has forgotten what it promised (rule 3). It makes
+ * itself a new identity and asks, once more under the old one, to be replaced by that. The fleet then copies to the new
+ * member what the old one had, and nobody has to do anything. It may be interrupted anywhere: the next start goes on.
+ *
+ * @throws SlurpError QUORUM_UNREACHED when no member agrees in time.
+ */
+export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<void> {
+  const { dir, log } = options
+  const old = await loadIdentity(join(dir, 'identity.key'))
+  const fresh = await freshIdentity(dir, old)
+  const name = nextName(readPeerFile(dir).name, fleet.view)
+  log.error(
+    { old: old.peerId, new: fresh.peerId, name },
+    'the data of this peer is gone: it comes back as another one',
+  )
+  const view = await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet)
+  await writeNewSecretFile(join(dir, draft.view), encodeView(view))
+  await finishReentry(dir)
+}
+
+/** Puts the new identity in the place of the old one, if the fleet has agreed to it; safe to repeat. */
+export async function finishReentry(dir: string): Promise<void> {
+  const at = (name: string) => join(dir, name)
+  if (!existsSync(at(draft.view))) return
+  const view = decodeView(readFileSync(at(draft.view)))
+  if (existsSync(at(draft.keyring))) renameSync(at(draft.keyring), at('keyring.age'))
+  if (existsSync(at(draft.identity))) {
+    if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
+    renameSync(at(draft.identity), at('identity.key'))
+  }
+  const { peerId } = await loadIdentity(at('identity.key'))
+  const name = view.members.find(member => member.id === peerId)?.name
+  if (name === undefined)
+    throw new SlurpError('INTEGRITY_FAILED', `${at(draft.view)} does not name this peer.`)
+  writePeerFile(dir, { name, settings: readPeerFile(dir).settings })
+  // What is left of the data belongs to a peer that is no more.
+  for (const gone of ['data', 'data.watermark', 'data.damage', 'addresses.json'])
+    rmSync(at(gone), { recursive: true, force: true })
+  renameSync(at(draft.view), at('joined.view'))
+}
+
+async function freshIdentity(dir: string, old: Identity): Promise<Identity> {
+  const path = join(dir, draft.identity)
+  // Of an attempt that was interrupted: the fleet may know it already.
+  if (existsSync(path) && existsSync(join(dir, draft.keyring))) return await loadIdentity(path)
+  for (const begun of [draft.identity, draft.keyring]) rmSync(join(dir, begun), { force: true })
+  const keyring = await openKeyring(join(dir, 'keyring.age'), old)
+  const fresh = await createIdentity(path)
+  await createKeyring(join(dir, draft.keyring), fresh, keyring.content())
+  return fresh
+}
+
+/** `p3` comes back as `p3.2`, that one as `p3.3`. */
+function nextName(name: string, view: View): string {
+  const [, stem = name] = /^(.+)\.\d+$/.exec(name) ?? []
+  for (let number = 2; ; number++) {
+    const candidate = `${stem}.${number}`
+    if (candidate !== name && !view.members.some(member => member.name === candidate)) return candidate
+  }
+}
+
+async function askToBeReplaced(
+  options: PeerOptions,
+  old: Identity,
+  by: { readonly id: PeerId; readonly name: string },
+  fleet: KnownFleet,
+): Promise<View> {
+  const libp2p = await startLibp2p({
+    privateKey: old.privateKey,
+    fleet: fleet.view.fleet,
+    listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
+    bootstrap: options.bootstrap ?? [],
+    known: fleet.known,
+    members: () => fleet.view.members,
+    epoch: () => fleet.view.epoch,
+    incarnation: 0,
+    verifyRecord: () => null,
+    onAddresses: () => undefined,
+  })
+  try {
+    return await answered(libp2p, clockTagOf(old.peerId), by, fleet.view)
+  } finally {
+    await libp2p.stop()
+  }
+}
+
+function answered(
+  { network }: Libp2pPeer,
+  clockTag: string,
+  by: { readonly id: PeerId; readonly name: string },
+  view: View,
+): Promise<View> {
+  const clock = newClock(bootTag(clockTag, 0))
+  const connected = new Set<PeerId>()
+  return new Promise((resolve, reject) => {
+    const ask = () => {
+      const [peer] = [...connected].sort(() => Math.random() - 0.5)
+      if (peer === undefined) return
+      const messages = [{ kind: 'replaceAsked', ...by } as const]
+      network.send(peer, encodeFrame({ clock: nextHlc(clock, systemClock.wallMs()), messages }))
+    }
+    const asking = setInterval(ask, askEveryMs)
+    const givingUp = setTimeout(() => {
+      clearInterval(asking)
+      reject(new SlurpError('QUORUM_UNREACHED', 'No member of the fleet took this peer in again in time.'))
+    }, askedForMs)
+    network.listen({
+      peerConnected: peer => {
+        connected.add(peer)
+        ask()
+      },
+      peerLost: peer => connected.delete(peer),
+      frameArrived: (_, frame) => {
+        const newer = viewIn(frame)
+        if (newer?.fleet !== view.fleet || !newer.members.some(member => member.id === by.id)) return
+        clearInterval(asking)
+        clearTimeout(givingUp)
+        resolve(newer)
+      },
+    })
+  })
+}
+
+function viewIn(frame: Uint8Array): View | null {
+  try {
+    const told = decodeFrame(frame).messages.find(message => message.kind === 'viewTold')
+    return told !== undefined && checkView(told.view) === null ? told.view : null
+  } catch (failure) {
+    if (failure instanceof DecodeError) return null
+    throw failure
+  }
+}

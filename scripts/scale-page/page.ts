@@ -1,0 +1,270 @@
+import type { ScaleResult } from '../../sim/scale/scale.ts'
+import type { ServiceTimes } from '../../sim/scale/service-times.ts'
+import type { Chart } from './charts.ts'
+
+/** Folder of the figures, as the page sees it. */
+export const figuresFolder = 'figures'
+
+/** The page of scale in Markdown: every figure in it comes from `result`. */
+export function pageOf(result: ScaleResult, charts: readonly Chart[]): string {
+  const { fleets, clientsPerPeer, writeShare, window, partitions, replicas } = result
+  const figure = (name: string): string => {
+    const chart = charts.find(each => each.name === name)
+    return chart ? `![${chart.title}: ${chart.subtitle}](${figuresFolder}/${name}.svg)\n` : ''
+  }
+  const efficiencies = fleets.flatMap(({ efficiency }) => efficiency ?? [])
+  const [first, last] = [fleets[0]!, fleets.at(-1)!]
+  const lowest = Math.min(...efficiencies)
+  return `# Scale
+
+Written by \`npm run scale\`, which runs \`slurp sim scale --json\` and draws what it says; do not edit, run it again.
+
+The simulator runs the production peer and driver in fleets of ${fleets.map(each => each.peers).join(', ')} peers on virtual time. Every message
+is encoded, sent, queued and decoded. What a processor, a disk and a network would take is taken from a table of
+times that were measured on the real code (below). So these figures say how work grows with the fleet, not how fast a
+certain machine is: ratios are worth more than rates.
+
+## Throughput
+
+${clientsPerPeer} clients a peer, each with one operation under way at any time; ${percent(writeShare)} write a new context of 4 KB under a random key,
+the others read one that was acknowledged, linearizably. ${partitions} partitions, ${replicas} replicas, as \`slurp init\` makes them.
+${window.warmUpMs / 1_000} s of virtual time to warm up, ${window.measureMs / 1_000} s measured, seed ${result.seed}.
+
+${throughputTable(result)}
+${figure('scale-throughput')}
+${figure('scale-efficiency')}
+*Per doubling* is the part of a peer's throughput that a fleet of twice the size keeps. The aim is 0.8; the lowest is
+**${lowest.toFixed(2)}**. Between sizes that are not exactly one doubling apart it is the equal part of each. From ${first.peers} to ${last.peers} peers the whole
+fleet does ${(last.perSecond / first.perSecond).toFixed(1)} times as much with ${(last.peers / first.peers).toFixed(1)} times as many peers.
+
+What is lost is lost early, for two reasons. In a small fleet an operation often begins at an owner of its key, so
+part of the work stays in one process; and few peers send each other so much that several messages share a frame and a
+wake-up. Both run out: from some 25 peers on most messages have a frame of their own, and a peer's work hardly
+changes however large the fleet is. No part of an operation grows with the number of peers. \`--clients\` runs it with more
+clients or fewer; the shape stays.
+
+*Busiest* is the event loop with the most to do; clients never pause, so all are busy. With ${partitions} partitions each of
+${last.peers} peers coordinates ${(partitions / last.peers).toFixed(2)} on average and ${firstsMost(last.peers, result)} at most.
+
+## Traffic
+
+${figure('scale-messages')}
+A message is one question or answer of the protocol between two peers; what a peer tells itself is none. A write of a
+new context by a peer that does not own it takes a request, a prepare to one owner besides the coordinator, an accept
+to both others, and the answers to all of these; a read by a stranger takes two questions and two answers.
+
+## View
+
+${figure('scale-view')}
+The size is that of a compact encoding: ids, names and zones of the members, and for every partition its epoch, stage
+and owners by their place in the list of members.
+
+${
+  fleets.every(each => each.viewSpreadMs === null)
+    ? 'How long a new view takes to spread is not given: peers do not exchange views yet.\n'
+    : figure('scale-spread')
+}
+## Adding a tenth
+
+${figure('scale-growth-bytes')}
+Each peer stores ${result.storedBytes / 1e9} GB before; a tenth more peers join at once, at least one. Moved is what placement assigns to
+owners that did not have it; least possible is what the new peers own afterwards.
+
+${growthTable(result)}
+${
+  fleets.every(each => each.growth.tookMs === null)
+    ? 'How long it takes is not given: partitions do not move yet.\n'
+    : figure('scale-growth-time')
+}
+## Placement to ten thousand peers
+
+Placement alone, with the most partitions that a fleet can have.
+
+${placementTable(result)}
+${figure('scale-balance')}
+${figure('scale-moves')}
+Loads are even to a whole partition at every size: nobody owns more than the mean rounded up. How even that is depends
+on how many partitions a peer owns. ${lastPlacement(result)} A fleet cannot have more than 4,096
+partitions, and a view has 1,024 members at most: above that, placement works and the rest of SLURP is not made for
+it. *Took* is processor time on the machine that wrote this page.
+
+## Service times
+
+Measured with \`node test/bench/service-times/main.ts\` (${result.measuredOn}),
+in microseconds of one core unless the table says otherwise; [service-times.ts](../sim/scale/service-times.ts) has them.
+
+${timesTable(result.times)}
+A peer is one queue with one server, its event loop, in the shape of Node's: a turn takes all inputs that wait, then
+sends what they produced, so a busy peer puts more into a frame. The disk is a second server that syncs one batch at a
+time; what is saved meanwhile waits and goes out together.
+
+${check(result)}
+
+## What the model leaves out
+
+- Every peer has a core for its event loop and a disk of its own. Compilers, garbage collection and the threads
+  that write to the disk do not compete with it.
+- Reads find nothing in the memory of opened contexts and little in that of checked signatures: the data set is taken
+  to be far larger than both.
+- The network has a delay and a price for each byte, but no switch that could be full.
+- No faults, no moves, no background repair. Heartbeats and gossip are left out too; one heartbeat a second to and from
+  each of ${last.peers - 1} others would take ${percent(heartbeats(last.peers, result.times))} of a peer's core.
+- One size of contexts, 4 KB. Keys are uniformly random: a single busy key is served by one coordinator in any fleet.
+`
+}
+
+function throughputTable({ fleets }: ScaleResult): string {
+  return tableOf(
+    [
+      'peers',
+      'operations/s',
+      'of a peer',
+      'per doubling',
+      'messages/op',
+      'frames/op',
+      'KB/op',
+      'p50 ms',
+      'p99 ms',
+      'busiest',
+      'view, bytes',
+    ],
+    fleets.map(each => [
+      String(each.peers),
+      each.perSecond.toFixed(0),
+      each.perSecondAndPeer.toFixed(0),
+      each.efficiency?.toFixed(2) ?? '',
+      each.messagesPerOperation.toFixed(2),
+      each.framesPerOperation.toFixed(2),
+      (each.bytesPerOperation / 1_000).toFixed(1),
+      each.p50Ms.toFixed(1),
+      each.p99Ms.toFixed(1),
+      `${percent(each.busyMost)}, mean ${percent(each.busyMean)}`,
+      String(each.viewBytes),
+    ]),
+  )
+}
+
+function growthTable({ fleets }: ScaleResult): string {
+  return tableOf(
+    ['peers', 'join', 'moved, GB', 'least possible, GB', 'ratio'],
+    fleets.map(({ peers, growth }) => [
+      String(peers),
+      String(growth.added),
+      (growth.movedBytes / 1e9).toFixed(2),
+      (growth.leastBytes / 1e9).toFixed(2),
+      (growth.movedBytes / growth.leastBytes).toFixed(3),
+    ]),
+  )
+}
+
+function placementTable({ placements }: ScaleResult): string {
+  return tableOf(
+    [
+      'peers',
+      'mean load',
+      'smallest',
+      'largest',
+      'largest by mean',
+      'by mean rounded up',
+      'one joins: moved of least',
+      'one leaves: moved of least',
+      'took',
+      'join took',
+    ],
+    placements.map(each => [
+      String(each.peers),
+      each.loadMean.toFixed(2),
+      String(each.loadLeast),
+      String(each.loadMost),
+      (each.loadMost / each.loadMean).toFixed(2),
+      each.unevenness.toFixed(2),
+      `${each.join.moved} of ${each.join.least}`,
+      `${each.leave.moved} of ${each.leave.least}`,
+      seconds(each.tookMs),
+      seconds(each.join.tookMs),
+    ]),
+  )
+}
+
+function timesTable(times: ServiceTimes): string {
+  const { door, checker, operation, messageUs, disk, link, network } = times
+  const rows: [string, string][] = [
+    ['door and store: one write, sealed and signed; one read', `${door.writeUs}; ${door.readUs}`],
+    ['opening what was read', String(door.openUs)],
+    ['checking an envelope for the first time; again', `${checker.firstUs}; ${checker.againUs}`],
+    [
+      'driver and peer: a write by its coordinator; by another peer',
+      `${operation.writeHereUs}; ${operation.writeElsewhereUs}`,
+    ],
+    [
+      'driver and peer: a read by an owner; by another peer',
+      `${operation.readHereUs}; ${operation.readElsewhereUs}`,
+    ],
+    [
+      'a message: request, prepare, promise, accept, accepted, reply, query, report',
+      [
+        messageUs.request,
+        messageUs.prepare,
+        messageUs.promise,
+        messageUs.accept,
+        messageUs.accepted,
+        messageUs.reply,
+        messageUs.query,
+        messageUs.report,
+      ].join(', '),
+    ],
+    [
+      'event loop for a batch to the disk; each change in it; once it is synced',
+      `${disk.batchUs}; ${disk.changeUs}; ${disk.syncedChangeUs}`,
+    ],
+    ['a look at a record', String(disk.readUs)],
+    ['of the disk: a synced batch; each byte in it', `${disk.syncUs}; ${disk.syncByteUs}`],
+    ['an idle event loop wakes up', String(link.idleUs)],
+    [
+      'what a turn sends to, or takes from, one peer; each frame in it; each byte',
+      `${link.connectionUs}; ${link.frameUs}; ${link.byteUs}`,
+    ],
+    [
+      'network, assumed: one way, in ms; each byte, in ns',
+      `${network.leastMs} to ${(network.leastMs + network.spreadMs).toFixed(1)}; ${(network.byteMs * 1e6).toFixed(0)}`,
+    ],
+    ['bytes of the sealed context', String(times.envelopeBytes)],
+  ]
+  return tableOf(['', 'µs'], rows)
+}
+
+/** Holds the sum of the parts against a real fleet. */
+function check({ fleets, realFleet }: ScaleResult): string {
+  const same = fleets.find(each => each.peers === realFleet.peers)
+  if (same === undefined) return ''
+  const modelUs = (same.busyMean * same.peers * 1e6) / same.perSecond
+  return `Held against the real thing: in the model all event loops together use ${modelUs.toFixed(0)} µs for one operation of ${same.peers}
+peers. As many real processes under the same mix used ${realFleet.operationUs} µs of processor time for one, with all their other
+threads: compilers, garbage collection, the disk; their reads could profit from what they had opened before, those of
+the model cannot. The parts that were measured account for ${percent(modelUs / realFleet.operationUs)} of what the real ones used.`
+}
+
+/** Partitions that one peer is asked first for, at most (dht/firsts.ts). */
+const firstsMost = (peers: number, { partitions, replicas }: ScaleResult): number =>
+  Math.ceil(Math.ceil((partitions * replicas) / peers) / replicas)
+
+/** Part of a core that a heartbeat a second to everybody, and from everybody, takes. */
+const heartbeats = (peers: number, { link }: ServiceTimes): number =>
+  (2 * (peers - 1) * (link.connectionUs + link.frameUs)) / 1e6
+
+function lastPlacement({ placements }: ScaleResult): string {
+  const last = placements.at(-1)
+  if (last === undefined) return ''
+  const { peers, loadMean, loadMost, partitions } = last
+  return `With ${partitions} partitions and ${peers} peers there are ${loadMean.toFixed(2)} places a peer, so some own ${loadMost} and
+others ${last.loadLeast}: the fullest has ${(loadMost / loadMean).toFixed(2)} times the mean, and no placement could do better.`
+}
+
+const percent = (part: number): string => `${(part * 100).toFixed(0)} %`
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`
+
+function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const rule = head.map((_, at) => (at === 0 ? '---' : '---:'))
+  return `${[head, rule, ...rows].map(line).join('\n')}\n`
+}

@@ -1,0 +1,111 @@
+// Goal: what the fleet gives to a new peer is written only when it is whole, of that fleet and for that peer, and what
+// was written is a directory that a peer can start from. Method: a real fleet of one, its tickets, and tickets with
+// one thing wrong.
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { SlurpError } from '../../base/errors.ts'
+import type { FleetId } from '../../base/ids.ts'
+import { createFleet } from '../../crypto/fleet-creation.ts'
+import { loadIdentity } from '../../crypto/identity.ts'
+import { openKeyring, sealKeyring } from '../../crypto/keyring.ts'
+import { recipientFrom } from '../../crypto/sealing.ts'
+import { joined } from '../../dht/view-change.ts'
+import { placementHash } from '../../node/control/placement-hash.ts'
+import { decodeView, encodeView } from '../../node/driver/codec/view.ts'
+import type { JoinTicket } from '../../node/fleet-control.ts'
+import { fleetIn, newPeerIn, writeTicket } from '../../node/join-directory.ts'
+
+async function newFleet(t: TestContext) {
+  const work = mkdtempSync(join(tmpdir(), 'slurp-ticket-'))
+  t.after(() => rmSync(work, { recursive: true, force: true }))
+  const made = async (name: string) => {
+    const dir = join(work, name)
+    const rolesOf = () => ['architect']
+    return await createFleet({ dir, memberNames: ['p1'], roles: ['architect'], replicas: 1, rolesOf })
+  }
+  const { fleet, record } = await made('fleet')
+  const home = join(work, 'fleet', 'p1')
+  const keyring = await openKeyring(join(home, 'keyring.age'), await loadIdentity(join(home, 'identity.key')))
+  const draft = join(work, 'p2.joining')
+  mkdirSync(draft)
+  const peer = await newPeerIn(draft)
+  const member = { id: peer.id, name: 'p2', weight: 1, zone: 'p2' }
+  const view = joined(record.view, member, placementHash)
+  const sealed = await sealKeyring(recipientFrom(peer.recipient), keyring.content())
+  const ticket: JoinTicket = {
+    fleet,
+    name: 'p2',
+    record: readFileSync(join(home, 'fleet.json'), 'utf8'),
+    view: Buffer.from(encodeView(view)).toString('base64'),
+    keyring: Buffer.from(sealed).toString('base64'),
+    bootstrap: [],
+  }
+  return { work, made, home, fleet, record, keyring, draft, peer, view, ticket }
+}
+
+test('an identity is made once, however often it is asked for', async t => {
+  const { draft, peer } = await newFleet(t)
+  assert.deepEqual(await newPeerIn(draft), peer)
+  assert.equal(statSync(join(draft, 'identity.key')).mode & 0o777, 0o600)
+})
+
+test('a whole ticket becomes a directory of the fleet, for its owner only', async t => {
+  const { draft, fleet, home, ticket, view } = await newFleet(t)
+  assert.deepEqual(await writeTicket(draft, fleet, ticket), ['architect'])
+  assert.equal(fleetIn(draft), fleet)
+  assert.deepEqual(readFileSync(join(draft, 'fleet.json')), readFileSync(join(home, 'fleet.json')))
+  assert.deepEqual(decodeView(readFileSync(join(draft, 'joined.view'))), view)
+  for (const name of ['fleet.json', 'joined.view', 'keyring.age'])
+    assert.equal(statSync(join(draft, name)).mode & 0o777, 0o600, name)
+  assert.deepEqual(await writeTicket(draft, fleet, ticket), ['architect'], 'a second time too')
+})
+
+test('a blind ticket opens nothing', async t => {
+  const { draft, fleet, peer, ticket } = await newFleet(t)
+  const content = { fleet, fleetSecret: null, roleKeys: [] }
+  const sealed = await sealKeyring(recipientFrom(peer.recipient), content)
+  const keyring = Buffer.from(sealed).toString('base64')
+  assert.deepEqual(await writeTicket(draft, fleet, { ...ticket, keyring }), [])
+})
+
+test('a ticket with anything wrong is refused', async t => {
+  const { draft, fleet, made, record, ticket, keyring, peer, work } = await newFleet(t)
+  const other = await made('other')
+  const otherRecord = readFileSync(join(work, 'other', 'p1', 'fleet.json'), 'utf8')
+  const without = Buffer.from(encodeView(record.view)).toString('base64')
+  const strange = { ...keyring.content(), fleet: other.fleet }
+  const sealed = Buffer.from(await sealKeyring(recipientFrom(peer.recipient), strange)).toString('base64')
+  const forSomebody = await sealKeyring(
+    recipientFrom((await newPeerIn(mkdtempSync(join(work, 'somebody-')))).recipient),
+    keyring.content(),
+  )
+  const cases: [string, FleetId, Partial<JoinTicket>][] = [
+    ['a record of another fleet', fleet, { record: otherRecord }],
+    ['a fleet that is not the one asked', other.fleet, {}],
+    ['a record that was changed', fleet, { record: ticket.record.replace('"replicas":1', '"replicas":2') }],
+    ['a view that does not name it', fleet, { view: without }],
+    ['a view that is none', fleet, { view: 'bm9uc2Vuc2U=' }],
+    ['keys of another fleet', fleet, { keyring: sealed }],
+    ['keys for somebody else', fleet, { keyring: Buffer.from(forSomebody).toString('base64') }],
+    ['keys that are none', fleet, { keyring: '' }],
+  ]
+  for (const [what, wanted, change] of cases) {
+    await assert.rejects(
+      writeTicket(draft, wanted, { ...ticket, ...change }),
+      (thrown: unknown) => thrown instanceof SlurpError && thrown.code === 'INTEGRITY_FAILED',
+      what,
+    )
+  }
+  assert.equal(existsSync(join(draft, 'identity.key')), true)
+})
+
+test('a directory without a record is of no fleet', async t => {
+  const { work } = await newFleet(t)
+  assert.throws(
+    () => fleetIn(work),
+    (thrown: unknown) => thrown instanceof SlurpError && thrown.code === 'DATA_MISSING',
+  )
+})
