@@ -1,5 +1,5 @@
 import { hlcMs } from '../base/hlc.ts'
-import { type ContextKey, noBallot, type PeerId, type Version } from '../base/ids.ts'
+import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
   byPromise,
   type Client,
@@ -34,10 +34,8 @@ export type RoundJob = {
   readonly client: Client
   readonly deadlineMs: number
   readonly operation: WriteOperation | null
-  /** For a confirm: accept anew even where all agree. */
-  readonly force: boolean
-  /** For a trim: the oldest version that stays. */
-  readonly keepFrom: Version | null
+  /** What it is for, where it is no write. */
+  readonly goal: Exclude<Goal, { kind: 'write' }>
   round: Round | null
   tries: number
   /** A round of this job may have been accepted somewhere: its outcome cannot be called a failure. */
@@ -93,7 +91,11 @@ export function coordinateWrite(
     process.wishes.push({ kind: 'count', name: 'ballotAhead' })
     return finish(process, client, operation.key, { kind: 'elsewhere', reason: 'invalid' })
   }
-  enqueue(coordinator, newJob(client, operation.key, operation, false, timeoutMs, now), now)
+  enqueue(
+    coordinator,
+    newJob(client, operation.key, operation, { kind: 'confirm', force: false }, timeoutMs, now),
+    now,
+  )
 }
 
 /** Writes back whatever stands: the last resort of a read (rule 7), or with `force` the healing of a replica. */
@@ -105,20 +107,20 @@ export function coordinateConfirm(
   timeoutMs: number,
   now: Moment,
 ): void {
-  enqueue(coordinator, newJob(client, key, null, force, timeoutMs, now), now)
+  enqueue(coordinator, newJob(client, key, null, { kind: 'confirm', force }, timeoutMs, now), now)
 }
 
 /** Trims the history of a key; without an answer it may be trimmed all the same, and may be asked for again. */
 export function coordinateTrim(
   coordinator: Coordinator,
   client: Client,
-  { key, keepFrom }: TrimOperation,
+  operation: TrimOperation,
   timeoutMs: number,
   now: Moment,
 ): void {
   if (coordinator.jobs >= coordinator.process.limits.operationsMax)
-    return finish(coordinator.process, client, key, { kind: 'elsewhere', reason: 'overloaded' })
-  enqueue(coordinator, { ...newJob(client, key, null, false, timeoutMs, now), keepFrom }, now)
+    return finish(coordinator.process, client, operation.key, { kind: 'elsewhere', reason: 'overloaded' })
+  enqueue(coordinator, newJob(client, operation.key, null, operation, timeoutMs, now), now)
 }
 
 /** Brings every replica of a key up to what stands, unless a round of it is under way and does that anyway. */
@@ -190,7 +192,7 @@ function newJob(
   client: Client,
   key: ContextKey,
   operation: WriteOperation | null,
-  force: boolean,
+  goal: RoundJob['goal'],
   timeoutMs: number,
   now: Moment,
 ): RoundJob {
@@ -199,8 +201,7 @@ function newJob(
     client,
     deadlineMs: now.monotonicMs + timeoutMs,
     operation,
-    force,
-    keepFrom: null,
+    goal,
     round: null,
     tries: 0,
     mayBeWritten: false,
@@ -237,9 +238,7 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
   const goal: Goal = job.operation
     ? { kind: 'write', operation: job.operation, retried: job.mayBeWritten || job.operation.attempt > 1 }
-    : job.keepFrom === null
-      ? { kind: 'confirm', force: job.force }
-      : { kind: 'trim', keepFrom: job.keepFrom }
+    : job.goal
   const ballot = cached ? cached.ballot : newBallot(process, now.wallMs)
   // A next ballot is asked for where one replica is likely to write again: here, at the head of the queue.
   const next = job.operation ? newBallot(process, now.wallMs) : noBallot
@@ -372,7 +371,7 @@ function answerFor(
 ): Outcome {
   if (job.operation) return outcomeOf(end.answer, job.operation, end.current, now.wallMs, acks, replicas)
   if (end.current === null) return { kind: 'absent' }
-  if (job.keepFrom !== null) return { kind: 'trimmed', keptFrom: keptFromOf(end.current) }
+  if (job.goal.kind === 'trim') return { kind: 'trimmed', keptFrom: keptFromOf(end.current) }
   return { kind: 'found', value: end.current }
 }
 
