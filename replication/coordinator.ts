@@ -1,7 +1,7 @@
 import { hlcMs } from '../base/hlc.ts'
 import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
-  byPromise,
+  beyondQuorum,
   type Client,
   isReachable,
   type Moment,
@@ -14,7 +14,7 @@ import {
   wakeAt,
 } from './context.ts'
 import type { Outcome, ReplicaMessage, TrimOperation, WriteOperation } from './messages.ts'
-import { isQuorum, type Quorum, votes } from './quorum.ts'
+import { votes } from './quorum.ts'
 import { keptFromOf, outcomeOf } from './register.ts'
 import {
   type CachedBallot,
@@ -279,7 +279,7 @@ function ask(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const { process } = coordinator
   if (!job.round) return
   const first = job.round.phase === 'prepare' && job.tries === 1
-  job.spared = first ? beyondQuorum(process, job.round.quorum, now) : []
+  job.spared = first ? beyondQuorum(process, job.round.quorum, now.monotonicMs) : []
   askThese(coordinator, job, job.round.quorum.targets)
   const { hedgeMs, resendMs } = process.limits
   setDue(process, job, now.monotonicMs + (job.spared.length > 0 ? hedgeMs : resendMs))
@@ -301,14 +301,6 @@ function askThese(coordinator: Coordinator, job: RoundJob, peers: readonly PeerI
     const question = job.round && questionFor(job.round, peer)
     if (question) send(process, peer, question)
   }
-}
-
-/** Targets that a prepare can do without, the least promising ones. */
-function beyondQuorum(process: Process, quorum: Quorum, now: Moment): PeerId[] {
-  const enough = new Set<PeerId>()
-  const best = byPromise(process, quorum.targets, now.monotonicMs)
-  for (const peer of best) if (!isQuorum(quorum, enough)) enough.add(peer)
-  return best.filter(peer => !enough.has(peer))
 }
 
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {

@@ -4,13 +4,12 @@ import type { Random } from '../base/random.ts'
 import type { ControlEvent } from '../node/control/control-plane.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
 import type { Limits } from '../replication/limits.ts'
-import { contextRegister } from './checker/context-register.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
-import { checkLinearizable } from './checker/linearizability.ts'
 import { Client, type ClientOptions } from './client.ts'
 import { chosen, drawFleet, withGraces } from './draw-fleet.ts'
+import { Ending, finishMsMax } from './ending.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
-import { Fleet, type Member } from './fleet.ts'
+import { Fleet } from './fleet.ts'
 import { History } from './history.ts'
 import { Janitor } from './janitor.ts'
 import { Operator, type OperatorOptions } from './operator.ts'
@@ -80,8 +79,6 @@ export type SimResult = {
 /** Virtual time that clients may take at most, and that the end may take after the faults stopped. */
 const activeMsMax = 120_000
 const settleMs = 25_000
-const finishMsMax = 240_000
-const checkBudgetSteps = 400_000
 
 /** Runs the world of one seed to its end, or to the first broken invariant; then again, to tell its story. */
 export function runSeed(seed: number, options: SimOptions = {}): SimResult {
@@ -238,44 +235,21 @@ class Run {
     }
     // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
     this.run(settleMs + this.faults.jumpedMs)
-    this.carryThrough()
+    const ending = new Ending({
+      fleet: this.fleet,
+      invariants: this.invariants,
+      history: this.history,
+      operator: this.operator,
+      reader: this.clients[0]!,
+      keys: this.keys,
+      run: (forMs, stop) => this.run(forMs, stop),
+      isOver: () => this.isOver(),
+      breached: breach => this.breached(breach),
+    })
+    ending.carryThrough()
     this.janitor?.stop()
-    if (!this.isOver()) this.converge()
-    if (!this.isOver()) this.checkKeys()
-  }
-
-  /** Every change of the view that was begun ends, without anybody's help (invariant 14). */
-  private carryThrough(): void {
-    const { operator } = this
-    if (operator === null) return
-    for (let round = 0; !this.isOver(); round++) {
-      const { view } = this.invariants
-      if (operator.isSettled(view)) return
-      operator.resume(view)
-      this.run(2_000)
-      if (round === 60) {
-        const moving = view.partitions.filter(each => each.stage !== 'stable').length
-        this.breached({
-          invariant: 14,
-          what: `moves do not end: view ${view.epoch}, ${view.pending.length} pending, ${moving} moving, control ${view.control.stage}, ${view.leaving.length} leaving; ${this.waitedFor()}`,
-          key: null,
-        })
-      }
-    }
-  }
-
-  /** Whom the moves wait for, as somebody who is there sees it. */
-  private waitedFor(): string {
-    const { epoch } = this.invariants.view
-    const control = this.fleet.members.find(member => member.process?.view().epoch === epoch)?.process
-      ?.control
-    const waiting = control?.waiting() ?? []
-    return waiting
-      .map(({ partition, stage, peers }) => {
-        const states = peers.map(peer => `${this.nameOf(peer)} ${control?.stateOf(partition, peer)}`)
-        return `partition ${partition} in ${stage} waits for ${states.join(', ')}`
-      })
-      .join('; ')
+    if (!this.isOver()) ending.converge()
+    if (!this.isOver()) ending.checkKeys()
   }
 
   /** Invariant 11: nobody else acts when a leader begins. */
@@ -295,90 +269,8 @@ class Run {
     }
   }
 
-  private memberOf(peer: PeerId): Member {
-    return this.fleet.members.find(each => each.machine.self === peer)!
-  }
-
   private nameOf(peer: PeerId): string {
     return this.fleet.members.find(member => member.machine.self === peer)?.machine.name ?? peer
-  }
-
-  /** Reads every key at every owner until all replicas hold the same (invariant 14). */
-  private converge(): void {
-    for (let round = 0; !this.isOver(); round++) {
-      for (const key of this.keys) this.readEverywhere(key)
-      this.run(3_000)
-      const apart = this.keys.find(key => !this.isConverged(key))
-      if (apart === undefined || this.isOver()) return
-      if (round === 8) this.breached({ invariant: 14, what: 'the replicas of a key stay apart', key: apart })
-    }
-  }
-
-  private readEverywhere(key: ContextKey): void {
-    for (const owner of this.invariants.ownersOf(key)) {
-      const member = this.memberOf(owner)
-      // A machine that is gone for good is an owner until the fleet can do without it.
-      if (member.isGone) continue
-      let isAnswered: boolean | null = null
-      this.clients[0]!.read(key, answered => (isAnswered = answered), member)
-      this.run(finishMsMax, () => isAnswered !== null)
-      if (this.isOver()) return
-      if (isAnswered !== true) {
-        return this.breached({
-          invariant: 14,
-          what: `${member.machine.name} cannot read after the faults ended`,
-          key,
-        })
-      }
-    }
-  }
-
-  /** Nobody is behind what was chosen last. A value that never was may stay where it is (rules 7 and 8). */
-  private isConverged(key: ContextKey): boolean {
-    const chosen = this.invariants.ledger(key).lastChosen()
-    const owners = this.invariants.ownersOf(key).filter(owner => !this.memberOf(owner).isGone)
-    return owners.every(owner => this.invariants.durableBallot(owner, key) >= chosen)
-  }
-
-  private checkKeys(): void {
-    this.invariants.end()
-    for (const key of this.keys) {
-      this.checkChain(key)
-      if (this.isOver()) return
-    }
-    for (const [version, key] of this.history.denied) {
-      if (!this.invariants.ledger(key).isChosen(version)) continue
-      return this.breached({ invariant: 6, what: `${version} was denied and took effect`, key })
-    }
-    for (const [key, intervals] of this.history.byKey) {
-      const verdict = checkLinearizable(contextRegister, intervals, checkBudgetSteps)
-      if (verdict.kind === 'linearizable') continue
-      const what =
-        verdict.kind === 'illegal'
-          ? `no order of the ${intervals.length} operations explains what was seen`
-          : 'the checker ran out of steps'
-      return this.breached({ invariant: 6, what, key })
-    }
-  }
-
-  /** Invariant 5 at the end: every acknowledged version is in the history that is served. */
-  private checkChain(key: ContextKey): void {
-    let chain: readonly Version[] | null | undefined
-    this.clients[0]!.walk(key, found => (chain = found))
-    this.run(finishMsMax, () => chain !== undefined)
-    if (this.isOver()) return
-    if (!chain) return this.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
-    for (const [version, of] of this.history.acknowledged) {
-      const ledger = this.invariants.ledger(key)
-      const mayBeGone = ledger.isCollected(version) || ledger.isTrimmed(version)
-      if (of === key && !chain.includes(version) && !mayBeGone) {
-        return this.breached({
-          invariant: 5,
-          what: `acknowledged version ${version} is not in the history`,
-          key,
-        })
-      }
-    }
   }
 
   private run(forMs: number, stop: () => boolean = () => false): void {

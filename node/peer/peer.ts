@@ -1,76 +1,29 @@
-import type { Clock } from '../../base/hlc.ts'
 import type { PartitionId, PeerId } from '../../base/ids.ts'
-import type { Random } from '../../base/random.ts'
-import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import {
-  type Coordinator,
-  coordinateConfirm,
   coordinateTrim,
   coordinateWrite,
-  newCoordinator,
   onEpochs,
   onRoundAnswer,
   sweepRounds,
 } from '../../replication/coordinator.ts'
-import {
-  type Deliverer,
-  deliver,
-  forgetDeliveries,
-  hintsListedMax,
-  newDeliverer,
-  onDelivered,
-} from '../../replication/hints.ts'
+import { deliver, forgetDeliveries, hintsListedMax, onDelivered } from '../../replication/hints.ts'
 import type { PeerLag } from '../../replication/lag.ts'
-import type { Limits } from '../../replication/limits.ts'
 import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
-import { type Acceptor, newAcceptor } from '../../replication/partition-state.ts'
-import { Puller } from '../../replication/puller.ts'
-import {
-  newReader,
-  onReadEpochs,
-  onReaderAnswer,
-  type Reader,
-  startChain,
-  startRead,
-  sweepReads,
-} from '../../replication/reader.ts'
-import type { Change, Records } from '../../replication/records.ts'
-import {
-  newRequester,
-  onReply,
-  onTargetLost,
-  type Requester,
-  requestWrite,
-  sweepRequests,
-} from '../../replication/requester.ts'
+import { onReadEpochs, onReaderAnswer, startChain, startRead, sweepReads } from '../../replication/reader.ts'
+import type { Change } from '../../replication/records.ts'
+import { onReply, onTargetLost, requestWrite, sweepRequests } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
-import { chainFrom, oldestKept } from '../../replication/versions.ts'
 import { answerAsk } from './asks.ts'
+import { assemble } from './assembly.ts'
 import type { PeerMessage } from './fleet-messages.ts'
-import type { Machines } from './machines.ts'
-import { Membership } from './membership.ts'
+import type { Machines, PeerOptions } from './machines.ts'
 import { placeIn } from './place.ts'
-import { Scans } from './scans.ts'
-import { SelfRepair } from './self-repair.ts'
 import type { Effect, Input, Now, PeerEvent } from './step.ts'
-import { Upkeep } from './upkeep.ts'
-import { Watch } from './watch.ts'
 import { grantWishes } from './wishes.ts'
-
-export type PeerOptions = {
-  readonly self: PeerId
-  readonly view: View
-  /** Shared with whoever makes operation ids in this process. */
-  readonly clock: Clock
-  readonly incarnation: number
-  readonly records: Records
-  readonly limits: Limits
-  readonly random: Random
-}
 
 /** One ring member: composes the protocols, decides everything, does nothing itself. */
 export type Peer = {
@@ -97,17 +50,6 @@ const sweepEveryMs = 5
 
 class RingMember implements Peer {
   readonly #process: Process
-  readonly #acceptor: Acceptor
-  readonly #coordinator: Coordinator
-  readonly #reader: Reader
-  readonly #requester: Requester
-  readonly #repair: SelfRepair
-  readonly #deliverer: Deliverer
-  readonly #puller: Puller
-  readonly #membership: Membership
-  readonly #scans: Scans
-  readonly #upkeep: Upkeep
-  readonly #watch: Watch
   readonly #machines: Machines
   #view: View
   #places: (KeyPlace | undefined)[] = []
@@ -116,103 +58,13 @@ class RingMember implements Peer {
 
   constructor(options: PeerOptions) {
     this.#view = options.view
-    this.#process = {
-      self: options.self,
-      clock: options.clock,
-      incarnation: options.incarnation,
-      limits: options.limits,
-      random: options.random,
-      placeOf: key => this.#placeOf(partitionOf(key, this.#view.partitions.length)),
-      connected: new Set(),
-      suspects: new Map(),
-      wishes: [],
-      nextId: 0,
-      wakeMs: Number.POSITIVE_INFINITY,
-    }
-    this.#acceptor = newAcceptor(options.records, options.limits)
-    this.#coordinator = newCoordinator(this.#process)
-    this.#reader = newReader(
-      this.#process,
-      (key, from, limit) => chainFrom(this.#acceptor.records, this.#acceptor.limits, key, from, limit),
-      (client, key, timeoutMs, now) =>
-        coordinateConfirm(this.#coordinator, client, key, false, timeoutMs, now),
-      key => oldestKept(this.#acceptor.records, key),
-    )
-    this.#requester = newRequester(this.#process, (client, operation, timeoutMs, now) =>
-      coordinateWrite(this.#coordinator, client, operation, timeoutMs, now),
-    )
-    this.#scans = new Scans(effect => this.#emit(effect))
-    this.#repair = new SelfRepair({
-      process: this.#process,
-      acceptor: this.#acceptor,
-      records: options.records,
-      partitionCount: () => this.#view.partitions.length,
-      placeOf: partition => this.#placeOf(partition),
-      scans: this.#scans,
-      emit: effect => this.#emit(effect),
-      whole: (partition, now) => this.#membership.retarget(partition, now),
-      confirm: (key, now) =>
-        coordinateConfirm(this.#coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
-    })
-    this.#deliverer = newDeliverer(this.#process, options.records)
-    this.#puller = new Puller({
-      process: this.#process,
-      acceptor: this.#acceptor,
-      save: changes => this.#save(changes),
-      drop: partition => this.#membership.dropNow(partition),
-      tellWhenSaved: partition => this.#membership.tellWhenSaved(partition),
-      confirm: (key, now) =>
-        coordinateConfirm(this.#coordinator, { kind: 'pull' }, key, true, options.limits.attemptMaxMs, now),
-      changed: (place, now) => {
-        this.#membership.reportsChanged(now)
-        this.#repair.resumeIfDamaged(place, now)
-      },
-      bytesPerSecond: () => (this.#view.moves.paused ? 0 : this.#view.moves.bytesPerSecond),
-    })
-    this.#membership = new Membership({
-      view: options.view,
-      process: this.#process,
-      acceptor: this.#acceptor,
-      puller: this.#puller,
+    this.#machines = assemble(options, {
+      view: () => this.#view,
       placeOf: partition => this.#placeOf(partition),
       emit: effect => this.#emit(effect),
       adopt: (view, now) => this.#adopt(view, now),
     })
-    this.#upkeep = new Upkeep({
-      process: this.#process,
-      acceptor: this.#acceptor,
-      scans: this.#scans,
-      view: () => this.#view,
-      placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#emit(effect),
-      save: changes => this.#save(changes),
-      forget: key => this.#coordinator.cached.delete(key),
-      damageFound: (key, now) => this.#repair.damageFound(key, now),
-      fill: (key, version, now) => {
-        const deadlineMs = now.monotonicMs + options.limits.attemptMaxMs
-        startChain(this.#reader, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
-      },
-    })
-    this.#watch = new Watch({
-      process: this.#process,
-      emit: effect => this.#effects.push(effect),
-      suspected: (peer, now) => onTargetLost(this.#requester, peer, now),
-    })
-    this.#machines = {
-      process: this.#process,
-      acceptor: this.#acceptor,
-      coordinator: this.#coordinator,
-      reader: this.#reader,
-      requester: this.#requester,
-      repair: this.#repair,
-      puller: this.#puller,
-      membership: this.#membership,
-      scans: this.#scans,
-      upkeep: this.#upkeep,
-      partitionCount: () => this.#view.partitions.length,
-      placeOf: partition => this.#placeOf(partition),
-      emit: effect => this.#emit(effect),
-    }
+    this.#process = this.#machines.process
   }
 
   view(): View {
@@ -220,23 +72,23 @@ class RingMember implements Peer {
   }
 
   get reports(): MoveReports {
-    return this.#membership.reports
+    return this.#machines.membership.reports
   }
 
   healthOf(peer: PeerId): HealthState {
-    return this.#watch.healthOf(peer)
+    return this.#machines.watch.healthOf(peer)
   }
 
   deadForMs(peer: PeerId, monotonicMs: number): number | null {
-    return this.#watch.deadForMs(peer, monotonicMs)
+    return this.#machines.watch.deadForMs(peer, monotonicMs)
   }
 
   lags(): PeerLag[] {
-    return this.#upkeep.lags()
+    return this.#machines.upkeep.lags()
   }
 
   copiedBytes(): number {
-    return this.#puller.copiedBytes
+    return this.#machines.puller.copiedBytes
   }
 
   step(input: Input, now: Now): Effect[] {
@@ -248,7 +100,7 @@ class RingMember implements Peer {
   }
 
   damagedPartitions(): PartitionId[] {
-    return this.#repair.damagedPartitions()
+    return this.#machines.repair.damagedPartitions()
   }
 
   #take(input: Input, now: Now): void {
@@ -267,33 +119,33 @@ class RingMember implements Peer {
         return
       case 'peerLost':
         this.#process.connected.delete(input.peer)
-        onTargetLost(this.#requester, input.peer, now)
-        onPeerLost(this.#process, this.#coordinator.tails, input.peer, now)
-        this.#upkeep.peerLost(input.peer, now)
-        return forgetDeliveries(this.#deliverer, input.peer)
+        onTargetLost(this.#machines.requester, input.peer, now)
+        onPeerLost(this.#process, this.#machines.coordinator.tails, input.peer, now)
+        this.#machines.upkeep.peerLost(input.peer, now)
+        return forgetDeliveries(this.#machines.deliverer, input.peer)
       case 'started':
         this.#watchMembers(now)
-        return this.#membership.begin(now)
+        return this.#machines.membership.begin(now)
       case 'viewTold':
-        return this.#membership.learn(input.view)
+        return this.#machines.membership.learn(input.view)
       case 'saved':
-        for (const held of this.#membership.saved(input.mark, now))
+        for (const held of this.#machines.membership.saved(input.mark, now))
           this.#takeMessage(held.from, held.message, now)
         return
       case 'recordsListed':
-        return this.#membership.recordsListed(input, now)
+        return this.#machines.membership.recordsListed(input, now)
       case 'partitionScanned':
-        return this.#scans.scanned(input, now)
+        return this.#machines.scans.scanned(input, now)
       case 'versionsListed':
-        return this.#scans.listed(input, now)
+        return this.#machines.scans.listed(input, now)
       case 'taskAsked':
-        return this.#upkeep.begin(input.task, input.work, now)
+        return this.#machines.upkeep.begin(input.task, input.work, now)
       case 'hintsListed':
-        return this.#save(deliver(this.#deliverer, input.peer, input.hints))
+        return this.#save(deliver(this.#machines.deliverer, input.peer, input.hints))
       case 'recordsLost':
-        return this.#repair.recordsLost(now)
+        return this.#machines.repair.recordsLost(now)
       case 'damageSeen':
-        return this.#repair.resume(input.partitions, now)
+        return this.#machines.repair.resume(input.partitions, now)
     }
   }
 
@@ -313,10 +165,10 @@ class RingMember implements Peer {
         return answerAsk(this.#machines, from, message, now)
       case 'viewAsked':
       case 'viewTold':
-        return this.#membership.take(from, message, now)
+        return this.#machines.membership.take(from, message, now)
       case 'beat':
-        this.#watch.heard(from, now)
-        return this.#membership.take(from, message, now)
+        this.#machines.watch.heard(from, now)
+        return this.#machines.membership.take(from, message, now)
       case 'dutyOrdered':
       case 'dutyStopped':
       case 'dutyEnded':
@@ -324,7 +176,7 @@ class RingMember implements Peer {
         this.#effects.push({ kind: 'passOn', from, message })
         return
       case 'health':
-        return this.#watch.reported(from, message.report, now)
+        return this.#machines.watch.reported(from, message.report, now)
       case 'promise':
       case 'accepted':
       case 'report':
@@ -344,26 +196,26 @@ class RingMember implements Peer {
           now,
         )
       case 'reply':
-        return onReply(this.#requester, from, message, now)
+        return onReply(this.#machines.requester, from, message, now)
     }
   }
 
   #takeAnswer(from: PeerId, message: ReplicaMessage & { id: number }, now: Now): void {
     if (message.kind === 'refused' && (message.reason === 'stale' || message.reason === 'ahead')) {
       this.#report({ kind: 'counted', name: 'staleEpoch' })
-      this.#membership.refusedBy(from, message.reason, now)
+      this.#machines.membership.refusedBy(from, message.reason, now)
     }
-    if (onRoundAnswer(this.#coordinator, from, message, now)) return
-    if (onReaderAnswer(this.#reader, from, message, now)) return
-    const delivered = onDelivered(this.#deliverer, from, message)
+    if (onRoundAnswer(this.#machines.coordinator, from, message, now)) return
+    if (onReaderAnswer(this.#machines.reader, from, message, now)) return
+    const delivered = onDelivered(this.#machines.deliverer, from, message)
     if (delivered) {
       if (delivered.change) this.#save([delivered.change])
       if (delivered.ready) this.#effects.push({ kind: 'listHints', peer: from, limit: hintsListedMax })
       return
     }
-    if (this.#puller.answered(from, message, now)) return
-    if (this.#upkeep.answered(from, message, now)) return
-    this.#repair.scanPage(from, message, now)
+    if (this.#machines.puller.answered(from, message, now)) return
+    if (this.#machines.upkeep.answered(from, message, now)) return
+    this.#machines.repair.scanPage(from, message, now)
   }
 
   /** A newer view is on the disk. Rounds and reads of older epochs begin again in theirs (rule 10). */
@@ -371,15 +223,15 @@ class RingMember implements Peer {
     this.#view = view
     this.#places = []
     this.#report({ kind: 'viewAdopted', view })
-    onEpochs(this.#coordinator, now)
-    onReadEpochs(this.#reader, now)
-    this.#repair.onEpochs(now)
-    this.#upkeep.onEpochs()
+    onEpochs(this.#machines.coordinator, now)
+    onReadEpochs(this.#machines.reader, now)
+    this.#machines.repair.onEpochs(now)
+    this.#machines.upkeep.onEpochs()
     this.#watchMembers(now)
   }
 
   #watchMembers(now: Now): void {
-    this.#watch.membersChanged(
+    this.#machines.watch.membersChanged(
       this.#view.members.map(member => member.id),
       now,
     )
@@ -389,16 +241,17 @@ class RingMember implements Peer {
   #request(client: Client, operation: Operation, timeoutMs: number, now: Now): void {
     switch (operation.kind) {
       case 'write':
-        if (client.kind === 'local') return requestWrite(this.#requester, client, operation, timeoutMs, now)
-        return coordinateWrite(this.#coordinator, client, operation, timeoutMs, now)
+        if (client.kind === 'local')
+          return requestWrite(this.#machines.requester, client, operation, timeoutMs, now)
+        return coordinateWrite(this.#machines.coordinator, client, operation, timeoutMs, now)
       case 'trim':
-        return coordinateTrim(this.#coordinator, client, operation, timeoutMs, now)
+        return coordinateTrim(this.#machines.coordinator, client, operation, timeoutMs, now)
       case 'read':
-        return startRead(this.#reader, client, operation.key, null, timeoutMs, now)
+        return startRead(this.#machines.reader, client, operation.key, null, timeoutMs, now)
       case 'history': {
         const { key, from, limit } = operation
-        if (from === null) return startRead(this.#reader, client, key, limit, timeoutMs, now)
-        return startChain(this.#reader, client, key, from, limit, now.monotonicMs + timeoutMs, now)
+        if (from === null) return startRead(this.#machines.reader, client, key, limit, timeoutMs, now)
+        return startChain(this.#machines.reader, client, key, from, limit, now.monotonicMs + timeoutMs, now)
       }
     }
   }
@@ -406,14 +259,14 @@ class RingMember implements Peer {
   #sweep(now: Now): void {
     this.#armedMs = Number.POSITIVE_INFINITY
     this.#process.wakeMs = Number.POSITIVE_INFINITY
-    wakeAt(this.#process, sweepRounds(this.#coordinator, now))
-    wakeAt(this.#process, sweepReads(this.#reader, now))
-    wakeAt(this.#process, sweepRequests(this.#requester, now))
-    wakeAt(this.#process, this.#repair.sweep(now))
-    wakeAt(this.#process, this.#puller.sweep(now))
-    wakeAt(this.#process, this.#membership.sweep(now))
-    wakeAt(this.#process, this.#watch.sweep(now))
-    wakeAt(this.#process, this.#upkeep.sweep(now))
+    wakeAt(this.#process, sweepRounds(this.#machines.coordinator, now))
+    wakeAt(this.#process, sweepReads(this.#machines.reader, now))
+    wakeAt(this.#process, sweepRequests(this.#machines.requester, now))
+    wakeAt(this.#process, this.#machines.repair.sweep(now))
+    wakeAt(this.#process, this.#machines.puller.sweep(now))
+    wakeAt(this.#process, this.#machines.membership.sweep(now))
+    wakeAt(this.#process, this.#machines.watch.sweep(now))
+    wakeAt(this.#process, this.#machines.upkeep.sweep(now))
   }
 
   #arm(now: Now): void {
@@ -437,7 +290,7 @@ class RingMember implements Peer {
   }
 
   #emit(effect: Effect): void {
-    if (effect.kind === 'save') this.#upkeep.saved(effect.changes)
+    if (effect.kind === 'save') this.#machines.upkeep.saved(effect.changes)
     this.#effects.push(effect)
   }
 

@@ -8,7 +8,7 @@ export const collectionMutants: readonly Mutant[] = [
   {
     name: 'a key collected without raising the floor',
     rule: 9,
-    how: { directed: 'lateAccept' },
+    how: { directed: 'acceptAfterCollection' },
     edits: [
       {
         file: collection,

@@ -6,7 +6,7 @@ import { Stage } from './stage.ts'
 
 /** Exact schedules of rule 9 on the pure peers; as those of directed.ts. */
 export const collectionSchedules: Readonly<Record<string, () => string | null>> = {
-  lateAccept,
+  acceptAfterCollection,
   promiseBeforeGather,
   promiseAfterGather,
   missedDelete,
@@ -58,7 +58,7 @@ const viewPartition = 0 as Parameters<Stage['carryOut']>[1]['partition']
 const holders = (stage: Stage): string => [a, b, c].filter(peer => stage.head(peer, key) !== null).join(' ')
 
 /** Rule 9. An accept of the deleted value arrives after the tombstone was collected everywhere: it must stay deleted. */
-function lateAccept(): string | null {
+function acceptAfterCollection(): string | null {
   const { stage, late } = deleted()
   passGrace(stage)
   collect(stage)

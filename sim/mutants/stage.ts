@@ -98,7 +98,7 @@ export class Stage {
     return message as Extract<PeerMessage, { kind: Kind }>
   }
 
-  /** A view that was agreed on reaches a peer. */
+  /** A view that was agreed on comes to `peer`. */
   adopt(peer: PeerId, view: View): void {
     this.step(peer, { kind: 'viewTold', view })
   }

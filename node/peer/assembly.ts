@@ -1,0 +1,134 @@
+import type { PartitionId } from '../../base/ids.ts'
+import { partitionOf } from '../../dht/keyspace.ts'
+import type { View } from '../../dht/view.ts'
+import type { KeyPlace, Process } from '../../replication/context.ts'
+import { coordinateConfirm, coordinateWrite, newCoordinator } from '../../replication/coordinator.ts'
+import { newDeliverer } from '../../replication/hints.ts'
+import { newAcceptor } from '../../replication/partition-state.ts'
+import { Puller } from '../../replication/puller.ts'
+import { newReader, startChain } from '../../replication/reader.ts'
+import type { Change } from '../../replication/records.ts'
+import { newRequester, onTargetLost } from '../../replication/requester.ts'
+import { chainFrom, oldestKept } from '../../replication/versions.ts'
+import type { Machines, PeerOptions } from './machines.ts'
+import { Membership } from './membership.ts'
+import { Scans } from './scans.ts'
+import { SelfRepair } from './self-repair.ts'
+import type { Effect, Now } from './step.ts'
+import { Upkeep } from './upkeep.ts'
+import { Watch } from './watch.ts'
+
+/** What the machines of a peer need of the peer itself. */
+export type Hooks = {
+  /** The view in force. */
+  readonly view: () => View
+  readonly placeOf: (partition: PartitionId) => KeyPlace
+  readonly emit: (effect: Effect) => void
+  readonly adopt: (view: View, now: Now) => void
+}
+
+/** Makes the machines of one peer and connects them: what one wishes for, another does. */
+export function assemble(options: PeerOptions, hooks: Hooks): Machines {
+  const { adopt, emit, placeOf, view } = hooks
+  const process: Process = {
+    self: options.self,
+    clock: options.clock,
+    incarnation: options.incarnation,
+    limits: options.limits,
+    random: options.random,
+    placeOf: key => placeOf(partitionOf(key, view().partitions.length)),
+    connected: new Set(),
+    suspects: new Map(),
+    wishes: [],
+    nextId: 0,
+    wakeMs: Number.POSITIVE_INFINITY,
+  }
+  const save = (changes: readonly Change[]) => {
+    if (changes.length > 0) emit({ kind: 'save', changes })
+  }
+  const acceptor = newAcceptor(options.records, options.limits)
+  const coordinator = newCoordinator(process)
+  const reader = newReader(
+    process,
+    (key, from, limit) => chainFrom(acceptor.records, acceptor.limits, key, from, limit),
+    (client, key, timeoutMs, now) => coordinateConfirm(coordinator, client, key, false, timeoutMs, now),
+    key => oldestKept(acceptor.records, key),
+  )
+  const requester = newRequester(process, (client, operation, timeoutMs, now) =>
+    coordinateWrite(coordinator, client, operation, timeoutMs, now),
+  )
+  const scans = new Scans(emit)
+  const repair = new SelfRepair({
+    process: process,
+    acceptor: acceptor,
+    records: options.records,
+    partitionCount: () => view().partitions.length,
+    placeOf: placeOf,
+    scans: scans,
+    emit: emit,
+    whole: (partition, now) => membership.retarget(partition, now),
+    confirm: (key, now) =>
+      coordinateConfirm(coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
+  })
+  const deliverer = newDeliverer(process, options.records)
+  const puller = new Puller({
+    process: process,
+    acceptor: acceptor,
+    save: save,
+    drop: partition => membership.dropNow(partition),
+    tellWhenSaved: partition => membership.tellWhenSaved(partition),
+    confirm: (key, now) =>
+      coordinateConfirm(coordinator, { kind: 'pull' }, key, true, options.limits.attemptMaxMs, now),
+    changed: (place, now) => {
+      membership.reportsChanged(now)
+      repair.resumeIfDamaged(place, now)
+    },
+    bytesPerSecond: () => (view().moves.paused ? 0 : view().moves.bytesPerSecond),
+  })
+  const membership = new Membership({
+    view: options.view,
+    process: process,
+    acceptor: acceptor,
+    puller: puller,
+    placeOf: placeOf,
+    emit: emit,
+    adopt: adopt,
+  })
+  const upkeep = new Upkeep({
+    process: process,
+    acceptor: acceptor,
+    scans: scans,
+    view: view,
+    placeOf: placeOf,
+    emit: emit,
+    save: save,
+    forget: key => coordinator.cached.delete(key),
+    damageFound: (key, now) => repair.damageFound(key, now),
+    fill: (key, version, now) => {
+      const deadlineMs = now.monotonicMs + options.limits.attemptMaxMs
+      startChain(reader, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
+    },
+  })
+  const watch = new Watch({
+    process: process,
+    emit: emit,
+    suspected: (peer, now) => onTargetLost(requester, peer, now),
+  })
+  return {
+    process,
+    acceptor,
+    coordinator,
+    reader,
+    requester,
+    repair,
+    deliverer,
+    puller,
+    membership,
+    scans,
+    upkeep,
+    watch,
+    partitionCount: () => view().partitions.length,
+    placeOf,
+    emit,
+  }
+}
