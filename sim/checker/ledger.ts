@@ -141,13 +141,9 @@ export class KeyLedger {
     return this.versionAt(ballot)
   }
 
-  /** Whether somebody proposed to keep nothing so old. */
-  isTrimmed(version: Version): boolean {
-    return this.trimmedTo !== null && version < this.trimmedTo
-  }
-
-  /** Whether this version was collected, or one that came after it. */
-  isCollected(version: Version): boolean {
+  /** Whether a version need not be in the history any more: somebody trimmed it, or it, or what came after it, was collected. */
+  isHistoryGone(version: Version): boolean {
+    if (this.trimmedTo !== null && version < this.trimmedTo) return true
     return [...this.collected].some(ballot => this.descends(this.versionAt(ballot), version))
   }
 
