@@ -10,8 +10,7 @@ export const moveMutants: readonly Mutant[] = [
   {
     name: 'joint without sync',
     rule: 10,
-    how: 'seeds',
-    world,
+    how: { directed: 'unheardWrite' },
     edits: [
       {
         file: 'dht/stages.ts',
