@@ -86,10 +86,12 @@ export class PureWorld {
     return member
   }
 
-  /** Equal for equal states: what each peer went through, and what is under way. */
+  /** Equal for equal states: what each peer went through, what is under way, and what callers knew when they asked. */
   print(): string {
     const peers = [...this.#members.values()].map(member => `${member.print}@${member.nowMs}`)
-    return hash('md5', [this.view.epoch, ...peers, ...this.letters.map(letter => letter.print)].join(' '))
+    const asked = [...this.#asked].map(([request, { acknowledged }]) => `${request}:${acknowledged.size}`)
+    const letters = this.letters.map(letter => letter.print)
+    return hash('md5', [this.view.epoch, ...asked, ...peers, ...letters].join(' '))
   }
 
   /** The process dies and comes back with what it saved; its callers never hear of what they asked. */
