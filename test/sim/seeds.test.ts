@@ -1,4 +1,4 @@
-// Goal: every invariant holds in many worlds of 3 to 7 peers, and every fault really struck. Method: fixed seeds, so
+// Goal: every invariant holds in many worlds of 3 to 9 peers, and every fault really struck. Method: fixed seeds, so
 // that what breaks here breaks again anywhere; SLURP_SIM_SEEDS=FIRST-LAST runs others. `npm run sim` runs many more.
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
