@@ -1,7 +1,7 @@
 import { hlcMs } from '../base/hlc.ts'
 import { type ContextKey, noBallot, type PeerId, type Version } from '../base/ids.ts'
 import {
-  byPromise,
+  beyondQuorum,
   type Client,
   isReachable,
   type Moment,
@@ -14,7 +14,7 @@ import {
   wakeAt,
 } from './context.ts'
 import type { Outcome, ReplicaMessage, TrimOperation, WriteOperation } from './messages.ts'
-import { isQuorum, type Quorum, votes } from './quorum.ts'
+import { votes } from './quorum.ts'
 import { keptFromOf, outcomeOf } from './register.ts'
 import {
   type CachedBallot,
@@ -302,14 +302,6 @@ function askThese(coordinator: Coordinator, job: RoundJob, peers: readonly PeerI
     const question = job.round && questionFor(job.round, peer)
     if (question) send(process, peer, question)
   }
-}
-
-/** Targets that a prepare can do without, the least promising ones. */
-function beyondQuorum(process: Process, quorum: Quorum, now: Moment): PeerId[] {
-  const enough = new Set<PeerId>()
-  const best = byPromise(process, quorum.targets, now.monotonicMs)
-  for (const peer of best) if (!isQuorum(quorum, enough)) enough.add(peer)
-  return best.filter(peer => !enough.has(peer))
 }
 
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
