@@ -224,6 +224,7 @@ class Run {
     this.left = 0
     this.faults.stop()
     this.operator?.stop()
+    this.janitor?.calmDown()
     this.run(finishMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     if (!this.clients.every(client => client.isIdle)) {
