@@ -5,7 +5,8 @@ import { settings } from './settings.ts'
 
 const usage = `Explores every schedule of small moves that is unusual at most so often.
   --depth N      times that anything is not as usual; 1 when absent
-  --early N      of these: letters that overtake others, stages and timers that come early; N of --depth when absent
+  --early N      of these: letters that overtake others, stages and timers that come early,
+                 moves that are given up; N of --depth when absent
   --losses N     of these: letters that are lost; N of --depth when absent
   --crashes N    of these: processes that die and come back; N of --depth when absent
   --move N       one move alone, from 1
