@@ -100,10 +100,20 @@ test('an empty directory may be there; a taken one is refused and left as it is'
   assert.equal((await join5(['--dry-run'])).json.error.code, 'DIRECTORY_TAKEN')
   assert.deepEqual([names(), readFileSync(join(peerDir, 'notes.txt'), 'utf8')], [['p5', 'token'], 'mine'])
   assert.equal(control.requests.length, 0)
+})
+
+test('a peer is called like its directory, or the next free name, or as it is told', async t => {
   const { slurp, dir, wiring } = await openJoinBench(t)
   mkdirSync(join(dir, 'empty'))
-  const args = ['peer', 'join', '--dir', join(dir, 'empty'), '--no-start', '--json']
-  assert.equal((await slurp(args, { wiring })).code, 0)
+  const nameOf = async (...more: string[]) => {
+    const args = ['peer', 'join', '--no-start', '--json', '--dir', ...more]
+    const { code, json } = await slurp(args, { wiring })
+    assert.equal(code, 0, JSON.stringify(json))
+    return (json as Ran['json'] & { name: string }).name
+  }
+  assert.equal(await nameOf(join(dir, 'p9')), 'p9')
+  assert.equal(await nameOf(join(dir, 'empty')), 'p6')
+  assert.equal(await nameOf(join(dir, 'p12'), '--name', 'backup-1'), 'backup-1')
 })
 
 test('when the fleet refuses, nothing is left behind', async t => {

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { PeerId } from '../../../base/ids.ts'
 import type { Member, View } from '../../../dht/view.ts'
@@ -57,7 +57,10 @@ export function addJoin(command: Command, session: Session): void {
 function withJoining(command: Command): Command {
   withFleet(command)
     .requiredOption('--dir <dir>', 'Directory of the new peer; new or empty')
-    .option('--name <name>', 'Its name (default: the next of p1, p2 and so on)')
+    .option(
+      '--name <name>',
+      'Its name (default: that of DIR if it is one like p4, else the next of p1, p2 …)',
+    )
     .option(
       '--zone <zone>',
       'Failure zone: replicas of one partition sit in distinct ones (default: its name)',
@@ -85,7 +88,7 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
   const target = findTarget(session, options)
   const choices: JoinChoices = {
     dir: resolve(options.dir),
-    name: options.name ?? null,
+    name: options.name ?? nameFrom(options.dir),
     zone: options.zone ?? null,
     weight: options.weight ?? 1,
     blind: options.blind === true,
@@ -100,6 +103,12 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
   const remember = !isRemembered(session.environment, target.url)
   const settings = settingsOf(session, choices.dir, {})
   await runPeer(session, { dir: choices.dir, settings, json: options.json === true, child: false, remember })
+}
+
+/** The directories of a fleet are called like its peers. */
+function nameFrom(dir: string): string | null {
+  const name = basename(resolve(dir))
+  return /^p[1-9]\d{0,8}$/.test(name) ? name : null
 }
 
 /** @returns null when nothing was made: a rehearsal. */
