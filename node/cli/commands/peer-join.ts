@@ -3,7 +3,14 @@ import { type Command, Option } from 'commander'
 import type { PeerId } from '../../../base/ids.ts'
 import type { Member, View } from '../../../dht/view.ts'
 import { joined, replaced } from '../../../dht/view-change.ts'
-import { defaultOf, flagOf, meaningOf, type SettingName } from '../../config.ts'
+import {
+  defaultOf,
+  flagOf,
+  meaningOf,
+  type ProcessSettings,
+  readSettings,
+  type SettingName,
+} from '../../config.ts'
 import type { PeerStatus } from '../../status.ts'
 import { FleetClient } from '../client.ts'
 import { type JoinChoices, type Joined, joinFleet, refuseTakenBy } from '../joining.ts'
@@ -93,9 +100,7 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
     weight: options.weight ?? 1,
     blind: options.blind === true,
     replaces,
-    settings: Object.fromEntries(
-      placeSettings.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])),
-    ),
+    settings: placeFrom(options),
     timeoutMs: options.timeoutMs,
   }
   const made = await register(session, target, choices, options)
@@ -103,6 +108,14 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
   const remember = !isRemembered(session.environment, target.url)
   const settings = settingsOf(session, choices.dir, {})
   await runPeer(session, { dir: choices.dir, settings, json: options.json === true, child: false, remember })
+}
+
+/** @throws SlurpError CONFIG_INVALID. */
+function placeFrom(options: JoinOptions): Partial<ProcessSettings> {
+  const given = placeSettings.filter(name => options[name] !== undefined)
+  const values = Object.fromEntries(given.map(name => [name, options[name]]))
+  const settings = readSettings([{ place: 'the command line', values }])
+  return Object.fromEntries(given.map(name => [name, settings[name]]))
 }
 
 /** The directories of a fleet are called like its peers. */
