@@ -1,7 +1,7 @@
 import { hlcMs } from '../base/hlc.ts'
-import { type ContextKey, noBallot, type PeerId, type Version } from '../base/ids.ts'
+import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
-  byPromise,
+  beyondQuorum,
   type Client,
   isReachable,
   type Moment,
@@ -14,7 +14,7 @@ import {
   wakeAt,
 } from './context.ts'
 import type { Outcome, ReplicaMessage, TrimOperation, WriteOperation } from './messages.ts'
-import { isQuorum, type Quorum, votes } from './quorum.ts'
+import { votes } from './quorum.ts'
 import { keptFromOf, outcomeOf } from './register.ts'
 import {
   type CachedBallot,
@@ -34,10 +34,8 @@ export type RoundJob = {
   readonly client: Client
   readonly deadlineMs: number
   readonly operation: WriteOperation | null
-  /** For a confirm: accept anew even where all agree. */
-  readonly force: boolean
-  /** For a trim: the oldest version that stays. */
-  readonly keepFrom: Version | null
+  /** What it is for, where it is no write. */
+  readonly goal: Exclude<Goal, { kind: 'write' }>
   round: Round | null
   tries: number
   /** A round of this job may have been accepted somewhere: its outcome cannot be called a failure. */
@@ -93,7 +91,11 @@ export function coordinateWrite(
     process.wishes.push({ kind: 'count', name: 'ballotAhead' })
     return finish(process, client, operation.key, { kind: 'elsewhere', reason: 'invalid' })
   }
-  enqueue(coordinator, newJob(client, operation.key, operation, false, timeoutMs, now), now)
+  enqueue(
+    coordinator,
+    newJob(client, operation.key, operation, { kind: 'confirm', force: false }, timeoutMs, now),
+    now,
+  )
 }
 
 /** Writes back whatever stands: the last resort of a read (rule 7), or with `force` the healing of a replica. */
@@ -105,20 +107,20 @@ export function coordinateConfirm(
   timeoutMs: number,
   now: Moment,
 ): void {
-  enqueue(coordinator, newJob(client, key, null, force, timeoutMs, now), now)
+  enqueue(coordinator, newJob(client, key, null, { kind: 'confirm', force }, timeoutMs, now), now)
 }
 
 /** Trims the history of a key; without an answer it may be trimmed all the same, and may be asked for again. */
 export function coordinateTrim(
   coordinator: Coordinator,
   client: Client,
-  { key, keepFrom }: TrimOperation,
+  operation: TrimOperation,
   timeoutMs: number,
   now: Moment,
 ): void {
   if (coordinator.jobs >= coordinator.process.limits.operationsMax)
-    return finish(coordinator.process, client, key, { kind: 'elsewhere', reason: 'overloaded' })
-  enqueue(coordinator, { ...newJob(client, key, null, false, timeoutMs, now), keepFrom }, now)
+    return finish(coordinator.process, client, operation.key, { kind: 'elsewhere', reason: 'overloaded' })
+  enqueue(coordinator, newJob(client, operation.key, null, operation, timeoutMs, now), now)
 }
 
 /** Brings every replica of a key up to what stands, unless a round of it is under way and does that anyway. */
@@ -190,7 +192,7 @@ function newJob(
   client: Client,
   key: ContextKey,
   operation: WriteOperation | null,
-  force: boolean,
+  goal: RoundJob['goal'],
   timeoutMs: number,
   now: Moment,
 ): RoundJob {
@@ -199,8 +201,7 @@ function newJob(
     client,
     deadlineMs: now.monotonicMs + timeoutMs,
     operation,
-    force,
-    keepFrom: null,
+    goal,
     round: null,
     tries: 0,
     mayBeWritten: false,
@@ -237,9 +238,7 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
   const goal: Goal = job.operation
     ? { kind: 'write', operation: job.operation, retried: job.mayBeWritten || job.operation.attempt > 1 }
-    : job.keepFrom === null
-      ? { kind: 'confirm', force: job.force }
-      : { kind: 'trim', keepFrom: job.keepFrom }
+    : job.goal
   const ballot = cached ? cached.ballot : newBallot(process, now.wallMs)
   // A next ballot is asked for where one replica is likely to write again: here, at the head of the queue.
   const next = job.operation ? newBallot(process, now.wallMs) : noBallot
@@ -280,7 +279,7 @@ function ask(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const { process } = coordinator
   if (!job.round) return
   const first = job.round.phase === 'prepare' && job.tries === 1
-  job.spared = first ? beyondQuorum(process, job.round.quorum, now) : []
+  job.spared = first ? beyondQuorum(process, job.round.quorum, now.monotonicMs) : []
   askThese(coordinator, job, job.round.quorum.targets)
   const { hedgeMs, resendMs } = process.limits
   setDue(process, job, now.monotonicMs + (job.spared.length > 0 ? hedgeMs : resendMs))
@@ -302,14 +301,6 @@ function askThese(coordinator: Coordinator, job: RoundJob, peers: readonly PeerI
     const question = job.round && questionFor(job.round, peer)
     if (question) send(process, peer, question)
   }
-}
-
-/** Targets that a prepare can do without, the least promising ones. */
-function beyondQuorum(process: Process, quorum: Quorum, now: Moment): PeerId[] {
-  const enough = new Set<PeerId>()
-  const best = byPromise(process, quorum.targets, now.monotonicMs)
-  for (const peer of best) if (!isQuorum(quorum, enough)) enough.add(peer)
-  return best.filter(peer => !enough.has(peer))
 }
 
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
@@ -372,7 +363,7 @@ function answerFor(
 ): Outcome {
   if (job.operation) return outcomeOf(end.answer, job.operation, end.current, now.wallMs, acks, replicas)
   if (end.current === null) return { kind: 'absent' }
-  if (job.keepFrom !== null) return { kind: 'trimmed', keptFrom: keptFromOf(end.current) }
+  if (job.goal.kind === 'trim') return { kind: 'trimmed', keptFrom: keptFromOf(end.current) }
   return { kind: 'found', value: end.current }
 }
 

@@ -112,6 +112,7 @@ export class ChaosRun {
     await fleet.heal()
     const addresses = new Set(load.map(call => call.address))
     const verified = await verify(fleet, addresses, recorder, what => this.told(what))
+    this.rings.note(this.nowMs(), verified.ring)
     for (const [address, entries] of verified.chains) recorder.write({ type: 'chain', address, entries })
     await recorder.close()
     this.told(`checking ${recorder.calls.length} calls`)

@@ -63,7 +63,7 @@ export class KeyLedger {
     this.proposals.set(ballot, { version: value.version, print, isDead })
     const wrong = this.knowParent(value)
     if (wrong !== null) return wrong
-    if (value.parent !== null && !this.held.has(value.parent))
+    if (value.parent !== null && !this.wasHeld(value.parent))
       return `version ${value.version} follows ${value.parent}, which no majority ever held`
     const below = this.chosen.findLast(each => each < ballot)
     return below === undefined ? null : this.followsOn(below, ballot)
@@ -141,13 +141,9 @@ export class KeyLedger {
     return this.versionAt(ballot)
   }
 
-  /** Whether somebody proposed to keep nothing so old. */
-  isTrimmed(version: Version): boolean {
-    return this.trimmedTo !== null && version < this.trimmedTo
-  }
-
-  /** Whether this version was collected, or one that came after it. */
-  isCollected(version: Version): boolean {
+  /** Whether a version need not be in the history any more: somebody trimmed it, or it, or what came after it, was collected. */
+  isHistoryGone(version: Version): boolean {
+    if (this.trimmedTo !== null && version < this.trimmedTo) return true
     return [...this.collected].some(ballot => this.descends(this.versionAt(ballot), version))
   }
 
@@ -167,6 +163,17 @@ export class KeyLedger {
       while (at !== null && at !== undefined && at > gone) at = this.parents.get(at)
       return at === null
     })
+  }
+
+  /** Whether a majority of some epoch held this version; of an epoch that was not known yet when they took it, too. */
+  private wasHeld(version: Version): boolean {
+    if (this.held.has(version)) return true
+    for (const [ballot, holders] of this.holders) {
+      if (this.versionAt(ballot) !== version || !this.isHeldInAny(holders)) continue
+      this.held.add(version)
+      return true
+    }
+    return false
   }
 
   private versionAt(ballot: Ballot): Version | null {

@@ -20,8 +20,10 @@ export type Setting = {
 
 /** What may be spent on one schedule beside the usual course of things. */
 export type Budget = {
-  /** Times that something does not take its usual turn; losses and crashes are among them. */
+  /** Times that anything is not as usual; the other three are among them. */
   readonly deviations: number
+  /** Letters that overtake others, stages and timers that come early. */
+  readonly early: number
   readonly losses: number
   readonly crashes: number
 }
@@ -131,10 +133,10 @@ export class Play {
       },
       ...early.map(letter => ({
         name: `early: ${nameOf(letter)}`,
-        costs: { deviations: 1 },
+        costs: { deviations: 1, early: 1 },
         run: () => world.deliver(letter),
       })),
-      ...this.#advance({ deviations: 1 }),
+      ...this.#advance({ deviations: 1, early: 1 }),
       ...this.#crashes(),
     ]
   }
@@ -165,7 +167,7 @@ export class Play {
         ? { name: `heartbeats tell ${behind.join(' ')} of the view`, run: () => this.#tell(behind) }
         : { name: 'a timer fires', run: () => this.#fire() }
     if (choices.length === 0) return [{ ...goesOn, costs: {} }, ...this.#crashes()]
-    return isOver ? choices : [...choices, { ...goesOn, costs: { deviations: 1 } }]
+    return isOver ? choices : [...choices, { ...goesOn, costs: { deviations: 1, early: 1 } }]
   }
 
   #advance(costs: Partial<Budget>): Choice[] {
