@@ -25,7 +25,10 @@ export function deliver(deliverer: Deliverer, peer: PeerId, hints: readonly Hint
   const done: Change[] = []
   if (hints.length >= hintsListedMax) deliverer.more.add(peer)
   let bytes = 0
-  for (const hint of hints) {
+  // Over an absent key an older version is not kept (rule 9): the current one goes first.
+  const current = hints.filter(hint => isCurrent(records, hint))
+  const older = hints.filter(hint => !current.includes(hint))
+  for (const hint of [...current, ...older]) {
     if (bytes > process.limits.chainBytesMax) {
       // The rest is listed again once this much has arrived.
       deliverer.more.add(peer)
@@ -72,6 +75,11 @@ export function forgetDeliveries(deliverer: Deliverer, peer: PeerId): void {
 const isWanted = (process: Process, { peer, key }: Hint): boolean =>
   process.placeOf(key).quorum.targets.some(target => target === peer)
 
+function isCurrent(records: Records, { key, version }: Hint): boolean {
+  const head = records.head(key)
+  return head !== null && head !== 'damaged' && head.value.version === version
+}
+
 const bytesOf = (message: ReplicaMessage): number =>
   (message.kind === 'replay' ? message.value.data : message.kind === 'backfill' ? message.record.data : null)
     ?.length ?? 0
@@ -85,7 +93,7 @@ function messageFor(
   if (record === null || record === 'damaged') return null
   const head = records.head(hint.key)
   const id = newId(process)
-  if (head !== null && head !== 'damaged' && head.value.version === hint.version) {
+  if (head !== null && head !== 'damaged' && isCurrent(records, hint)) {
     const { epoch } = process.placeOf(hint.key).quorum
     return {
       kind: 'replay',

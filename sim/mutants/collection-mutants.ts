@@ -82,13 +82,17 @@ export const collectionMutants: readonly Mutant[] = [
   {
     name: 'a lost record of a collected key that comes back',
     rule: 9,
-    how: 'seeds',
-    world: { peers: 3, upkeep: true, limits: { collectAfterMs: 0 }, faults: { lostTails: 1 } },
+    how: { directed: 'lostCollection' },
     edits: [
       {
         file: 'replication/healer.ts',
         find: 'job.isOwnListed && isQuorum(job.quorum, job.listed)',
         replace: 'isQuorum(job.quorum, job.listed)',
+      },
+      {
+        file: 'replication/healer.ts',
+        find: 'peer === self ? !job.isOwnListed',
+        replace: 'peer === self ? false',
       },
     ],
   },

@@ -11,6 +11,7 @@ export const collectionSchedules: Readonly<Record<string, () => string | null>> 
   promiseAfterGather,
   missedDelete,
   movingCollection,
+  lostCollection,
 }
 
 const graceMs = 1_000
@@ -160,6 +161,28 @@ function movingCollection(): string | null {
   const last = stage.answers.at(-1)
   if (last?.kind === 'found' && last.value.version === first.id) return 'what was deleted is read again'
   return stage.complaints[0] ?? null
+}
+
+/**
+ * Rule 9. The disk of `c` loses its tail: with it go the delete and its collection, and what was deleted is there again. The
+ * others know nothing of the key; before it votes, `c` must find out that there is nothing to vote for.
+ */
+function lostCollection(): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]), { collectAfterMs: graceMs })
+  const first = writeOf(1, null)
+  stage.request(d, a, first)
+  stage.deliver()
+  const loseTail = stage.remember(c)
+  stage.request(d, a, writeOf(2, first.id, 'tombstone'))
+  stage.deliver()
+  passGrace(stage)
+  collect(stage)
+  stage.deliver()
+  if (holders(stage) !== '') return `${holders(stage)} did not collect`
+  loseTail()
+  for (let times = 0; times < 20; times++) stage.settle()
+  readWithout(stage, b, c, d)
+  return judged(stage, 'written written absent')
 }
 
 const stableD = { epoch: 4, stage: 'stable', owners: [d, b, c], nextOwners: [], entered: { [d]: 2 } } as const

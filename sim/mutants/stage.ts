@@ -51,6 +51,14 @@ class MemoryRecords implements Records {
     return keys.map(key => ({ key, ...this.heads.get(key)! }))
   }
 
+  copy(): MemoryRecords {
+    const copy = new MemoryRecords()
+    for (const [key, head] of this.heads) copy.heads.set(key, head)
+    for (const [name, record] of this.versions) copy.versions.set(name, record)
+    for (const [partition, record] of this.partitions) copy.partitions.set(partition, record)
+    return copy
+  }
+
   versionsOf(key: ContextKey): Version[] {
     const names = [...this.versions.keys()].filter(name => name.startsWith(key))
     return names.map(name => name.slice(key.length) as Version)
@@ -89,6 +97,15 @@ export class Stage {
   restart(self: PeerId): void {
     const { records, boots } = this.peers.get(self)!
     this.boot(self, records, boots + 1)
+  }
+
+  /** Remembers what a peer has saved so far. The function it returns takes everything since away, as a disk may. */
+  remember(self: PeerId): () => void {
+    const kept = this.peers.get(self)!.records.copy()
+    return () => {
+      this.boot(self, kept, this.peers.get(self)!.boots + 1)
+      this.step(self, { kind: 'recordsLost' })
+    }
   }
 
   /** The message of this kind that was sent last. */
