@@ -8,13 +8,12 @@ import {
 } from '../../base/ids.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import { assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
-import { headKey, parseHeadKey, partitionKey, viewKey } from '../../node/driver/codec/keys.ts'
-import { decodeHead, decodePartition, decodeStoredView } from '../../node/driver/codec/records.ts'
 import { decodeFrame } from '../../node/driver/codec/wire.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import type { Disk, DiskChange } from '../../node/ports/ports.ts'
 import type { Message, Value, VersionRecord } from '../../replication/messages.ts'
 import { Collections } from './collections.ts'
+import { headOn, partitionOn, readBatch, viewOn } from './durable-records.ts'
 import { Epochs } from './epochs.ts'
 import { type Grant, Grants } from './grants.ts'
 import { KeyLedger } from './ledger.ts'
@@ -37,11 +36,6 @@ type Replica = {
   /** What was stepped before the view was durable may be in the batch that follows it. */
   isBetween: boolean
 }
-
-const headLetter = headKey('0'.repeat(64) as ContextKey)[0]
-const partitionLetter = partitionKey(0 as PartitionId)[0]
-const partitionNumber = (diskKey: Uint8Array): PartitionId =>
-  ((diskKey[1]! << 8) | diskKey[2]!) as PartitionId
 
 /**
  * Watches every frame that leaves and every batch that is durable, and compares them with invariants 1 to 5 and 8
@@ -110,22 +104,15 @@ export class Invariants {
   opened(peer: PeerId, disk: Disk, genesis: View): void {
     const replica = this.replica(peer)
     this.questions.set(peer, new Map())
-    const storedView = disk.read(viewKey)
-    const view = storedView === null ? null : decodeStoredView(storedView)
-    replica.view = view === null || view === 'damaged' ? genesis : view
+    replica.view = viewOn(disk) ?? genesis
     for (const { partition } of assignmentsOf(genesis)) {
-      const diskKey = partitionKey(partition)
-      const stored = disk.read(diskKey)
-      const record = stored === null ? null : decodePartition(diskKey, stored)
-      const isThere = record !== null && record !== 'damaged'
-      if (isThere) replica.ceilings.set(partition, record.ceiling)
-      else replica.ceilings.delete(partition)
-      this.collections.floorIs(peer, partition, isThere ? record.gcFloor : noBallot)
+      const record = partitionOn(disk, partition)
+      if (record === null) replica.ceilings.delete(partition)
+      else replica.ceilings.set(partition, record.ceiling)
+      this.collections.floorIs(peer, partition, record?.gcFloor ?? noBallot)
     }
     for (const key of this.ledgers.keys()) {
-      const diskKey = headKey(key)
-      const stored = disk.read(diskKey)
-      const head = stored === null ? null : decodeHead(diskKey, stored)
+      const head = headOn(disk, key)
       // A batch may be durable of which the boot before was not told any more.
       if (head === 'damaged') replica.damaged.add(key)
       if (head === null || head === 'damaged') this.removed(peer, replica, key)
@@ -137,28 +124,18 @@ export class Invariants {
   durable(peer: PeerId, batch: readonly DiskChange[]): void {
     const replica = this.replica(peer)
     let adopted: View | null = null
+    const changes = readBatch(batch)
     // A floor and what goes below it are one batch, in whatever order.
-    for (const change of batch) {
-      if (change.key[0] !== partitionLetter || change.kind !== 'put') continue
-      const record = decodePartition(change.key, change.value)
-      if (record !== 'damaged') this.floorIs(peer, partitionNumber(change.key), record.gcFloor)
-    }
-    for (const change of batch) {
-      if (change.key[0] === headLetter) {
-        const key = parseHeadKey(change.key)
-        if (change.kind === 'delete') this.removed(peer, replica, key)
-        else {
-          const head = decodeHead(change.key, change.value)
-          if (head === 'damaged') continue
-          const epoch = replica.isBetween ? null : this.epochAt(replica, key)
-          this.stored(peer, replica, key, head.accepted, head.value, epoch)
-        }
-      } else if (change.key[0] === partitionLetter && change.kind === 'put') {
-        const record = decodePartition(change.key, change.value)
-        if (record !== 'damaged') replica.ceilings.set(partitionNumber(change.key), record.ceiling)
-      } else if (change.key[0] === viewKey[0] && change.kind === 'put') {
-        const view = decodeStoredView(change.value)
-        if (view !== 'damaged') adopted = view
+    for (const change of changes)
+      if (change.kind === 'partition') this.floorIs(peer, change.partition, change.record.gcFloor)
+    for (const change of changes) {
+      if (change.kind === 'partition') replica.ceilings.set(change.partition, change.record.ceiling)
+      else if (change.kind === 'view') adopted = change.view
+      else if (change.head === null) this.removed(peer, replica, change.key)
+      else {
+        const { key, head } = change
+        const epoch = replica.isBetween ? null : this.epochAt(replica, key)
+        this.stored(peer, replica, key, head.accepted, head.value, epoch)
       }
     }
     replica.isBetween = adopted !== null
