@@ -1,5 +1,5 @@
 import { ballotHlc, hlcMs } from '../base/hlc.ts'
-import { type Ballot, type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
+import { type Ballot, type ContextKey, isControlKey, noBallot, type Version } from '../base/ids.ts'
 import type { RefusalReason, ReplicaMessage, Value } from './messages.ts'
 import {
   type Acceptor,
@@ -11,6 +11,7 @@ import {
   raiseCeiling,
 } from './partition-state.ts'
 import type { Change, Head, Records } from './records.ts'
+import { keptFromOf } from './register.ts'
 import { saveVersion, withData } from './versions.ts'
 
 /** `changes` are saved together, before `reply` leaves. */
@@ -140,8 +141,8 @@ function considerReplay(
   const accept = { ...ask, kind: 'accept', next: noBallot } as const
   const result = considerAccept(acceptor, accept, place, partition, head, wallMs)
   if (result.changes.length > 0 || ask.value.data === null || isControlKey(ask.key)) return result
-  // What was collected with its key is no history any more.
-  if (head === null && ask.value.version <= ballotHlc(partition.record.gcFloor)) return result
+  // What was collected with its key, or trimmed, is no history any more.
+  if (!isKept(head, partition, ask.value.version)) return result
   const changes: Change[] = []
   saveVersion(acceptor.records, ask.key, ask.value, changes)
   return { ...result, changes }
@@ -168,6 +169,12 @@ export function copyIn(
   if (head !== null && head !== 'damaged') dropReplaced(key, head, value, changes)
   raiseCeiling(acceptor, partition, place, ballot, wallMs, changes)
   return changes
+}
+
+/** Whether a version that comes late belongs to the history that is kept here. */
+export function isKept(head: Head | 'damaged' | null, partition: PartitionState, version: Version): boolean {
+  if (head === null) return version > ballotHlc(partition.record.gcFloor)
+  return head === 'damaged' || version >= keptFromOf(head.value)
 }
 
 /** Rule 7: what stands here; promises nothing, writes nothing. */

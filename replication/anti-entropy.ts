@@ -1,14 +1,14 @@
 import { hlcMs } from '../base/hlc.ts'
 import { type Ballot, type ContextKey, noBallot, type PartitionId, type PeerId } from '../base/ids.ts'
-import { consider } from './acceptor.ts'
-import { collectionRefusal, isOver } from './collection.ts'
+import { collectionRefusal } from './collection.ts'
 import { isReachable, type KeyPlace, type Moment, newId, type Process, send, wakeAt } from './context.ts'
 import { differing } from './digest.ts'
 import type { Comparison } from './lag.ts'
-import type { BucketSum, DigestMessage, ReplicaMessage, ScanEntry, Value, VersionRecord } from './messages.ts'
+import type { BucketSum, DigestMessage, ReplicaMessage, ScanEntry } from './messages.ts'
 import type { OwnDigest, OwnDigestOptions } from './own-digest.ts'
 import { type Acceptor, toPlace } from './partition-state.ts'
 import type { Change } from './records.ts'
+import { newReplay, type Replay, Replays } from './replays.ts'
 
 /** How a comparison of one partition with one other owner ended. */
 export type ComparisonEnd =
@@ -39,15 +39,6 @@ export type AntiEntropyOptions = {
 /** One side of a bucket. */
 type Listing = { readonly entries: Map<ContextKey, ScanEntry>; after: ContextKey | null; done: boolean }
 
-type Repair = {
-  readonly key: ContextKey
-  /** What the other one has, where it is to come from there; null where this replica's own goes there. */
-  readonly theirs: ScanEntry | null
-  id: number
-  tries: number
-  dueMs: number
-}
-
 type ComparisonJob = {
   readonly task: number
   readonly place: KeyPlace
@@ -64,7 +55,7 @@ type ComparisonJob = {
   tries: number
   dueMs: number
   giveUpMs: number
-  readonly repairs: Map<ContextKey, Repair>
+  readonly replays: Map<ContextKey, Replay>
   peerBehind: number
   selfBehind: number
   repaired: number
@@ -74,7 +65,6 @@ type ComparisonJob = {
 /** Buckets that one comparison looks into; the rest is for the next one. */
 const bucketsMax = 16
 const pageKeys = 64
-const repairsAtOnceMax = 16
 const triesMax = 4
 /** Comparisons of one replica at a time, each with another peer. */
 const jobsMax = 8
@@ -89,11 +79,11 @@ export class AntiEntropy {
   readonly #options: AntiEntropyOptions
   readonly #jobs = new Map<PeerId, ComparisonJob>()
   readonly #comparisons = new Map<string, Comparison>()
-  /** Monotonic time at which the bytes that went to and fro so far are paid for. */
-  #paidMs = 0
+  readonly #replays: Replays
 
   constructor(options: AntiEntropyOptions) {
     this.#options = options
+    this.#replays = new Replays(options)
   }
 
   /** Compares one partition with another owner of it. `ended` is called once, with this task. */
@@ -119,7 +109,7 @@ export class AntiEntropy {
       tries: 0,
       dueMs: now.monotonicMs,
       giveUpMs: now.monotonicMs + jobMaxMs,
-      repairs: new Map(),
+      replays: new Map(),
       peerBehind: 0,
       selfBehind: 0,
       repaired: 0,
@@ -168,12 +158,11 @@ export class AntiEntropy {
       }
       return true
     }
-    for (const repair of job.repairs.values()) {
-      if (repair.id !== message.id) continue
-      this.#repairAnswered(job, repair, message, now)
-      return true
-    }
-    return false
+    const became = this.#replays.answered(job.replays, job.place, message, now)
+    if (became === null) return false
+    if (became === 'repaired') job.repaired += 1
+    this.#repair(job, now)
+    return true
   }
 
   peerLost(peer: PeerId, now: Moment): void {
@@ -212,10 +201,7 @@ export class AntiEntropy {
   }
 
   #dueMs(job: ComparisonJob): number {
-    if (job.phase !== 'repairing') return job.dueMs
-    let dueMs = Number.POSITIVE_INFINITY
-    for (const repair of job.repairs.values()) dueMs = Math.min(dueMs, Math.max(repair.dueMs, this.#paidMs))
-    return dueMs
+    return job.phase === 'repairing' ? this.#replays.dueMs(job.replays) : job.dueMs
   }
 
   #refusal(
@@ -325,107 +311,14 @@ export class AntiEntropy {
       const isTheirs = ballots[1] > ballots[0]
       if (isTheirs) job.selfBehind += 1
       else job.peerBehind += 1
-      const repair: Repair = { key, theirs: isTheirs ? there! : null, id: 0, tries: 0, dueMs: 0 }
-      job.repairs.set(key, repair)
+      job.replays.set(key, newReplay(key, isTheirs ? there! : null))
     }
   }
 
   #repair(job: ComparisonJob, now: Moment): void {
-    let running = 0
-    for (const repair of [...job.repairs.values()]) {
-      if (running++ >= repairsAtOnceMax || this.#paidMs > now.monotonicMs) break
-      if (repair.dueMs > now.monotonicMs) continue
-      if (repair.tries >= triesMax) this.#repairEnded(job, repair, false)
-      else if (repair.theirs === null) this.#push(job, repair, now)
-      else this.#pull(job, repair, repair.theirs, now)
-    }
-    if (job.repairs.size === 0) return this.#nextBucket(job, now)
-    wakeAt(this.#options.process, this.#dueMs(job))
-  }
-
-  /** Rule 8: what stands here, at its original ballot. */
-  #push(job: ComparisonJob, repair: Repair, now: Moment): void {
-    const { acceptor, process } = this.#options
-    const { key } = repair
-    const head = acceptor.records.head(key)
-    const record =
-      head === null || head === 'damaged' ? null : acceptor.records.version(key, head.value.version)
-    if (head === null || head === 'damaged' || record === null || record === 'damaged')
-      return this.#repairEnded(job, repair, false)
-    const value: Value = { ...head.value, data: record.data }
-    this.#sent(repair, record.data?.length ?? 0, now)
-    const { epoch } = job.place.quorum
-    send(process, job.peer, { kind: 'replay', id: repair.id, epoch, key, ballot: head.accepted, value })
-  }
-
-  #pull(job: ComparisonJob, repair: Repair, { key, value }: ScanEntry, now: Moment): void {
-    this.#sent(repair, 0, now)
-    const from = value!.version
-    send(this.#options.process, job.peer, { kind: 'chainAsked', id: repair.id, key, from, limit: 1 })
-  }
-
-  #sent(repair: Repair, bytes: number, now: Moment): void {
-    const { process } = this.#options
-    this.#pay(bytes, now)
-    repair.id = newId(process)
-    repair.tries += 1
-    repair.dueMs = now.monotonicMs + process.limits.resendMs * 2
-  }
-
-  #pay(bytes: number, now: Moment): void {
-    const { repairBytesPerSecond } = this.#options.process.limits
-    this.#paidMs = Math.max(this.#paidMs, now.monotonicMs) + (bytes * 1_000) / repairBytesPerSecond
-  }
-
-  #repairAnswered(job: ComparisonJob, repair: Repair, message: ReplicaMessage, now: Moment): void {
-    const { key, theirs } = repair
-    if (theirs !== null && (message.kind === 'chain' || message.kind === 'refused')) {
-      const isHere = message.kind === 'chain' && this.#install(job, theirs, message.records[0], now)
-      if (!isHere) this.#bringUp(key, theirs.accepted, theirs.value!, now)
-      this.#repairEnded(job, repair, isHere)
-    } else if (theirs === null && message.kind === 'accepted') {
-      const head = this.#options.acceptor.records.head(key)
-      if (!message.granted && head !== null && head !== 'damaged')
-        this.#bringUp(key, head.accepted, head.value, now)
-      this.#repairEnded(job, repair, message.granted)
-    } else if (message.kind === 'refused') this.#repairEnded(job, repair, false)
-    else return
-    this.#repair(job, now)
-  }
-
-  /** Something newer, or a promise, or the floor of a collection stands in the way, or the bytes are gone. */
-  #bringUp(key: ContextKey, accepted: Ballot, value: Value, now: Moment): void {
-    const { process } = this.#options
-    // What is dead for long is left to collection: writing it anew would only begin its grace again.
-    if (!isOver({ accepted, value }, process.limits, now.wallMs))
-      process.wishes.push({ kind: 'bringUp', key })
-  }
-
-  #install(
-    job: ComparisonJob,
-    { key, accepted, value }: ScanEntry,
-    record: VersionRecord | undefined,
-    now: Moment,
-  ): boolean {
-    const { acceptor, save } = this.#options
-    if (record === undefined || record.version !== value!.version) return false
-    this.#pay(record.data?.length ?? 0, now)
-    const ask = {
-      kind: 'replay',
-      id: 0,
-      epoch: job.place.quorum.epoch,
-      key,
-      ballot: accepted,
-      value: { ...value!, data: record.data },
-    } as const
-    const { changes, reply } = consider(acceptor, ask, toPlace(job.place), now.wallMs)
-    if (changes.length > 0) save(changes)
-    return reply.kind === 'accepted' && reply.granted
-  }
-
-  #repairEnded(job: ComparisonJob, repair: Repair, isRepaired: boolean): void {
-    job.repairs.delete(repair.key)
-    if (isRepaired) job.repaired += 1
+    this.#replays.work(job.replays, job.place, job.peer, now)
+    if (job.replays.size === 0) return this.#nextBucket(job, now)
+    wakeAt(this.#options.process, this.#replays.dueMs(job.replays))
   }
 
   #finish(job: ComparisonJob, now: Moment): void {

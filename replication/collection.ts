@@ -1,6 +1,6 @@
-import { ballotFrom, ballotHlc, hlcMs } from '../base/hlc.ts'
+import { ballotFrom, hlcMs } from '../base/hlc.ts'
 import { type Ballot, type ContextKey, type Hlc, noBallot, noHlc, type Version } from '../base/ids.ts'
-import { promisedOf } from './acceptor.ts'
+import { isKept, promisedOf } from './acceptor.ts'
 import type { Limits } from './limits.ts'
 import type { DeadKey, ReplicaMessage } from './messages.ts'
 import {
@@ -12,6 +12,7 @@ import {
   partitionState,
 } from './partition-state.ts'
 import type { Change, Head, Records } from './records.ts'
+import { keptFromOf } from './register.ts'
 
 /**
  * What an acceptor does for collection (rule 9): it says whether a key is dead and over here, and drops it when told that
@@ -119,16 +120,27 @@ export function considerCollect(
   return { changes: [saved, ...changes], dropped }
 }
 
-/** Whether a version of a key that is absent here went with a collection: its history is not kept any more. */
-export function wentWithKey(
+/** Whether a version went with its key in a collection, or was trimmed: as history it is not kept any more. */
+export const isGone = (
   acceptor: Acceptor,
   key: ContextKey,
   version: Version,
   place: Place,
   wallMs: number,
-): boolean {
-  const { gcFloor } = partitionState(acceptor, place, wallMs).record
-  return version <= ballotHlc(gcFloor) && acceptor.records.head(key) === null
+): boolean => !isKept(acceptor.records.head(key), partitionState(acceptor, place, wallMs), version)
+
+/**
+ * What is on the disk of a history that was trimmed. An open cut still needs the latest version that it may show (rule 14).
+ *
+ * @param listed - all versions of the key.
+ */
+export function trimmedVersions(head: Head, tsFloor: Hlc, listed: readonly Version[]): Version[] {
+  const keptFrom = keptFromOf(head.value)
+  const ofCut = listed.reduce<Version>(
+    (latest, each) => (each <= tsFloor && each > latest ? each : latest),
+    noHlc,
+  )
+  return listed.filter(version => version < keptFrom && version !== ofCut)
 }
 
 /** The head, all versions that were listed, and those that the parents lead to. */

@@ -3,7 +3,7 @@ import type { Ballot, ContextKey, PartitionId, PeerId, Version } from '../base/i
 import type { Random } from '../base/random.ts'
 import type { Limits } from './limits.ts'
 import type { Message, Outcome, VersionRecord } from './messages.ts'
-import type { Quorum } from './quorum.ts'
+import { isQuorum, type Quorum } from './quorum.ts'
 
 /** The moment of a step. Both clocks are data; a machine never reads one. */
 export type Moment = { readonly wallMs: number; readonly monotonicMs: number }
@@ -115,6 +115,14 @@ export function byPromise(process: Process, peers: readonly PeerId[], nowMs: num
     .map((peer, at) => ({ peer, at, rank: rank(peer) }))
     .sort((a, b) => a.rank - b.rank || a.at - b.at)
     .map(each => each.peer)
+}
+
+/** Targets that a prepare can do without, the least promising ones. */
+export function beyondQuorum(process: Process, quorum: Quorum, nowMs: number): PeerId[] {
+  const enough = new Set<PeerId>()
+  const best = byPromise(process, quorum.targets, nowMs)
+  for (const peer of best) if (!isQuorum(quorum, enough)) enough.add(peer)
+  return best.filter(peer => !enough.has(peer))
 }
 
 export function suspect(process: Process, peer: PeerId, nowMs: number): void {

@@ -1,7 +1,7 @@
 import { hlcMs } from '../base/hlc.ts'
 import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
-  byPromise,
+  beyondQuorum,
   type Client,
   isReachable,
   type Moment,
@@ -13,9 +13,9 @@ import {
   suspect,
   wakeAt,
 } from './context.ts'
-import type { Outcome, ReplicaMessage, WriteOperation } from './messages.ts'
-import { isQuorum, type Quorum, votes } from './quorum.ts'
-import { outcomeOf } from './register.ts'
+import type { Outcome, ReplicaMessage, TrimOperation, WriteOperation } from './messages.ts'
+import { votes } from './quorum.ts'
+import { keptFromOf, outcomeOf } from './register.ts'
 import {
   type CachedBallot,
   type Goal,
@@ -34,8 +34,8 @@ export type RoundJob = {
   readonly client: Client
   readonly deadlineMs: number
   readonly operation: WriteOperation | null
-  /** For a confirm: accept anew even where all agree. */
-  readonly force: boolean
+  /** What it is for, where it is no write. */
+  readonly goal: Exclude<Goal, { kind: 'write' }>
   round: Round | null
   tries: number
   /** A round of this job may have been accepted somewhere: its outcome cannot be called a failure. */
@@ -91,7 +91,11 @@ export function coordinateWrite(
     process.wishes.push({ kind: 'count', name: 'ballotAhead' })
     return finish(process, client, operation.key, { kind: 'elsewhere', reason: 'invalid' })
   }
-  enqueue(coordinator, newJob(client, operation.key, operation, false, timeoutMs, now), now)
+  enqueue(
+    coordinator,
+    newJob(client, operation.key, operation, { kind: 'confirm', force: false }, timeoutMs, now),
+    now,
+  )
 }
 
 /** Writes back whatever stands: the last resort of a read (rule 7), or with `force` the healing of a replica. */
@@ -103,7 +107,20 @@ export function coordinateConfirm(
   timeoutMs: number,
   now: Moment,
 ): void {
-  enqueue(coordinator, newJob(client, key, null, force, timeoutMs, now), now)
+  enqueue(coordinator, newJob(client, key, null, { kind: 'confirm', force }, timeoutMs, now), now)
+}
+
+/** Trims the history of a key; without an answer it may be trimmed all the same, and may be asked for again. */
+export function coordinateTrim(
+  coordinator: Coordinator,
+  client: Client,
+  operation: TrimOperation,
+  timeoutMs: number,
+  now: Moment,
+): void {
+  if (coordinator.jobs >= coordinator.process.limits.operationsMax)
+    return finish(coordinator.process, client, operation.key, { kind: 'elsewhere', reason: 'overloaded' })
+  enqueue(coordinator, newJob(client, operation.key, null, operation, timeoutMs, now), now)
 }
 
 /** Brings every replica of a key up to what stands, unless a round of it is under way and does that anyway. */
@@ -175,7 +192,7 @@ function newJob(
   client: Client,
   key: ContextKey,
   operation: WriteOperation | null,
-  force: boolean,
+  goal: RoundJob['goal'],
   timeoutMs: number,
   now: Moment,
 ): RoundJob {
@@ -184,7 +201,7 @@ function newJob(
     client,
     deadlineMs: now.monotonicMs + timeoutMs,
     operation,
-    force,
+    goal,
     round: null,
     tries: 0,
     mayBeWritten: false,
@@ -221,7 +238,7 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
   const goal: Goal = job.operation
     ? { kind: 'write', operation: job.operation, retried: job.mayBeWritten || job.operation.attempt > 1 }
-    : { kind: 'confirm', force: job.force }
+    : job.goal
   const ballot = cached ? cached.ballot : newBallot(process, now.wallMs)
   // A next ballot is asked for where one replica is likely to write again: here, at the head of the queue.
   const next = job.operation ? newBallot(process, now.wallMs) : noBallot
@@ -262,7 +279,7 @@ function ask(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const { process } = coordinator
   if (!job.round) return
   const first = job.round.phase === 'prepare' && job.tries === 1
-  job.spared = first ? beyondQuorum(process, job.round.quorum, now) : []
+  job.spared = first ? beyondQuorum(process, job.round.quorum, now.monotonicMs) : []
   askThese(coordinator, job, job.round.quorum.targets)
   const { hedgeMs, resendMs } = process.limits
   setDue(process, job, now.monotonicMs + (job.spared.length > 0 ? hedgeMs : resendMs))
@@ -284,14 +301,6 @@ function askThese(coordinator: Coordinator, job: RoundJob, peers: readonly PeerI
     const question = job.round && questionFor(job.round, peer)
     if (question) send(process, peer, question)
   }
-}
-
-/** Targets that a prepare can do without, the least promising ones. */
-function beyondQuorum(process: Process, quorum: Quorum, now: Moment): PeerId[] {
-  const enough = new Set<PeerId>()
-  const best = byPromise(process, quorum.targets, now.monotonicMs)
-  for (const peer of best) if (!isQuorum(quorum, enough)) enough.add(peer)
-  return best.filter(peer => !enough.has(peer))
 }
 
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
@@ -353,7 +362,9 @@ function answerFor(
   now: Moment,
 ): Outcome {
   if (job.operation) return outcomeOf(end.answer, job.operation, end.current, now.wallMs, acks, replicas)
-  return end.current === null ? { kind: 'absent' } : { kind: 'found', value: end.current }
+  if (end.current === null) return { kind: 'absent' }
+  if (job.goal.kind === 'trim') return { kind: 'trimmed', keptFrom: keptFromOf(end.current) }
+  return { kind: 'found', value: end.current }
 }
 
 function endJob(coordinator: Coordinator, job: RoundJob, outcome: Outcome, now: Moment): void {

@@ -1,4 +1,4 @@
-import { type ContextKey, isControlKey, type PeerId, type Version } from '../base/ids.ts'
+import { type ContextKey, isControlKey, noHlc, type PeerId, type Version } from '../base/ids.ts'
 import { consider, copyIn } from './acceptor.ts'
 import {
   byPromise,
@@ -14,7 +14,8 @@ import type { Outcome, ReplicaMessage, ScanEntry, Value, VersionRecord } from '.
 import { type Acceptor, toPlace } from './partition-state.ts'
 import { isVoter } from './quorum.ts'
 import type { Change } from './records.ts'
-import { saveVersion } from './versions.ts'
+import { keptFromOf } from './register.ts'
+import { oldestKept, saveVersion } from './versions.ts'
 
 /** One key that is brought up to what another owner has: its head, and every version that leads to it. */
 type KeyPull = {
@@ -194,13 +195,16 @@ export class Fetcher {
     const head = this.#options.acceptor.records.head(key)
     const at = value?.version ?? null
     const isPast = head !== null && head !== 'damaged' && at !== null && head.value.version > at
-    return this.#firstMissing(key, isPast ? head.value.version : at)
+    return this.#firstMissing(key, isPast ? head.value.version : at, value)
   }
 
-  #firstMissing(key: ContextKey, from: Version | null): Version | null {
+  /** What was trimmed on either side is not missed. */
+  #firstMissing(key: ContextKey, from: Version | null, value: Value | null): Version | null {
     const { records } = this.#options.acceptor
+    const here = oldestKept(records, key)
+    const there = value === null ? noHlc : keptFromOf(value)
     let at = from
-    while (at !== null) {
+    while (at !== null && at >= here && at >= there) {
       const found = records.version(key, at)
       if (found === null || found === 'damaged') return at
       // Of a control register only what stands is kept.
@@ -247,7 +251,7 @@ export class Fetcher {
     if (pull.hole === null) return
     if (wanted === pull.hole) return this.#stuck(fetches, pull, now)
     pull.tried.clear()
-    pull.hole = isControlKey(key) ? null : this.#firstMissing(key, wanted)
+    pull.hole = isControlKey(key) ? null : this.#firstMissing(key, wanted, value)
   }
 
   /** Whoever was asked has it not: the others are asked, then a while later all of them again. */

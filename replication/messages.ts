@@ -29,6 +29,8 @@ export type Value = VersionRecord & {
   readonly recentOps: readonly RecentOperation[]
   /** Highest operation id that left `recentOps`, or the gcFloor's HLC of a key that was absent. */
   readonly opsFloor: Hlc
+  /** The oldest version of the history that is kept; never lower again. Absent where all are. */
+  readonly keptFrom?: Version
 }
 
 export const recentOpsMax = 8
@@ -69,7 +71,13 @@ export type HistoryOperation = {
   readonly limit: number
 }
 
-export type Operation = WriteOperation | ReadOperation | HistoryOperation
+/**
+ * Keeps nothing of the history below a version, and that one. What stands is always kept. The same again, or a lower one,
+ * changes nothing.
+ */
+export type TrimOperation = { readonly kind: 'trim'; readonly key: ContextKey; readonly keepFrom: Version }
+
+export type Operation = WriteOperation | ReadOperation | HistoryOperation | TrimOperation
 
 export type Outcome =
   | {
@@ -88,6 +96,8 @@ export type Outcome =
   | { readonly kind: 'moved'; readonly current: Version | null; readonly live: boolean; readonly floor: Hlc }
   /** `records` newest first with data; `next` continues the walk, null at its end. */
   | { readonly kind: 'versions'; readonly records: readonly VersionRecord[]; readonly next: Version | null }
+  /** A majority keeps nothing below `keptFrom` from now on. */
+  | { readonly kind: 'trimmed'; readonly keptFrom: Version }
   /** A write that may or may not have been carried out. */
   | { readonly kind: 'unknown' }
   /** No quorum answered and nothing can have been written. */

@@ -3,6 +3,7 @@ import type { Moment } from './context.ts'
 import { Digest } from './digest.ts'
 import type { BucketSum, ScanEntry } from './messages.ts'
 import type { Records } from './records.ts'
+import { keptFromOf } from './register.ts'
 
 export type OwnDigestOptions = {
   readonly records: Records
@@ -16,6 +17,8 @@ export type OwnDigestOptions = {
   ) => void
   /** The head of a key is not what was written, or the bytes of its version are gone. */
   readonly damageFound: (key: ContextKey, now: Moment) => void
+  /** Versions are here that were trimmed. */
+  readonly leftoverFound: (key: ContextKey) => void
   /** A version of the history is not here. */
   readonly holeFound: (key: ContextKey, version: Version, now: Moment) => void
 }
@@ -101,12 +104,16 @@ export class OwnDigest {
 
   /** The bytes that the head names, and those of its history. */
   #lookBehind(reading: Reading, { key, value }: ScanEntry, now: Moment): void {
-    const { records, damageFound, holeFound } = this.#options
+    const { records, damageFound, holeFound, leftoverFound } = this.#options
     let at: Version | null = value!.version
     // Of a control register only what stands is kept.
     const versionsMax = isControlKey(key) ? 1 : parentsMax
     for (let looked = 0; at !== null && looked < versionsMax; looked++) {
       const found = records.version(key, at)
+      if (at < keptFromOf(value!)) {
+        if (found !== null) leftoverFound(key)
+        return
+      }
       if (found !== null && found !== 'damaged') {
         at = found.parent
         continue

@@ -1,4 +1,4 @@
-import { type ContextKey, noBallot, type PeerId, type Version } from '../base/ids.ts'
+import { type ContextKey, noBallot, noHlc, type PeerId, type Version } from '../base/ids.ts'
 import {
   byPromise,
   type Client,
@@ -58,6 +58,8 @@ export type Reader = {
   readonly repairs: Map<number, ContextKey>
   /** This replica's own chain, without a message. */
   readonly ownChain: (key: ContextKey, from: Version, limit: number) => readonly VersionRecord[]
+  /** Where the history ends that this replica keeps itself. */
+  readonly oldestKept: (key: ContextKey) => Version
   /** Falls back to a full round (rule 7). */
   readonly confirm: (client: Client, key: ContextKey, timeoutMs: number, now: Moment) => void
 }
@@ -66,8 +68,9 @@ export function newReader(
   process: Process,
   ownChain: Reader['ownChain'],
   confirm: Reader['confirm'],
+  oldestKept: Reader['oldestKept'] = () => noHlc,
 ): Reader {
-  return { process, reads: new Map(), chains: new Map(), repairs: new Map(), ownChain, confirm }
+  return { process, reads: new Map(), chains: new Map(), repairs: new Map(), ownChain, oldestKept, confirm }
 }
 
 export function startRead(
@@ -318,8 +321,9 @@ function takeChain(job: ChainJob, found: readonly VersionRecord[], bytesMax: num
 function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
   const { process } = reader
   const full = job.records.length >= job.limit || job.bytes > process.limits.chainBytesMax
-  if (job.next === null || full) {
-    return endChain(reader, job, { kind: 'versions', records: job.records, next: job.next })
+  if (job.next === null || job.next < reader.oldestKept(job.key) || full) {
+    const isEnd = job.next !== null && job.next < reader.oldestKept(job.key)
+    return endChain(reader, job, { kind: 'versions', records: job.records, next: isEnd ? null : job.next })
   }
   // Who was silent may only be slow: it is asked again, until the deadline.
   const peer = job.left.shift() ?? [...job.silent][0]

@@ -47,6 +47,15 @@ export function applyWrite(
   return { kind: 'write', value: withOperation(current, operation.id, answer, floor), answer }
 }
 
+/** The same value with less history behind it; null where as much was trimmed before. */
+export function trimmedTo(current: Value, keepFrom: Version): Value | null {
+  const keptFrom = keepFrom < current.version ? keepFrom : current.version
+  return keptFrom <= keptFromOf(current) ? null : { ...current, keptFrom }
+}
+
+/** The oldest version that is kept, noHlc where all are. */
+export const keptFromOf = (value: Value): Version => value.keptFrom ?? noHlc
+
 /** What the recorded answer of an operation says now. */
 export function outcomeOf(
   answer: RecordedAnswer,
@@ -105,6 +114,7 @@ function nextValue(current: Value | null, operation: WriteOperation, floor: Hlc)
     expiresAtMs: operation.value.expiresAtMs,
     data: operation.value.data,
     ...window,
+    ...(current?.keptFrom === undefined ? {} : { keptFrom: current.keptFrom }),
   }
 }
 

@@ -1,13 +1,15 @@
-import { type Ballot, type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
+import { type Ballot, type ContextKey, noBallot, type PeerId, type Version } from '../base/ids.ts'
 import type { RecordedAnswer, ReplicaMessage, Value, WriteOperation } from './messages.ts'
 import { canBeQuorum, isQuorum, isVoter, type Quorum } from './quorum.ts'
-import { applyWrite } from './register.ts'
+import { applyWrite, trimmedTo } from './register.ts'
 
 /** What a round is for: a write, or writing back whatever stands (rules 4, 7 and the healing of a damaged record). */
 export type Goal =
   | { readonly kind: 'write'; readonly operation: WriteOperation; readonly retried: boolean }
   /** `force`: accept it anew even where a whole quorum already agrees, to heal a replica. */
   | { readonly kind: 'confirm'; readonly force: boolean }
+  /** What stands, with less history behind it. */
+  | { readonly kind: 'trim'; readonly keepFrom: Version }
 
 /** A ballot that a quorum granted as `next` to this proposer, and the value it follows (rule 6). */
 export type CachedBallot = { readonly epoch: number; readonly ballot: Ballot; readonly value: Value }
@@ -193,6 +195,11 @@ function afterPrepare(round: Round, ids: Ids, wallMs: number): RoundEnd | null {
     if (current === null || (unanimous && !round.goal.force && current.data !== null))
       return answered(round, 'written', current, null)
     return writeBack(round, current, 'written', ids)
+  }
+  if (round.goal.kind === 'trim') {
+    const trimmed = current === null ? null : trimmedTo(current, round.goal.keepFrom)
+    if (trimmed === null && unanimous) return answered(round, 'written', current, null)
+    return writeBack(round, trimmed ?? current, 'written', ids)
   }
   const applied = applyWrite(current, round.goal.operation, gcFloor, wallMs, round.goal.retried)
   switch (applied.kind) {

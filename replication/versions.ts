@@ -1,8 +1,9 @@
-import { type ContextKey, isControlKey, noBallot } from '../base/ids.ts'
+import { type ContextKey, isControlKey, noBallot, noHlc, type Version } from '../base/ids.ts'
 import type { Limits } from './limits.ts'
 import type { ReplicaMessage, Value, VersionRecord } from './messages.ts'
 import { type Acceptor, isReady, type Place, partitionState } from './partition-state.ts'
 import type { Change, Records } from './records.ts'
+import { keptFromOf } from './register.ts'
 
 /** A version of the history that this replica missed. The current value stays as it is. */
 export function considerBackfill(
@@ -30,9 +31,10 @@ export function chainFrom(
   limit: number,
 ): VersionRecord[] {
   const chain: VersionRecord[] = []
+  const end = oldestKept(records, key)
   let bytes = 0
   let at: VersionRecord['parent'] = from
-  while (at !== null && chain.length < Math.min(limit, limits.chainMax)) {
+  while (at !== null && at >= end && chain.length < Math.min(limit, limits.chainMax)) {
     const found = records.version(key, at)
     if (found === null || found === 'damaged') break
     bytes += found.data?.length ?? 0
@@ -43,6 +45,12 @@ export function chainFrom(
   return chain
 }
 
+/** Where the history of a key ends that is kept here. */
+export function oldestKept(records: Records, key: ContextKey): Version {
+  const head = records.head(key)
+  return head === null || head === 'damaged' ? noHlc : keptFromOf(head.value)
+}
+
 /** Whether it can be told that a version is not kept here: the copy is complete, and no record stands damaged in its place. */
 export function isMissing(
   acceptor: Acceptor,
@@ -51,7 +59,9 @@ export function isMissing(
   place: Place,
   wallMs: number,
 ): boolean {
-  if (!place.accepts || acceptor.records.version(key, version) !== null) return false
+  const isThere =
+    acceptor.records.version(key, version) !== null && version >= oldestKept(acceptor.records, key)
+  if (!place.accepts || isThere) return false
   const state = partitionState(acceptor, place, wallMs)
   return isReady(state, place) && state.record.copied && state.record.damagedBelow === noBallot
 }

@@ -19,6 +19,8 @@ export type ClientOptions = {
   readonly thinkMs: number
   /** Share of the writes that delete. */
   readonly deletes: number
+  /** Share of what it does that shortens a history. */
+  readonly trims: number
   /** Takes one operation from the run's budget; false when it is spent. */
   readonly take: () => boolean
   readonly breached: (breach: Breach) => void
@@ -59,6 +61,7 @@ export class Client {
       }
       const key = this.random.pick(this.options.keys)
       const choice = this.random.next()
+      if (choice >= 1 - this.options.trims) return this.trim(key)
       if (choice < 0.55) this.write(key, 1)
       else if (choice < 0.92) this.read(key, () => this.start())
       else this.walk(key, () => this.start())
@@ -118,6 +121,19 @@ export class Client {
       })
     }
     ask(null, 20)
+  }
+
+  /** Keeps nothing of a history below what this client saw last. Whatever the answer, nobody sees anything else but there. */
+  private trim(key: ContextKey): void {
+    const member = this.member()
+    const keepFrom = this.guesses.get(key)?.version ?? null
+    if (member === null || keepFrom === null) return this.later(() => this.start())
+    const { told, name } = this.options
+    told(key, `${name} asks ${member.machine.name} to keep the history from ${keepFrom} on`)
+    this.options.fleet.submit(member, { kind: 'trim', key, keepFrom }, this.timeoutMs(), outcome => {
+      told(key, `${name} is told of the history from ${keepFrom} on: ${wordsOf(outcome)}`)
+      this.start()
+    })
   }
 
   private write(key: ContextKey, seals: number): void {
@@ -274,6 +290,8 @@ function wordsOf(outcome: Seen | Outcome): string {
       return `conflict with ${outcome.current ?? 'nothing'}`
     case 'moved':
       return `moved to ${outcome.current ?? 'nothing'}`
+    case 'trimmed':
+      return `kept from ${outcome.keptFrom} on`
     case 'versions':
       return `${outcome.records.length} versions from ${outcome.records[0]?.version ?? 'nothing'}`
     case 'elsewhere':

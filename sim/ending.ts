@@ -136,7 +136,11 @@ export class Ending {
     if (!chain)
       return this.parts.breached({ invariant: 14, what: 'the history cannot be walked to its end', key })
     for (const [version, of] of this.parts.history.acknowledged) {
-      if (of === key && !chain.includes(version) && !this.parts.invariants.ledger(key).isCollected(version)) {
+      if (
+        of === key &&
+        !chain.includes(version) &&
+        !this.parts.invariants.ledger(key).isHistoryGone(version)
+      ) {
         return this.parts.breached({
           invariant: 5,
           what: `acknowledged version ${version} is not in the history`,

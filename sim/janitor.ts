@@ -14,6 +14,8 @@ export type JanitorOptions = {
 }
 
 const everyMs = 40
+/** When all is calm: the end of a world may take an hour of its time. */
+const calmMs = 3_000
 const tenureMs = 4_000
 
 /**
@@ -24,6 +26,7 @@ export class Janitor {
   private readonly options: JanitorOptions
   private readonly random: Random
   private isOn = true
+  private pauseMs = everyMs
 
   constructor(options: JanitorOptions) {
     this.options = options
@@ -33,13 +36,18 @@ export class Janitor {
   start(): void {
     const { world } = this.options
     const again = () => {
-      world.after(-Math.log(1 - this.random.next()) * everyMs, () => {
+      world.after(-Math.log(1 - this.random.next()) * this.pauseMs, () => {
         if (!this.isOn) return
         this.act()
         again()
       })
     }
     again()
+  }
+
+  /** Goes on at the pace of a world in which nothing happens. */
+  calmDown(): void {
+    this.pauseMs = calmMs
   }
 
   stop(): void {

@@ -5,7 +5,7 @@ import type { ControlEvent } from '../node/control/control-plane.ts'
 import { decodeFrame } from '../node/driver/codec/wire.ts'
 import type { Limits } from '../replication/limits.ts'
 import { type Breach, type Invariant, Invariants } from './checker/invariants.ts'
-import { Client } from './client.ts'
+import { Client, type ClientOptions } from './client.ts'
 import { chosen, drawFleet, withGraces } from './draw-fleet.ts'
 import { Ending, finishMsMax } from './ending.ts'
 import { drawFaults, FaultDriver, type FaultKind, type FaultPlan } from './faults.ts'
@@ -165,7 +165,7 @@ class Run {
     const keys = chosen(options.keys, 1 + random.below(5))
     this.keys = Array.from({ length: keys }, (_, at) => keyOf(seed, at))
     const thinkMs = random.pick(upkeep ? [30, 100, 300, 1_000] : moves ? [60, 150, 400] : [5, 30, 100, 300])
-    const habits = { thinkMs, deletes: upkeep ? 0.45 : 0.2 }
+    const habits = { thinkMs, deletes: upkeep ? 0.45 : 0.2, trims: upkeep ? 0.05 : 0 }
     const clients = chosen(options.clients, 2 + random.below(5))
     this.clients = Array.from({ length: clients }, (_, at) => this.client(`c${at + 1}`, habits, random))
     this.plan = {
@@ -224,6 +224,7 @@ class Run {
     this.left = 0
     this.faults.stop()
     this.operator?.stop()
+    this.janitor?.calmDown()
     this.run(finishMsMax, () => this.clients.every(client => client.isIdle))
     if (this.isOver()) return
     if (!this.clients.every(client => client.isIdle)) {
@@ -302,7 +303,11 @@ class Run {
     this.history.add(key, { kind: 'collected', version }, this.history.now(), null)
   }
 
-  private client(name: string, habits: { thinkMs: number; deletes: number }, random: Random): Client {
+  private client(
+    name: string,
+    habits: Pick<ClientOptions, 'thinkMs' | 'deletes' | 'trims'>,
+    random: Random,
+  ): Client {
     return new Client({
       name,
       world: this.world,

@@ -1,7 +1,7 @@
 import type { PeerId } from '../../base/ids.ts'
 import { controlPartition } from '../../dht/keyspace.ts'
 import { consider } from '../../replication/acceptor.ts'
-import { wentWithKey } from '../../replication/collection.ts'
+import { isGone } from '../../replication/collection.ts'
 import type { ReplicaMessage } from '../../replication/messages.ts'
 import { toPlace } from '../../replication/partition-state.ts'
 import { floorsFor } from '../../replication/puller.ts'
@@ -101,8 +101,8 @@ function answerBackfill(
   const place = process.placeOf(ask.key)
   if (!place.accepts) return
   const { changes, reply } = considerBackfill(acceptor.records, ask)
-  const isGone = wentWithKey(acceptor, ask.key, ask.record.version, toPlace(place), now.wallMs)
-  if (changes.length > 0 && !isGone) {
+  const isLate = isGone(acceptor, ask.key, ask.record.version, toPlace(place), now.wallMs)
+  if (changes.length > 0 && !isLate) {
     emit({ kind: 'report', event: { kind: 'counted', name: 'backfilled' } })
     emit({ kind: 'save', changes })
   }

@@ -9,7 +9,7 @@ import { Puller } from '../../replication/puller.ts'
 import { newReader, startChain } from '../../replication/reader.ts'
 import type { Change } from '../../replication/records.ts'
 import { newRequester, onTargetLost } from '../../replication/requester.ts'
-import { chainFrom } from '../../replication/versions.ts'
+import { chainFrom, oldestKept } from '../../replication/versions.ts'
 import type { Machines, PeerOptions } from './machines.ts'
 import { Membership } from './membership.ts'
 import { Scans } from './scans.ts'
@@ -52,28 +52,29 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
     process,
     (key, from, limit) => chainFrom(acceptor.records, acceptor.limits, key, from, limit),
     (client, key, timeoutMs, now) => coordinateConfirm(coordinator, client, key, false, timeoutMs, now),
+    key => oldestKept(acceptor.records, key),
   )
   const requester = newRequester(process, (client, operation, timeoutMs, now) =>
     coordinateWrite(coordinator, client, operation, timeoutMs, now),
   )
   const scans = new Scans(emit)
   const repair = new SelfRepair({
-    process: process,
-    acceptor: acceptor,
+    process,
+    acceptor,
     records: options.records,
     partitionCount: () => view().partitions.length,
-    placeOf: placeOf,
-    scans: scans,
-    emit: emit,
+    placeOf,
+    scans,
+    emit,
     whole: (partition, now) => membership.retarget(partition, now),
     confirm: (key, now) =>
       coordinateConfirm(coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
   })
   const deliverer = newDeliverer(process, options.records)
   const puller = new Puller({
-    process: process,
-    acceptor: acceptor,
-    save: save,
+    process,
+    acceptor,
+    save,
     drop: partition => membership.dropNow(partition),
     tellWhenSaved: partition => membership.tellWhenSaved(partition),
     confirm: (key, now) =>
@@ -86,21 +87,21 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
   })
   const membership = new Membership({
     view: options.view,
-    process: process,
-    acceptor: acceptor,
-    puller: puller,
-    placeOf: placeOf,
-    emit: emit,
-    adopt: adopt,
+    process,
+    acceptor,
+    puller,
+    placeOf,
+    emit,
+    adopt,
   })
   const upkeep = new Upkeep({
-    process: process,
-    acceptor: acceptor,
-    scans: scans,
-    view: view,
-    placeOf: placeOf,
-    emit: emit,
-    save: save,
+    process,
+    acceptor,
+    scans,
+    view,
+    placeOf,
+    emit,
+    save,
     forget: key => coordinator.cached.delete(key),
     damageFound: (key, now) => repair.damageFound(key, now),
     fill: (key, version, now) => {
@@ -109,8 +110,8 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
     },
   })
   const watch = new Watch({
-    process: process,
-    emit: emit,
+    process,
+    emit,
     suspected: (peer, now) => onTargetLost(requester, peer, now),
   })
   return {

@@ -3,7 +3,13 @@ import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
 import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
-import { coordinateWrite, onEpochs, onRoundAnswer, sweepRounds } from '../../replication/coordinator.ts'
+import {
+  coordinateTrim,
+  coordinateWrite,
+  onEpochs,
+  onRoundAnswer,
+  sweepRounds,
+} from '../../replication/coordinator.ts'
 import { deliver, forgetDeliveries, hintsListedMax, onDelivered } from '../../replication/hints.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
@@ -238,6 +244,8 @@ class RingMember implements Peer {
         if (client.kind === 'local')
           return requestWrite(this.#machines.requester, client, operation, timeoutMs, now)
         return coordinateWrite(this.#machines.coordinator, client, operation, timeoutMs, now)
+      case 'trim':
+        return coordinateTrim(this.#machines.coordinator, client, operation, timeoutMs, now)
       case 'read':
         return startRead(this.#machines.reader, client, operation.key, null, timeoutMs, now)
       case 'history': {

@@ -1,16 +1,19 @@
-import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
+import { type ContextKey, noHlc, type PartitionId, type PeerId, type Version } from '../../base/ids.ts'
 import { bucketOf, keyBefore } from '../../dht/buckets.ts'
 import { controlPartition } from '../../dht/keyspace.ts'
 import { acceptorsOf, assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
 import { admit, type Fence, restoreFence } from '../../election/fence.ts'
 import { AntiEntropy } from '../../replication/anti-entropy.ts'
+import { trimmedVersions } from '../../replication/collection.ts'
 import { Collector } from '../../replication/collector.ts'
 import type { KeyPlace, Process } from '../../replication/context.ts'
 import { lagOf, type PeerLag } from '../../replication/lag.ts'
 import type { CollectionMessage, DigestMessage, ReplicaMessage } from '../../replication/messages.ts'
 import { OwnDigest } from '../../replication/own-digest.ts'
-import type { Acceptor } from '../../replication/partition-state.ts'
-import type { Change } from '../../replication/records.ts'
+import { type Acceptor, partitionState, toPlace } from '../../replication/partition-state.ts'
+import type { Change, Head } from '../../replication/records.ts'
+import { keptFromOf } from '../../replication/register.ts'
+import { oldestKept } from '../../replication/versions.ts'
 import { antiEntropyDuty, collectionDuty } from './duty-names.ts'
 import type { Scans } from './scans.ts'
 import type { Effect, Now, Task } from './step.ts'
@@ -68,6 +71,7 @@ export class Upkeep {
       scan: (partition, after, limit, then) => scans.heads(partition, after, limit, then),
       damageFound: options.damageFound,
       holeFound: options.fill,
+      leftoverFound: key => this.#trim(key),
     })
     this.#antiEntropy = new AntiEntropy({
       process,
@@ -120,9 +124,29 @@ export class Upkeep {
   /** Whatever is saved passes here, so that a digest never outlives what it sums up. */
   saved(changes: readonly Change[]): void {
     for (const change of changes) {
-      if (change.kind === 'head' || change.kind === 'headDropped')
-        this.#own.changed(this.#options.process.placeOf(change.key).partition)
+      if (change.kind !== 'head' && change.kind !== 'headDropped') continue
+      this.#own.changed(this.#options.process.placeOf(change.key).partition)
+      if (change.kind === 'head' && this.#isTrimmed(change.key, change.head)) this.#trim(change.key)
     }
+  }
+
+  /** The head that stands is not replaced yet. */
+  #isTrimmed(key: ContextKey, head: Head): boolean {
+    const keptFrom = keptFromOf(head.value)
+    return keptFrom !== noHlc && keptFrom > oldestKept(this.#options.acceptor.records, key)
+  }
+
+  /** Drops what a trim left behind: the head says what is kept, so nothing more has to be agreed on. */
+  #trim(key: ContextKey): void {
+    const { acceptor, placeOf, process, save, scans } = this.#options
+    scans.versions([key], (listed, now) => {
+      const head = acceptor.records.head(key)
+      if (head === null || head === 'damaged') return
+      const { partition } = process.placeOf(key)
+      const { tsFloor } = partitionState(acceptor, toPlace(placeOf(partition)), now.wallMs).record
+      const gone = trimmedVersions(head, tsFloor, listed.get(key) ?? [])
+      save(gone.map((version): Change => ({ kind: 'versionDropped', key, version })))
+    })
   }
 
   /** Returns when to look again, Infinity for never. */

@@ -1,5 +1,5 @@
 import type { ContextKey } from '../../base/ids.ts'
-import { wentWithKey } from '../../replication/collection.ts'
+import { isGone } from '../../replication/collection.ts'
 import type { Client } from '../../replication/context.ts'
 import { bringUp } from '../../replication/coordinator.ts'
 import type { Outcome } from '../../replication/messages.ts'
@@ -34,7 +34,7 @@ export function grantWishes(machines: Machines, now: Now): void {
       case 'keep': {
         const { key, record } = wish
         const place = process.placeOf(key)
-        if (!place.accepts || wentWithKey(acceptor, key, record.version, toPlace(place), now.wallMs)) break
+        if (!place.accepts || isGone(acceptor, key, record.version, toPlace(place), now.wallMs)) break
         const { changes } = considerBackfill(acceptor.records, { kind: 'backfill', id: 0, key, record })
         if (changes.length > 0) emit({ kind: 'save', changes })
         break

@@ -88,6 +88,7 @@ export class ReplicaReader {
       case 'written':
       case 'conflict':
       case 'moved':
+      case 'trimmed':
         // An answer to another kind of question: the owner does not speak our protocol.
         return unreached
       default:

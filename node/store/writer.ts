@@ -144,6 +144,7 @@ export class Writer {
       case 'found':
       case 'absent':
       case 'versions':
+      case 'trimmed':
         // An answer to another kind of question says nothing about this one.
         this.#guesses.delete(key)
         throw writeUnknown(deadline.timeoutMs)

@@ -14,7 +14,9 @@ import { decodeFrame } from '../../node/driver/codec/wire.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import type { Disk, DiskChange } from '../../node/ports/ports.ts'
 import type { Message, Value, VersionRecord } from '../../replication/messages.ts'
+import { Collections } from './collections.ts'
 import { Epochs } from './epochs.ts'
+import { type Grant, Grants } from './grants.ts'
 import { KeyLedger } from './ledger.ts'
 import { Tokens } from './tokens.ts'
 
@@ -24,23 +26,12 @@ export type Breach = { readonly invariant: Invariant; readonly what: string; rea
 
 type Question = Extract<Message, { kind: 'prepare' | 'accept' | 'query' | 'replay' | 'backfill' }>
 
-type Grant = {
-  readonly peer: PeerId
-  readonly key: ContextKey
-  readonly ballot: Ballot
-  readonly how: 'accepted' | 'granted a promise of' | 'granted next'
-  /** A value that it holds already may be acknowledged again below a later promise (rule 2). */
-  readonly isAgain: boolean
-}
-
-/** What is durable at one peer, and the highest ballot that it granted for each key. */
+/** What is durable at one peer. */
 type Replica = {
   readonly heads: Map<ContextKey, Ballot>
-  readonly gcFloors: Map<PartitionId, Ballot>
-  /** What it held when it collected the key: messages about that may still be on their way. */
-  readonly dropped: Map<ContextKey, Ballot>
+  /** Keys whose record was there and damaged when the running boot began. */
+  readonly damaged: Set<ContextKey>
   readonly ceilings: Map<PartitionId, Ballot>
-  readonly granted: Map<ContextKey, Ballot>
   /** The newest view on its disk: the epochs in which it answers. */
   view: View
   /** What was stepped before the view was durable may be in the batch that follows it. */
@@ -62,17 +53,16 @@ export class Invariants {
   readonly tokens = new Tokens()
   private readonly breached: (breach: Breach) => void
   private readonly collected: (key: ContextKey, version: Version) => void
-  /** Dead ballots that every acceptor of a stable epoch held, or had dropped, at one time: they may be collected. */
-  private readonly over = new Map<ContextKey, Set<Ballot>>()
+  private readonly collections = new Collections({
+    durableBallot: (peer, key) => this.durableBallot(peer, key),
+    ledger: key => this.ledger(key),
+    groupsOf: partition => this.epochs.groupsOf(partition),
+  })
   private readonly ledgers = new Map<ContextKey, KeyLedger>()
   private readonly replicas = new Map<PeerId, Replica>()
   /** Questions of the running boots, by who asked, then whom and under which id. */
   private readonly questions = new Map<PeerId, Map<string, Question>>()
-
-  /** Grants of one event of the world: their frames leave peer by peer, not in the order of the steps. */
-  private grants: Grant[] = []
-  private grantsStep = -1
-  private readonly stepNow: () => number
+  private readonly grants: Grants
 
   /**
    * @param stepNow - number of the event that is being carried out.
@@ -85,7 +75,9 @@ export class Invariants {
     collected: (key: ContextKey, version: Version) => void,
   ) {
     this.newest = view
-    this.stepNow = stepNow
+    this.grants = new Grants(stepNow, ({ peer, key, ballot, how }, before) =>
+      this.breach(3, `${this.name(peer)} ${how} ${ballot} after it had granted ${before}`, key),
+    )
     this.breached = breached
     this.collected = collected
     this.saw(view)
@@ -114,13 +106,6 @@ export class Invariants {
     return this.replicas.get(peer)?.heads.get(key) ?? noBallot
   }
 
-  /** The same, or what it held when it collected the key. */
-  private everHeld(peer: PeerId, key: ContextKey): Ballot {
-    const dropped = this.replicas.get(peer)?.dropped.get(key) ?? noBallot
-    const held = this.durableBallot(peer, key)
-    return held > dropped ? held : dropped
-  }
-
   /** A process opened its disk: what is really there replaces what was believed. */
   opened(peer: PeerId, disk: Disk, genesis: View): void {
     const replica = this.replica(peer)
@@ -132,19 +117,17 @@ export class Invariants {
       const diskKey = partitionKey(partition)
       const stored = disk.read(diskKey)
       const record = stored === null ? null : decodePartition(diskKey, stored)
-      if (record === null || record === 'damaged') {
-        replica.ceilings.delete(partition)
-        replica.gcFloors.delete(partition)
-      } else {
-        replica.ceilings.set(partition, record.ceiling)
-        replica.gcFloors.set(partition, record.gcFloor)
-      }
+      const isThere = record !== null && record !== 'damaged'
+      if (isThere) replica.ceilings.set(partition, record.ceiling)
+      else replica.ceilings.delete(partition)
+      this.collections.floorIs(peer, partition, isThere ? record.gcFloor : noBallot)
     }
     for (const key of this.ledgers.keys()) {
       const diskKey = headKey(key)
       const stored = disk.read(diskKey)
       const head = stored === null ? null : decodeHead(diskKey, stored)
       // A batch may be durable of which the boot before was not told any more.
+      if (head === 'damaged') replica.damaged.add(key)
       if (head === null || head === 'damaged') this.removed(peer, replica, key)
       else this.stored(peer, replica, key, head.accepted, head.value, null)
     }
@@ -158,7 +141,7 @@ export class Invariants {
     for (const change of batch) {
       if (change.key[0] !== partitionLetter || change.kind !== 'put') continue
       const record = decodePartition(change.key, change.value)
-      if (record !== 'damaged') this.floorRaised(replica, partitionNumber(change.key), record.gcFloor)
+      if (record !== 'damaged') this.floorIs(peer, partitionNumber(change.key), record.gcFloor)
     }
     for (const change of batch) {
       if (change.key[0] === headLetter) {
@@ -186,39 +169,18 @@ export class Invariants {
   private removed(peer: PeerId, replica: Replica, key: ContextKey): void {
     const ballot = replica.heads.get(key)
     replica.heads.delete(key)
-    if (ballot === undefined || !this.over.get(key)?.has(ballot)) return
     const partition = this.partitionOf(key)
-    if ((replica.gcFloors.get(partition) ?? noBallot) < ballot) return
-    if (!this.mayAnswer(peer, key, assignmentAt(replica.view, partition).epoch)) return
-    replica.dropped.set(key, ballot)
+    if (ballot === undefined || !this.mayAnswer(peer, key, assignmentAt(replica.view, partition).epoch))
+      return
+    if (!this.collections.isCollection(peer, key, partition, ballot)) return
     const version = this.ledger(key).collect(ballot)
     if (version !== null) this.collected(key, version)
   }
 
-  private floorRaised(replica: Replica, partition: PartitionId, gcFloor: Ballot): void {
-    if ((replica.gcFloors.get(partition) ?? noBallot) === gcFloor) return
-    replica.gcFloors.set(partition, gcFloor)
-    for (const key of this.ledgers.keys()) if (this.partitionOf(key) === partition) this.checkOver(key)
-  }
-
-  /** Rule 9: whether all acceptors of an epoch hold the same dead ballot, or nothing that could come back below it. */
-  private checkOver(key: ContextKey): void {
-    const ledger = this.ledger(key)
-    const partition = this.partitionOf(key)
-    for (const groups of this.epochs.groupsOf(partition).values()) {
-      const [owners, other] = groups
-      if (owners === undefined || other !== undefined) continue
-      const ballot = owners.map(owner => this.durableBallot(owner, key)).find(each => each !== noBallot)
-      if (ballot === undefined || !ledger.isDead(ballot)) continue
-      const isOver = owners.every(owner => {
-        const held = this.durableBallot(owner, key)
-        const floor = this.replicas.get(owner)?.gcFloors.get(partition) ?? noBallot
-        return held === ballot || (held === noBallot && floor >= ballot)
-      })
-      if (!isOver) continue
-      const known = this.over.get(key) ?? new Set()
-      this.over.set(key, known.add(ballot))
-    }
+  private floorIs(peer: PeerId, partition: PartitionId, gcFloor: Ballot): void {
+    if (!this.collections.floorIs(peer, partition, gcFloor)) return
+    for (const key of this.ledgers.keys())
+      if (this.partitionOf(key) === partition) this.collections.look(key, partition)
   }
 
   private adopted(replica: Replica, view: View): void {
@@ -242,7 +204,10 @@ export class Invariants {
     for (const [key, ledger] of this.ledgers) {
       if (this.partitionOf(key) !== partition) continue
       const chosen = ledger.lastChosen()
-      const holders = owners.filter(owner => this.durableBallot(owner, key) >= chosen)
+      // A fault may have taken what was there: that one machine must be healed, and takes no part until then.
+      const holders = owners.filter(
+        owner => this.durableBallot(owner, key) >= chosen || this.replica(owner).damaged.has(key),
+      )
       if (holders.length > owners.length / 2) continue
       this.breach(
         9,
@@ -283,10 +248,8 @@ export class Invariants {
     if (replica === undefined) {
       replica = {
         heads: new Map(),
-        gcFloors: new Map(),
-        dropped: new Map(),
+        damaged: new Set(),
         ceilings: new Map(),
-        granted: new Map(),
         view: this.newest,
         isBetween: false,
       }
@@ -301,7 +264,7 @@ export class Invariants {
 
   /** The end of the run: what was gathered is judged. */
   end(): void {
-    this.settleGrants()
+    this.grants.settle()
   }
 
   /** A caller was told that its write was carried out. */
@@ -360,10 +323,11 @@ export class Invariants {
     epoch: number | null,
   ): void {
     replica.heads.set(key, ballot)
+    replica.damaged.delete(key)
     this.proposed(peer, key, ballot, value)
     this.complain(2, this.ledger(key).accept(ballot, peer, epoch), key)
     this.checkHeld(key)
-    this.checkOver(key)
+    this.collections.look(key, this.partitionOf(key))
   }
 
   /** Whoever shows a ballot's value first is its proposer: nobody else can know it yet. */
@@ -380,15 +344,13 @@ export class Invariants {
   }
 
   private reported(peer: PeerId, message: Extract<Message, { kind: 'promise' | 'report' }>): void {
-    if (message.value === null) return
-    this.proposed(peer, message.key, message.accepted, message.value)
-    if (this.everHeld(peer, message.key) < message.accepted) {
-      this.breach(
-        4,
-        `${this.name(peer)} reported ballot ${message.accepted} before it was durable`,
-        message.key,
-      )
-    }
+    const { key, accepted, value } = message
+    if (value === null) return
+    this.proposed(peer, key, accepted, value)
+    if (this.collections.everHeld(peer, key) >= accepted) return
+    // A copy that was given away may be dropped before a frame leaves that tells of it, as one that was late on its way.
+    if (this.ledger(key).hasAccepted(accepted, peer)) return
+    this.breach(4, `${this.name(peer)} reported ballot ${accepted} before it was durable`, key)
   }
 
   private accepted(
@@ -397,10 +359,10 @@ export class Invariants {
   ): void {
     const replica = this.replica(peer)
     const isAgain = this.ledger(key).hasAccepted(ballot, peer)
-    this.grant({ peer, key, ballot, how: 'accepted', isAgain })
+    this.grants.add({ peer, key, ballot, how: 'accepted', isAgain })
     if (!this.mayAnswer(peer, key, epoch))
       this.breach(8, `${this.name(peer)} accepted ${ballot} in epoch ${epoch} and is no owner`, key)
-    if (this.everHeld(peer, key) < ballot) {
+    if (this.collections.everHeld(peer, key) < ballot) {
       this.breach(4, `${this.name(peer)} acknowledged ${ballot} before it was durable`, key)
     }
     this.needCeiling(peer, replica, key, ballot)
@@ -413,7 +375,7 @@ export class Invariants {
     ballot: Ballot,
     how: Grant['how'],
   ): void {
-    this.grant({ peer, key, ballot, how, isAgain: false })
+    this.grants.add({ peer, key, ballot, how, isAgain: false })
     if (this.mayAnswer(peer, key, epoch)) this.ledger(key).grant(ballot, peer, epoch)
     else this.breach(8, `${this.name(peer)} ${how} ${ballot} in epoch ${epoch} and is no owner`, key)
     this.needCeiling(peer, this.replica(peer), key, ballot)
@@ -422,26 +384,6 @@ export class Invariants {
   /** Invariant 8: it is an acceptor of that epoch. */
   private mayAnswer(peer: PeerId, key: ContextKey, epoch: number): boolean {
     return this.epochs.accepts(peer, this.partitionOf(key), epoch)
-  }
-
-  private grant(grant: Grant): void {
-    if (this.grantsStep !== this.stepNow()) this.settleGrants()
-    this.grantsStep = this.stepNow()
-    this.grants.push(grant)
-  }
-
-  /** Within one event the lowest ballot went first; over events no grant may be below an earlier one. */
-  private settleGrants(): void {
-    const { grants } = this
-    this.grants = []
-    if (grants.length > 1) grants.sort((a, b) => (a.ballot < b.ballot ? -1 : 1))
-    for (const { peer, key, ballot, how, isAgain } of grants) {
-      const { granted } = this.replica(peer)
-      const before = granted.get(key) ?? noBallot
-      if (ballot >= before) granted.set(key, ballot)
-      else if (!isAgain)
-        this.breach(3, `${this.name(peer)} ${how} ${ballot} after it had granted ${before}`, key)
-    }
   }
 
   private needCeiling(peer: PeerId, replica: Replica, key: ContextKey, ballot: Ballot): void {

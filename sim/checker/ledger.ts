@@ -20,6 +20,7 @@ export class KeyLedger {
   private readonly chosen: Ballot[] = []
   /** Ballots of what was dead everywhere, and was dropped somewhere. */
   private readonly collected = new Set<Ballot>()
+  private trimmedTo: Version | null = null
 
   constructor(groups: GroupsByEpoch) {
     this.groups = groups
@@ -55,12 +56,14 @@ export class KeyLedger {
     if (known !== undefined) {
       return known.print === print ? null : `two values at ballot ${ballot}: ${known.print} and ${print}`
     }
+    if (value.keptFrom !== undefined && value.keptFrom > (this.trimmedTo ?? ''))
+      this.trimmedTo = value.keptFrom
     // What ever expires is dead from some time on, which is the replicas' affair.
     const isDead = value.kind === 'tombstone' || value.expiresAtMs !== 0
     this.proposals.set(ballot, { version: value.version, print, isDead })
     const wrong = this.knowParent(value)
     if (wrong !== null) return wrong
-    if (value.parent !== null && !this.held.has(value.parent))
+    if (value.parent !== null && !this.wasHeld(value.parent))
       return `version ${value.version} follows ${value.parent}, which no majority ever held`
     const below = this.chosen.findLast(each => each < ballot)
     return below === undefined ? null : this.followsOn(below, ballot)
@@ -138,8 +141,9 @@ export class KeyLedger {
     return this.versionAt(ballot)
   }
 
-  /** Whether this version was collected, or one that came after it. */
-  isCollected(version: Version): boolean {
+  /** Whether a version need not be in the history any more: somebody trimmed it, or it, or what came after it, was collected. */
+  isHistoryGone(version: Version): boolean {
+    if (this.trimmedTo !== null && version < this.trimmedTo) return true
     return [...this.collected].some(ballot => this.descends(this.versionAt(ballot), version))
   }
 
@@ -159,6 +163,17 @@ export class KeyLedger {
       while (at !== null && at !== undefined && at > gone) at = this.parents.get(at)
       return at === null
     })
+  }
+
+  /** Whether a majority of some epoch held this version; of an epoch that was not known yet when they took it, too. */
+  private wasHeld(version: Version): boolean {
+    if (this.held.has(version)) return true
+    for (const [ballot, holders] of this.holders) {
+      if (this.versionAt(ballot) !== version || !this.isHeldInAny(holders)) continue
+      this.held.add(version)
+      return true
+    }
+    return false
   }
 
   private versionAt(ballot: Ballot): Version | null {
@@ -201,5 +216,5 @@ function add(
 
 function printOf(value: Value): string {
   const operations = value.recentOps.map(each => `${each.id}=${each.answer}`).join(',')
-  return `${value.version}<${value.parent} ${value.kind} ${value.hash.slice(0, 16)} ${value.expiresAtMs} [${operations}] ${value.opsFloor}`
+  return `${value.version}<${value.parent} ${value.kind} ${value.hash.slice(0, 16)} ${value.expiresAtMs} [${operations}] ${value.opsFloor} ${value.keptFrom ?? ''}`
 }

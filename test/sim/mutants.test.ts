@@ -6,12 +6,13 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { faultKinds } from '../../sim/faults.ts'
 import { directedSchedules } from '../../sim/mutants/directed.ts'
+import { dutySchedules } from '../../sim/mutants/directed-duties.ts'
 import { moveSchedules } from '../../sim/mutants/directed-moves.ts'
 import { hunt } from '../../sim/mutants/hunt.ts'
 import { mutants } from '../../sim/mutants/mutants.ts'
 
 const seedsMax = 150
-const rulesImplemented = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 13]
+const rulesImplemented = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13]
 
 test('every rule that is implemented has a mutant', () => {
   const rules = new Set(mutants.map(mutant => mutant.rule))
@@ -35,7 +36,7 @@ test('the page about the simulator tells every mutant, every fault, and nothing 
   assert.deepEqual(faults.toSorted(), [...faultKinds].toSorted())
 })
 
-for (const [name, schedule] of Object.entries({ ...directedSchedules, ...moveSchedules })) {
+for (const [name, schedule] of Object.entries({ ...directedSchedules, ...moveSchedules, ...dutySchedules })) {
   test(`the schedule ${name} is content with the sources`, () => {
     assert.equal(schedule(), null)
     const used = mutants.some(({ how }) => how !== 'seeds' && how.directed === name)

@@ -73,6 +73,8 @@ export class Registers {
         return this.#history(operation.key, operation.from, operation.limit)
       case 'write':
         return this.#write(operation)
+      case 'trim':
+        return { kind: 'elsewhere', reason: 'invalid' }
     }
   }
 

@@ -8,11 +8,12 @@ import type { DiskChange } from '../../ports/ports.ts'
 import { type Codec, flag, struct, varint } from './binary.ts'
 import { headKey, hintKey, partitionKey, versionKey, viewKey } from './keys.ts'
 import { DecodeError, Reader } from './reader.ts'
-import { ballot, bareValue, version, versionRecord } from './replica-shapes.ts'
+import { ballot, bareValue, bareValue1, version, versionRecord } from './replica-shapes.ts'
 import { viewField } from './view.ts'
 import { Writer } from './writer.ts'
 
 const bareHead = struct({ accepted: ballot, value: bareValue })
+const bareHead1 = struct({ accepted: ballot, value: bareValue1 })
 const partitionRecord: Codec<PartitionRecord> = struct({
   epoch: varint,
   ceiling: ballot,
@@ -43,12 +44,8 @@ type RecordKind<T> = {
 
 const heads: RecordKind<Head> = {
   write: (out, head) => bareHead.write(out, head),
-  decoders: [
-    input => {
-      const { accepted, value } = bareHead.read(input)
-      return { accepted, value: { ...value, data: null } }
-    },
-  ],
+  // Version 1 knew no trimmed histories.
+  decoders: [bareHead1.read, bareHead.read],
 }
 const versions: RecordKind<VersionRecord> = { write: versionRecord.write, decoders: [versionRecord.read] }
 const partitions: RecordKind<PartitionRecord> = {

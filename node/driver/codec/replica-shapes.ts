@@ -34,12 +34,29 @@ const description = {
 
 export const versionRecord: Codec<VersionRecord> = struct({ ...description, data: optional(data) })
 
-export const value: Codec<Value> = struct({
-  ...description,
-  recentOps,
-  opsFloor: hlc,
-  data: optional(data),
-})
+const window = { recentOps, opsFloor: hlc, keptFrom: optional(version) }
+const wholeValue = struct({ ...description, ...window, data: optional(data) })
+const valueWithoutData = struct({ ...description, ...window })
+
+/** A field that is absent in memory is null in bytes. */
+function withKeptFrom<T extends { readonly keptFrom: Version | null }>({ keptFrom, ...rest }: T) {
+  return keptFrom === null ? rest : { ...rest, keptFrom }
+}
+
+export const value: Codec<Value> = {
+  write: (out, each) => wholeValue.write(out, { ...each, keptFrom: each.keptFrom ?? null }),
+  read: input => withKeptFrom(wholeValue.read(input)),
+}
 
 /** A value whose data is kept elsewhere; reads back with `data: null`. */
-export const bareValue = struct({ ...description, recentOps, opsFloor: hlc })
+export const bareValue: Codec<Value> = {
+  write: (out, each) => valueWithoutData.write(out, { ...each, keptFrom: each.keptFrom ?? null }),
+  read: input => ({ ...withKeptFrom(valueWithoutData.read(input)), data: null }),
+}
+
+/** As it was before histories were trimmed. */
+export const bareValue1: Codec<Value> = {
+  write: (out, each) => untrimmed.write(out, each),
+  read: input => ({ ...untrimmed.read(input), data: null }),
+}
+const untrimmed = struct({ ...description, recentOps, opsFloor: hlc })

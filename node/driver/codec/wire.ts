@@ -67,6 +67,7 @@ const operation: Codec<Operation> = tagged({
   },
   read: { tag: 2, fields: { key: contextKey } },
   history: { tag: 3, fields: { key: contextKey, from: optional(version), limit: varint } },
+  trim: { tag: 4, fields: { key: contextKey, keepFrom: version } },
 })
 
 const reportBytes = blob(reportBytesMax)
@@ -93,6 +94,7 @@ const outcome: Codec<Outcome> = tagged({
   versions: { tag: 6, fields: { records, next: optional(version) } },
   unknown: { tag: 7, fields: {} },
   unreached: { tag: 8, fields: {} },
+  trimmed: { tag: 10, fields: { keptFrom: version } },
   elsewhere: { tag: 9, fields: { reason: oneOf(['notOwner', 'overloaded', 'invalid', 'closing']) } },
 })
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { toHex } from '../../../base/bytes.ts'
 import type { Ballot, ContextKey, Digest, Hlc, PartitionId, PeerId } from '../../../base/ids.ts'
 import { controlPartition } from '../../../dht/keyspace.ts'
 import { runOutcomes } from '../../../election/duty-record.ts'
@@ -31,7 +32,7 @@ const description = {
   data: orNull(data),
 }
 export const versionRecord: fc.Arbitrary<VersionRecord> = fc.record(description, { noNullPrototype: true })
-export const value: fc.Arbitrary<Value> = record({
+const untrimmed: fc.Arbitrary<Value> = record({
   ...description,
   recentOps: fc.array(
     record({ id: hlc, answer: fc.constantFrom('written' as const, 'conflict' as const, 'moved' as const) }),
@@ -39,6 +40,9 @@ export const value: fc.Arbitrary<Value> = record({
   ),
   opsFloor: hlc,
 })
+export const value: fc.Arbitrary<Value> = fc
+  .tuple(untrimmed, orNull(hlc))
+  .map(([all, keptFrom]) => (keptFrom === null ? all : { ...all, keptFrom }))
 
 function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
   return fc.record<T>(fields, { noNullPrototype: true })
@@ -63,6 +67,7 @@ const operations: Kinds<Operation> = {
   }),
   read: of('read', { key: contextKey }),
   history: of('history', { key: contextKey, from: orNull(hlc), limit: number }),
+  trim: of('trim', { key: contextKey, keepFrom: hlc }),
 }
 
 const records = fc.array(versionRecord, { maxLength: 4 })
@@ -73,6 +78,7 @@ const outcomes: Kinds<Outcome> = {
   conflict: of('conflict', { current: orNull(hlc) }),
   moved: of('moved', { current: orNull(hlc), live: fc.boolean(), floor: hlc }),
   versions: of('versions', { records, next: orNull(hlc) }),
+  trimmed: of('trimmed', { keptFrom: hlc }),
   unknown: fc.constant({ kind: 'unknown' }),
   unreached: fc.constant({ kind: 'unreached' }),
   elsewhere: of('elsewhere', {
@@ -91,6 +97,8 @@ const partition = fc.oneof(
   fc.nat(4095).map(id => id as PartitionId),
   fc.constant(controlPartition),
 )
+const ofDuty = { id: number, epoch: number, partition, token: number }
+const deadKeys = fc.array(record({ key: contextKey, accepted: ballot }), { maxLength: 4 })
 const duty = { name: fc.stringMatching(/^[a-z-]{1,64}$/), token: number, run: number }
 export const messages: Kinds<PeerMessage> = {
   prepare: of('prepare', { ...asked, ballot, withData: fc.boolean() }),
@@ -114,7 +122,15 @@ export const messages: Kinds<PeerMessage> = {
     id: number,
     epoch: number,
     reason: fc.constantFrom(
-      ...(['stale', 'ahead', 'notOwner', 'damaged', 'drift', 'invalid'] as const satisfies readonly string[]),
+      ...([
+        'stale',
+        'ahead',
+        'notOwner',
+        'damaged',
+        'drift',
+        'invalid',
+        'outdated',
+      ] as const satisfies readonly string[]),
     ),
   }),
   replay: of('replay', { ...asked, ballot, value }),
@@ -166,6 +182,21 @@ export const messages: Kinds<PeerMessage> = {
         ),
       }),
       { maxLength: 4 },
+    ),
+  }),
+  gather: of('gather', { ...ofDuty, keys: deadKeys }),
+  gathered: of('gathered', {
+    id: number,
+    keys: fc.array(record({ key: contextKey, isDead: fc.boolean(), promised: ballot }), { maxLength: 4 }),
+  }),
+  collect: of('collect', { ...ofDuty, floor: ballot, keys: deadKeys }),
+  collected: of('collected', { id: number, dropped: number }),
+  digestAsked: of('digestAsked', ofDuty),
+  digest: of('digest', {
+    id: number,
+    buckets: fc.array(
+      fc.uint8Array({ minLength: 8, maxLength: 8 }).map(bytes => toHex(bytes)),
+      { maxLength: 256 },
     ),
   }),
 }

@@ -5,6 +5,7 @@ import type { Ballot, ContextKey, Digest, FleetId, Hlc, PartitionId, PeerId } fr
 import { controlPartition } from '../../../dht/keyspace.ts'
 import type { View } from '../../../dht/view.ts'
 import {
+  decodeHead,
   decodePartition,
   decodeStoredView,
   encodeChange,
@@ -14,7 +15,7 @@ import { decodeFrame, encodeFrame } from '../../../node/driver/codec/wire.ts'
 import type { PeerMessage } from '../../../node/peer/fleet-messages.ts'
 import type { Value, VersionRecord } from '../../../replication/messages.ts'
 import type { Change } from '../../../replication/records.ts'
-import { diskGolden, partitionGolden1, viewGolden, wireGolden } from './golden.ts'
+import { diskGolden, headGolden1, partitionGolden1, viewGolden, wireGolden } from './golden.ts'
 
 // Goal: peers of different releases and disks of earlier ones stay readable: the formats cannot change unnoticed.
 // Method: bytes of one message and one record of each kind, kept in golden.ts. When a test here fails, do not
@@ -34,8 +35,10 @@ const record: VersionRecord = {
   data: Uint8Array.of(1, 2, 3),
 }
 const value: Value = { ...record, recentOps: [{ id: version, answer: 'written' }], opsFloor: parent }
-const bare: Value = { ...value, parent: null, kind: 'tombstone', expiresAtMs: 0, data: null }
+const untrimmed: Value = { ...value, parent: null, kind: 'tombstone', expiresAtMs: 0, data: null }
+const bare: Value = { ...untrimmed, keptFrom: parent }
 const asked = { id: 300, epoch: 2, key }
+const ofDuty = { id: 300, epoch: 2, partition: 255 as PartitionId, token: 5 }
 
 const [p1, p2, p3] = ['12D3KooWone', '12D3KooWtwo', '12D3KooWthree'] as [PeerId, PeerId, PeerId]
 const view: View = {
@@ -129,6 +132,12 @@ const sampleMessages: { readonly [K in PeerMessage['kind']]: Extract<PeerMessage
     epoch: 400,
     reports: [{ partition: 1 as PartitionId, epoch: 300, state: 'copied' }],
   },
+  gather: { kind: 'gather', ...ofDuty, keys: [{ key, accepted: ballot }] },
+  gathered: { kind: 'gathered', id: 300, keys: [{ key, isDead: true, promised: ballot }] },
+  collect: { kind: 'collect', ...ofDuty, floor: ballot, keys: [{ key, accepted: ballot }] },
+  collected: { kind: 'collected', id: 300, dropped: 1 },
+  digestAsked: { kind: 'digestAsked', ...ofDuty },
+  digest: { kind: 'digest', id: 300, buckets: ['0123456789abcdef'] },
 }
 
 const partitionRecord = {
@@ -180,4 +189,10 @@ test('the disk format of the view stands', () => {
 test('a partition record of format 1 is that of an owner from the start', () => {
   const [diskKey, stored] = partitionGolden1.split(' ').map(text => Buffer.from(text, 'hex'))
   assert.deepStrictEqual(decodePartition(diskKey!, stored!), { ...partitionRecord, since: 1, copied: true })
+})
+
+// Goal: a peer that was stopped before histories were trimmed starts again. Method: the bytes that release 0.1 wrote.
+test('a head of format 1 keeps all of its history', () => {
+  const [diskKey, stored] = headGolden1.split(' ').map(text => Buffer.from(text, 'hex'))
+  assert.deepStrictEqual(decodeHead(diskKey!, stored!), { accepted: ballot, value: untrimmed })
 })
