@@ -55,6 +55,8 @@ export type FetcherOptions = {
 
 /** Keys that are fetched at once for one partition. */
 export const fetchesMax = 64
+/** Questions for versions that are under way at once, of all partitions together: owners have others to serve. */
+const asksAtOnceMax = 64
 /** Times that every owner is asked for a version of the history that none of them had. */
 const historyRoundsMax = 10
 
@@ -68,6 +70,10 @@ export class Fetcher {
   readonly #options: FetcherOptions
   /** Monotonic time at which the bytes that were copied so far are paid for. */
   #paidMs = 0
+  /** Questions under way, oldest first, and when each is given up. */
+  readonly #asks = new Map<number, number>()
+  /** Somebody waits for one of them to be over. */
+  #isWaiting = false
 
   constructor(options: FetcherOptions) {
     this.#options = options
@@ -122,6 +128,7 @@ export class Fetcher {
   ): boolean {
     const pull = fetches.open.get(message.key)
     if (pull?.id !== message.id || pull.from !== from) return false
+    this.#askEnded(pull.id, now)
     this.#fetched(fetches, pull, message, now)
     return true
   }
@@ -147,12 +154,32 @@ export class Fetcher {
   #ask(fetches: Fetches, pull: KeyPull, hole: Version, now: Moment): boolean {
     const { process } = this.#options
     if (!fetches.isSync && !this.#mayCopy(now)) return false
+    this.#asks.delete(pull.id)
+    if (!this.#mayAsk(now)) return false
     if (pull.id !== 0) this.#turnAway(fetches, pull, now)
     pull.id = newId(process)
     pull.dueMs = now.monotonicMs + process.limits.resendMs
+    this.#asks.set(pull.id, pull.dueMs)
     const { key } = pull.entry
     send(process, pull.from, { kind: 'chainAsked', id: pull.id, key, from: hole, limit: 16 })
     return true
+  }
+
+  #mayAsk({ monotonicMs }: Moment): boolean {
+    for (const [id, dueMs] of this.#asks) {
+      if (dueMs > monotonicMs) break
+      this.#asks.delete(id)
+    }
+    if (this.#asks.size < asksAtOnceMax) return true
+    this.#isWaiting = true
+    wakeAt(this.#options.process, this.#asks.values().next().value ?? monotonicMs)
+    return false
+  }
+
+  #askEnded(id: number, { monotonicMs }: Moment): void {
+    if (!this.#asks.delete(id) || !this.#isWaiting) return
+    this.#isWaiting = false
+    wakeAt(this.#options.process, monotonicMs)
   }
 
   #isBehind(entry: ScanEntry): boolean {

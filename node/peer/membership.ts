@@ -1,6 +1,6 @@
 import type { ContextKey, PartitionId, PeerId, Version } from '../../base/ids.ts'
 import type { MoveReports, MoveState } from '../../dht/stages.ts'
-import { assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
+import { acceptorsOf, assignmentAt, assignmentsOf, type View } from '../../dht/view.ts'
 import { type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
 import type { ReplicaMessage } from '../../replication/messages.ts'
 import { type Acceptor, leave, partitionState, toPlace } from '../../replication/partition-state.ts'
@@ -37,6 +37,8 @@ const heldBytesMax = 16 * 1024 * 1024
 const dropSlice = 512
 /** A view is sent to one peer, and asked of one peer, at most so often. */
 const viewEveryMs = 100
+/** Peers that are sent a new view unasked by whoever saw it agreed on; the others hear of it from beats. */
+const pushedMax = 128
 
 /**
  * What this peer knows of the fleet: the view in force, the newer one that is on its way to the disk, what others say
@@ -56,8 +58,10 @@ export class Membership {
   readonly #heard = new Map<PeerId, Map<PartitionId, MoveReport>>()
   readonly #toldMs = new Map<PeerId, { epoch: number; atMs: number }>()
   readonly #askedMs = new Map<PeerId, number>()
+  /** Since when others are known to have a newer view; null while none has, or it is on its way to the disk. */
+  #behindSinceMs: number | null = null
   #beatDueMs = 0
-  #beatSoon = false
+  #reportSoon = false
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -66,6 +70,11 @@ export class Membership {
 
   get view(): View {
     return this.#view
+  }
+
+  /** The epoch of the newest view that is here, in force or on its way to the disk. */
+  get #newest(): number {
+    return this.#saving?.view.epoch ?? this.#view.epoch
   }
 
   /** What the members of the moving partitions said last. */
@@ -85,25 +94,37 @@ export class Membership {
         if (message.epoch < this.#view.epoch) this.#tell(from, now)
         return
       case 'viewTold':
-        return this.learn(message.view)
+        this.learn(message.view)
+        return
       case 'beat': {
         const reports = new Map(message.reports.map(report => [report.partition, report]))
         if (reports.size > 0) this.#heard.set(from, reports)
         else this.#heard.delete(from)
-        if (message.epoch > this.#view.epoch) this.#ask(from, now)
-        else if (message.epoch < this.#view.epoch) this.#tell(from, now)
+        // Who is behind hears a beat of this peer, too, and then asks one of all those who are ahead.
+        if (message.epoch > this.#newest) this.#ask(from, now)
       }
     }
   }
 
-  /** A view that was agreed on; it is saved, then adopted. */
-  learn(view: View): void {
+  /** This process saw that a view was agreed on, perhaps before all others: they are told at once. */
+  announce(view: View, now: Now): void {
+    const { emit, process } = this.#options
+    if (!this.learn(view)) return
+    for (const peer of [...process.connected].slice(0, pushedMax)) {
+      this.#toldMs.set(peer, { epoch: view.epoch, atMs: now.monotonicMs })
+      emit({ kind: 'send', to: peer, message: { kind: 'viewTold', view } })
+    }
+  }
+
+  /** A view that was agreed on; it is saved, then adopted. False: it is none that is newer than what is known here. */
+  learn(view: View): boolean {
     const { emit } = this.#options
-    const newest = this.#saving?.view.epoch ?? this.#view.epoch
-    if (view.epoch <= newest || view.fleet !== this.#view.fleet) return
+    if (view.epoch <= this.#newest || view.fleet !== this.#view.fleet) return false
+    this.#behindSinceMs = null
     this.#saving = { view, mark: ++this.#marks }
     emit({ kind: 'saveView', view })
     emit({ kind: 'confirmSaved', mark: this.#saving.mark })
+    return true
   }
 
   /** Tells the puller when what it saved for a partition is durable. */
@@ -135,8 +156,7 @@ export class Membership {
       const isGone = !this.#view.members.some(member => member.id === id)
       if (isGone && this.#options.process.connected.has(id)) this.#tell(id, now)
     }
-    this.#beatSoon = true
-    wakeAt(this.#options.process, now.monotonicMs)
+    if (this.#ownReports(now).length > 0) this.reportsChanged(now)
     const held = this.#held
     this.#held = []
     this.#heldBytes = 0
@@ -182,7 +202,7 @@ export class Membership {
   }
 
   reportsChanged(now: Now): void {
-    this.#beatSoon = true
+    this.#reportSoon = true
     wakeAt(this.#options.process, now.monotonicMs)
   }
 
@@ -225,23 +245,28 @@ export class Membership {
       if (drop.dueMs <= now.monotonicMs) this.#listNext(drop)
       else wakeMs = Math.min(wakeMs, drop.dueMs)
     }
-    if (this.#beatSoon || this.#beatDueMs <= now.monotonicMs) {
-      this.#beat(now)
+    if (this.#beatDueMs <= now.monotonicMs) {
+      this.#beat(process.connected, now)
       this.#beatDueMs = now.monotonicMs + process.limits.beatMs
-    }
+    } else if (this.#reportSoon) this.#beat(this.#controlGroup(), now)
     return Math.min(wakeMs, this.#beatDueMs)
   }
 
-  #beat(now: Now): void {
+  #beat(to: Iterable<PeerId>, now: Now): void {
     const { process, emit } = this.#options
-    this.#beatSoon = false
+    this.#reportSoon = false
     const reports = this.#ownReports(now)
     if (reports.length > 0)
       this.#heard.set(process.self, new Map(reports.map(report => [report.partition, report])))
     else this.#heard.delete(process.self)
-    for (const peer of process.connected) {
+    for (const peer of to) {
       emit({ kind: 'send', to: peer, message: { kind: 'beat', epoch: this.#view.epoch, reports } })
     }
+  }
+
+  /** One of them leads, and waits for reports. */
+  #controlGroup(): PeerId[] {
+    return acceptorsOf(this.#view.control).filter(peer => this.#options.process.connected.has(peer))
   }
 
   #ownReports(now: Now): MoveReport[] {
@@ -279,6 +304,9 @@ export class Membership {
   }
 
   #ask(from: PeerId, now: Now): void {
+    // Many are ahead at once: one of them is enough, unless it does not answer.
+    if (this.#behindSinceMs === null) this.#behindSinceMs = now.monotonicMs
+    else if (this.#behindSinceMs + viewEveryMs > now.monotonicMs) return
     if ((this.#askedMs.get(from) ?? Number.NEGATIVE_INFINITY) + viewEveryMs > now.monotonicMs) return
     this.#askedMs.set(from, now.monotonicMs)
     const epoch = this.#view.epoch

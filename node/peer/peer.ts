@@ -127,7 +127,7 @@ class RingMember implements Peer {
         this.#watchMembers(now)
         return this.#machines.membership.begin(now)
       case 'viewTold':
-        return this.#machines.membership.learn(input.view)
+        return this.#machines.membership.announce(input.view, now)
       case 'saved':
         for (const held of this.#machines.membership.saved(input.mark, now))
           this.#takeMessage(held.from, held.message, now)

@@ -1,7 +1,15 @@
 import type { DriverEvent } from '../../node/driver/driver.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 
-const aboutTheFleet: ReadonlySet<PeerMessage['kind']> = new Set(['beat', 'viewAsked', 'viewTold'])
+const aboutTheFleet: ReadonlySet<PeerMessage['kind']> = new Set([
+  'beat',
+  'viewAsked',
+  'viewTold',
+  'health',
+  'dutyOrdered',
+  'dutyStopped',
+  'dutyEnded',
+])
 
 /** What went over the network between two moments, and what was unusual. */
 export class Counters {

@@ -60,12 +60,13 @@ export class ScalePeer {
     this.loop = new EventLoop(world, ms(times.link.idleUs))
     this.hlc = newClock(bootTag((number + 1).toString(16).padStart(peerTagDigits, '0'), 1))
     const clock = this.clock()
+    const disk = this.disk()
     this.driver = new Driver({
       self,
       view,
       hlc: this.hlc,
       incarnation: 1,
-      disk: this.disk(),
+      disk,
       recordsLost: false,
       network: this.network(),
       clock,
@@ -73,6 +74,7 @@ export class ScalePeer {
       limits: defaultLimits,
       random: world.random(`driver ${number}`),
       report: event => this.reported(event),
+      passedOn: (from, message) => this.control.heard(from, message),
       failed: failure => {
         throw failure
       },
@@ -92,7 +94,14 @@ export class ScalePeer {
         options.spread.agreed(view, this.loop.localMs)
         this.driver.tellView(view)
       },
+      deadForMs: peer => this.driver.deadForMs(peer),
       leaseMs: leaseDefaultMs,
+      random: world.random(`control ${number}`),
+      disk,
+      recordsLost: false,
+      send: (to, message) => this.driver.pass(to, message),
+      carryOut: (work, done) => this.driver.carryOut(work, done),
+      compact: () => Promise.resolve(),
       report: () => undefined,
     })
   }
@@ -153,8 +162,8 @@ export class ScalePeer {
   }
 
   private messageUs(message: PeerMessage): number {
-    const { messageUs, scan, view } = this.options.times
-    const us = messageUs[message.kind]
+    const { messageUs, rareUs, scan, view } = this.options.times
+    const us = messageUs[message.kind] ?? rareUs
     if (message.kind === 'scanPage') return us + scan.takenUs * message.entries.length
     if (message.kind !== 'viewTold') return us
     const { members, partitions } = message.view

@@ -30,7 +30,9 @@ export type ServiceTimes = {
    * One message: decoding, driver, peer, and what they send at the end of the turn. A page of a scan is given without its
    * entries, a view without its members and partitions.
    */
-  readonly messageUs: Readonly<Record<PeerMessage['kind'], number>>
+  readonly messageUs: Readonly<Partial<Record<PeerMessage['kind'], number>>>
+  /** A message of any other kind: rare while nothing fails, and not measured. */
+  readonly rareUs: number
   readonly scan: {
     /** An owner looks a page up on its disk; and for each entry reads it, decodes it and puts it into the answer. */
     readonly pageUs: number
@@ -110,10 +112,6 @@ export const measuredTimes: ServiceTimes = {
     reply: 3.8,
     query: 23,
     report: 8.8,
-    // Rare while nothing fails and not measured: taken for as dear as the dearest of a replica.
-    refused: acceptUs,
-    replay: acceptUs,
-    backfill: acceptUs,
     chainAsked: 21, // moves.times
     chain: 86,
     scanAsked: 37,
@@ -124,6 +122,7 @@ export const measuredTimes: ServiceTimes = {
     viewTold: 100,
     beat: 7.8,
   },
+  rareUs: acceptUs,
   scan: { pageUs: 100, entryUs: 12, takenUs: 26 },
   view: {
     // moves.view
