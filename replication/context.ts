@@ -101,6 +101,11 @@ export function send(process: Process, to: PeerId, message: Message): void {
   process.wishes.push({ kind: 'send', to, message })
 }
 
+/** Brings an outcome to whoever asked. */
+export function finish(process: Process, client: Client, key: ContextKey, outcome: Outcome): void {
+  process.wishes.push({ kind: 'finish', client, key, outcome })
+}
+
 export const isReachable = (process: Process, peer: PeerId): boolean =>
   peer === process.self || process.connected.has(peer)
 

@@ -3,6 +3,7 @@ import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
   beyondQuorum,
   type Client,
+  finish,
   isReachable,
   type Moment,
   newBallot,
@@ -393,8 +394,4 @@ function cache(coordinator: Coordinator, key: ContextKey, entry: CachedBallot): 
 function setDue(process: Process, job: RoundJob, dueMs: number): void {
   job.dueMs = Math.min(job.deadlineMs, dueMs)
   wakeAt(process, job.dueMs)
-}
-
-function finish(process: Process, client: Client, key: ContextKey, outcome: Outcome): void {
-  process.wishes.push({ kind: 'finish', client, key, outcome })
 }
