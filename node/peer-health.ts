@@ -18,6 +18,10 @@ type StatusParts = {
   readonly counters: Record<string, number>
 }
 
+/** A member that was taken out while it was down is not let in by anybody, so nobody can tell it. */
+const strandedHint =
+  '; if `slurp peer ls` at one of them does not list this peer, it was taken out of the fleet'
+
 /** What this process knows of its own state, for status, readiness and metrics. */
 export class PeerHealth {
   readonly #self: PeerId
@@ -99,7 +103,7 @@ export class PeerHealth {
         detail:
           away.length === 0
             ? `all ${up} peers are connected`
-            : `${away.map(each => each.name).join(', ')} not connected`,
+            : `${away.map(each => each.name).join(', ')} not connected${up === 1 ? strandedHint : ''}`,
       },
       {
         name: 'records',

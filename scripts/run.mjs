@@ -101,6 +101,7 @@ const scripts = {
   bench: () => run(node, [join(home, 'test', 'bench', 'main.ts'), ...args]),
   sim: () => run(node, [join(home, 'sim', 'seeds', 'main.ts'), ...args]),
   'sim:deep': () => run(node, [join(home, 'sim', 'seeds', 'deep.ts'), ...args], here),
+  'sim:explore': () => run(node, [join(home, 'sim', 'explore', 'main.ts'), ...args]),
   scale: () => run(node, [join(home, 'scripts', 'scale-page', 'main.ts'), ...args]),
   chaos: async () =>
     run(node, [join(home, 'sim', 'chaos', 'main.ts'), await bundledMain(home), ...args], here),

@@ -68,9 +68,10 @@ export class FaultDriver {
     this.told = told
     this.random = world.random('faults')
     this.victim = this.random.pick(fleet.members)
-    // With records to heal as well, an hour of waiting is an hour of futile rounds.
+    // With records to heal, or a lead to contend for, an hour of waiting is an hour of futile rounds.
     const heals = plan.has('bitFlips') || plan.has('lostTails') || plan.has('readErrors')
-    this.jumpsFar = !heals && this.random.chance(0.25)
+    const contends = fleet.members.some(member => member.machine.controls)
+    this.jumpsFar = this.random.chance(0.25) && !heals && !contends
   }
 
   start(): void {

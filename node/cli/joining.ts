@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync
 import { join } from 'node:path'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId } from '../../base/ids.ts'
+import type { ProcessSettings } from '../config.ts'
 import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
 import { newToken, peerFilePath, tokenPath, writePeerFile, writePrivately } from '../peer-settings.ts'
 import type { FleetClient } from './client.ts'
@@ -20,7 +21,7 @@ export type JoinChoices = {
   /** Name of the lost peer whose place it takes; null: its place is new. */
   readonly replaces: string | null
   /** Settings of the process that differ from the defaults. */
-  readonly settings: Readonly<Record<string, unknown>>
+  readonly settings: Partial<ProcessSettings>
   readonly timeoutMs: number | undefined
 }
 
@@ -66,6 +67,8 @@ export async function joinFleet(
   const status = await client.call({ method: 'GET', path: '/v1/status', timeoutMs })
   const { fleet } = status as { fleet: FleetId }
   await refuseTakenBy(wiring, dir, fleet)
+  // Before anybody knows of it: an interface that is not there is a reason not to join.
+  const [port, httpPort] = await pickFreePorts(2, choices.settings.host)
   const draft = openDraft(dir, fleet)
   try {
     const peer = await wiring.newPeerIn(draft.path)
@@ -73,7 +76,6 @@ export async function joinFleet(
     if (ticket.fleet !== fleet) throw new SlurpError('FLEET_WRONG', 'Another fleet answered than before.')
     draft.isRegistered = true
     const roles = await wiring.writeTicket(draft.path, fleet, ticket)
-    const [port, httpPort] = await pickFreePorts(2, hostOf(choices.settings))
     const settings = { port, httpPort, bootstrap: ticket.bootstrap, ...choices.settings }
     writePrivately(tokenPath(draft.path), `${choices.blind ? newToken() : token}\n`)
     writePeerFile(draft.path, { name: ticket.name, settings })
@@ -83,9 +85,6 @@ export async function joinFleet(
     throw abandon(draft, dir, thrown)
   }
 }
-
-const hostOf = ({ host }: Readonly<Record<string, unknown>>): string =>
-  typeof host === 'string' ? host : '127.0.0.1'
 
 type Draft = {
   readonly path: string

@@ -23,31 +23,39 @@ export const describeGrace = (replaceAfterMs: number): string =>
     : `a dead member is taken out after ${replaceAfterMs / 1000} s`
 
 /** Partitions that wait for the same peer for the same reason share a line; the ones that wait longest are first. */
-export function describeWaiting(moving: readonly MovingPartition[]): string[] {
-  const groups = new Map<string, { who: string; stage: string; seconds: number; partitions: number[] }>()
+export const describeWaiting = (moving: readonly MovingPartition[]): string[] =>
+  grouped(moving).map(
+    ({ who, stage, seconds, partitions }) => `  ${nameAll(partitions)}, ${stage} for ${seconds} s, ${who}`,
+  )
+
+/** One line that fits a terminal: how far it is, and what waits longest. */
+export function describeShortly({ pending, moving }: RingProgress): string {
+  const counts = `${moving.length} on their way, ${pending} to begin`
+  const [longest] = grouped(moving)
+  if (longest === undefined) return counts
+  const { who, stage, seconds, partitions } = longest
+  return `${counts}; ${partitions.length} in ${stage} for ${seconds} s, ${who}`
+}
+
+type Group = { who: string; stage: string; seconds: number; partitions: number[] }
+
+function grouped(moving: readonly MovingPartition[]): Group[] {
+  const groups = new Map<string, Group>()
   for (const { partition, stage, seconds, waitsFor } of moving) {
-    const waits =
-      waitsFor.length === 0 ? [{ peer: null, reason: 'The leader has yet to carry it on.' }] : waitsFor
-    for (const { peer, reason } of waits) {
-      const who = peer === null ? reason : `waits for ${peer}: ${reason}`
+    for (const who of whoOf(waitsFor)) {
       const group = groups.get(`${stage} ${who}`) ?? { who, stage, seconds: 0, partitions: [] }
       group.partitions.push(partition)
       group.seconds = Math.max(group.seconds, seconds)
       groups.set(`${stage} ${who}`, group)
     }
   }
-  return [...groups.values()]
-    .sort((a, b) => b.seconds - a.seconds)
-    .map(
-      ({ who, stage, seconds, partitions }) => `  ${nameAll(partitions)}, ${stage} for ${seconds} s, ${who}`,
-    )
+  return [...groups.values()].sort((a, b) => b.seconds - a.seconds)
 }
 
-/** One line that fits a terminal: how far it is, and what waits longest. */
-export function describeShortly({ pending, moving }: RingProgress): string {
-  const longest = describeWaiting(moving)[0]?.trim()
-  return `${moving.length} on their way, ${pending} to begin${longest === undefined ? '' : `; ${longest}`}`
-}
+const whoOf = (waitsFor: MovingPartition['waitsFor']): string[] =>
+  waitsFor.length === 0
+    ? ['The leader has yet to carry it on.']
+    : waitsFor.map(({ peer, reason }) => `waits for ${peer}: ${reason}`)
 
 function nameAll(partitions: readonly number[]): string {
   const numbers = partitions.filter(partition => partition !== controlPartition)

@@ -59,22 +59,22 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
   )
   const scans = new Scans(emit)
   const repair = new SelfRepair({
-    process: process,
-    acceptor: acceptor,
+    process,
+    acceptor,
     records: options.records,
     partitionCount: () => view().partitions.length,
-    placeOf: placeOf,
-    scans: scans,
-    emit: emit,
+    placeOf,
+    scans,
+    emit,
     whole: (partition, now) => membership.retarget(partition, now),
     confirm: (key, now) =>
       coordinateConfirm(coordinator, { kind: 'heal' }, key, true, options.limits.attemptMaxMs, now),
   })
   const deliverer = newDeliverer(process, options.records)
   const puller = new Puller({
-    process: process,
-    acceptor: acceptor,
-    save: save,
+    process,
+    acceptor,
+    save,
     drop: partition => membership.dropNow(partition),
     tellWhenSaved: partition => membership.tellWhenSaved(partition),
     confirm: (key, now) =>
@@ -87,21 +87,21 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
   })
   const membership = new Membership({
     view: options.view,
-    process: process,
-    acceptor: acceptor,
-    puller: puller,
-    placeOf: placeOf,
-    emit: emit,
-    adopt: adopt,
+    process,
+    acceptor,
+    puller,
+    placeOf,
+    emit,
+    adopt,
   })
   const upkeep = new Upkeep({
-    process: process,
-    acceptor: acceptor,
-    scans: scans,
-    view: view,
-    placeOf: placeOf,
-    emit: emit,
-    save: save,
+    process,
+    acceptor,
+    scans,
+    view,
+    placeOf,
+    emit,
+    save,
     forget: key => coordinator.cached.delete(key),
     damageFound: (key, now) => repair.damageFound(key, now),
     fill: (key, version, now) => {
@@ -110,8 +110,8 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
     },
   })
   const watch = new Watch({
-    process: process,
-    emit: emit,
+    process,
+    emit,
     suspected: (peer, now) => onTargetLost(requester, peer, now),
   })
   return {

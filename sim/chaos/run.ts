@@ -112,6 +112,7 @@ export class ChaosRun {
     await fleet.heal()
     const addresses = new Set(load.map(call => call.address))
     const verified = await verify(fleet, addresses, recorder, what => this.told(what))
+    this.rings.note(this.nowMs(), verified.ring)
     for (const [address, entries] of verified.chains) recorder.write({ type: 'chain', address, entries })
     await recorder.close()
     this.told(`checking ${recorder.calls.length} calls`)
@@ -130,6 +131,7 @@ export class ChaosRun {
       refusals: countRefusals(load),
       faults: countFaults(faults, gaps),
       latency: latencies(load, firstFaultMs),
+      moved: { copies: this.rings.movedCopies, least: fleet.leastCopies },
       worst: worstGaps(gaps, load),
       machine,
       checked: checkedCounts(checked),
@@ -149,7 +151,7 @@ export class ChaosRun {
     const { seed, workers, ratePerSecond, patienceMs } = options
     const lastsMs = options.minutes * 60_000
     const firstFaultMs = Math.min(calmMsMost, lastsMs * calmShare)
-    const plan = planFaults(seed, await this.kinds(), firstFaultMs, lastsMs)
+    const plan = planFaults(seed, this.kinds(), firstFaultMs, lastsMs)
     const stop = new AbortController()
     const addresses = new Addresses()
     this.startMs = performance.now()
@@ -195,14 +197,12 @@ export class ChaosRun {
     return groups.every(owners => this.fleet.conditions.hadQuorum(owners, calledMs, returnedMs))
   }
 
-  /** The kinds that were asked for and that this SLURP can be struck with. */
-  private async kinds(): Promise<FaultKind[]> {
+  /** The kinds that were asked for. @throws ChaosFailure for one that does not exist. */
+  private kinds(): FaultKind[] {
     const { faults } = this.options
     const unknown = faults?.find(name => !faultKinds.some(kind => kind.name === name))
     if (unknown !== undefined) throw new ChaosFailure(`there is no kind of fault "${unknown}"`)
-    const wanted = faultKinds.filter(kind => faults === null || faults.includes(kind.name))
-    const possible = await Promise.all(wanted.map(kind => kind.isPossible?.(this.fleet) ?? true))
-    return wanted.filter((_, at) => possible[at])
+    return faultKinds.filter(kind => faults === null || faults.includes(kind.name))
   }
 
   private nowMs(): number {

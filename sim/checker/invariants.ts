@@ -29,6 +29,8 @@ type Question = Extract<Message, { kind: 'prepare' | 'accept' | 'query' | 'repla
 /** What is durable at one peer. */
 type Replica = {
   readonly heads: Map<ContextKey, Ballot>
+  /** Keys whose record was there and damaged when the running boot began. */
+  readonly damaged: Set<ContextKey>
   readonly ceilings: Map<PartitionId, Ballot>
   /** The newest view on its disk: the epochs in which it answers. */
   view: View
@@ -125,6 +127,7 @@ export class Invariants {
       const stored = disk.read(diskKey)
       const head = stored === null ? null : decodeHead(diskKey, stored)
       // A batch may be durable of which the boot before was not told any more.
+      if (head === 'damaged') replica.damaged.add(key)
       if (head === null || head === 'damaged') this.removed(peer, replica, key)
       else this.stored(peer, replica, key, head.accepted, head.value, null)
     }
@@ -201,7 +204,10 @@ export class Invariants {
     for (const [key, ledger] of this.ledgers) {
       if (this.partitionOf(key) !== partition) continue
       const chosen = ledger.lastChosen()
-      const holders = owners.filter(owner => this.durableBallot(owner, key) >= chosen)
+      // A fault may have taken what was there: that one machine must be healed, and takes no part until then.
+      const holders = owners.filter(
+        owner => this.durableBallot(owner, key) >= chosen || this.replica(owner).damaged.has(key),
+      )
       if (holders.length > owners.length / 2) continue
       this.breach(
         9,
@@ -242,6 +248,7 @@ export class Invariants {
     if (replica === undefined) {
       replica = {
         heads: new Map(),
+        damaged: new Set(),
         ceilings: new Map(),
         view: this.newest,
         isBetween: false,
@@ -316,6 +323,7 @@ export class Invariants {
     epoch: number | null,
   ): void {
     replica.heads.set(key, ballot)
+    replica.damaged.delete(key)
     this.proposed(peer, key, ballot, value)
     this.complain(2, this.ledger(key).accept(ballot, peer, epoch), key)
     this.checkHeld(key)
@@ -340,6 +348,8 @@ export class Invariants {
     if (value === null) return
     this.proposed(peer, key, accepted, value)
     if (this.collections.everHeld(peer, key) >= accepted) return
+    // A copy that was given away may be dropped before a frame leaves that tells of it, as one that was late on its way.
+    if (this.ledger(key).hasAccepted(accepted, peer)) return
     this.breach(4, `${this.name(peer)} reported ballot ${accepted} before it was durable`, key)
   }
 

@@ -63,7 +63,7 @@ export class KeyLedger {
     this.proposals.set(ballot, { version: value.version, print, isDead })
     const wrong = this.knowParent(value)
     if (wrong !== null) return wrong
-    if (value.parent !== null && !this.held.has(value.parent))
+    if (value.parent !== null && !this.wasHeld(value.parent))
       return `version ${value.version} follows ${value.parent}, which no majority ever held`
     const below = this.chosen.findLast(each => each < ballot)
     return below === undefined ? null : this.followsOn(below, ballot)
@@ -163,6 +163,17 @@ export class KeyLedger {
       while (at !== null && at !== undefined && at > gone) at = this.parents.get(at)
       return at === null
     })
+  }
+
+  /** Whether a majority of some epoch held this version; of an epoch that was not known yet when they took it, too. */
+  private wasHeld(version: Version): boolean {
+    if (this.held.has(version)) return true
+    for (const [ballot, holders] of this.holders) {
+      if (this.versionAt(ballot) !== version || !this.isHeldInAny(holders)) continue
+      this.held.add(version)
+      return true
+    }
+    return false
   }
 
   private versionAt(ballot: Ballot): Version | null {

@@ -40,7 +40,7 @@ export function explore(setting: Setting, budget: Budget, schedulesMax = Number.
     let left = start?.left ?? budget
     for (;;) {
       if (play.complaint !== null) break
-      const print = `${play.print()} ${left.losses} ${left.crashes}`
+      const print = `${play.print()} ${left.early} ${left.losses} ${left.crashes}`
       if ((seen.get(print) ?? -1) >= left.deviations) {
         cut += 1
         break
@@ -83,8 +83,9 @@ function choicesOf(path: Path | null): number[] {
 function spend(left: Budget, { costs }: Choice): Budget | null {
   const after = {
     deviations: left.deviations - (costs.deviations ?? 0),
+    early: left.early - (costs.early ?? 0),
     losses: left.losses - (costs.losses ?? 0),
     crashes: left.crashes - (costs.crashes ?? 0),
   }
-  return after.deviations < 0 || after.losses < 0 || after.crashes < 0 ? null : after
+  return Object.values(after).some(each => each < 0) ? null : after
 }

@@ -1,6 +1,6 @@
 import { hlcFrom } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, PartitionId, PeerId, Version } from '../../base/ids.ts'
-import { nextStages, toJoint, toLearn, toStable, withAssignments } from '../../dht/stages.ts'
+import { aborted, nextStages, toJoint, toLearn, toStable, withAssignments } from '../../dht/stages.ts'
 import { type Assignment, initialControl, type View } from '../../dht/view.ts'
 import type { ValueKind, WriteOperation } from '../../replication/messages.ts'
 import { cheapHash, sealedData } from '../envelope.ts'
@@ -28,6 +28,7 @@ const changed = (view: View, change: (before: Assignment) => Assignment): View =
 export const learning = (view: View, owners: readonly PeerId[]): View =>
   changed(view, before => toLearn(before, owners))
 export const joint = (view: View): View => changed(view, toJoint)
+export const givenUp = (view: View): View => changed(view, aborted)
 export const stable = (view: View): View => changed(view, toStable)
 
 /** The next stage of the move under way, as the leader would decide from what the members say; null: it has to wait. */

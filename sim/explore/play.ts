@@ -2,7 +2,7 @@ import { assert } from '../../base/assert.ts'
 import type { PeerId } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
 import type { Operation } from '../../replication/messages.ts'
-import { nextView } from './move.ts'
+import { givenUp, nextView } from './move.ts'
 import type { Letter, PureWorld } from './pure-world.ts'
 
 /** An operation that a caller asks of one peer, at some time. */
@@ -20,8 +20,10 @@ export type Setting = {
 
 /** What may be spent on one schedule beside the usual course of things. */
 export type Budget = {
-  /** Times that something does not take its usual turn; losses and crashes are among them. */
+  /** Times that anything is not as usual; the other three are among them. */
   readonly deviations: number
+  /** Letters that overtake others, stages and timers that come early, moves that are given up. */
+  readonly early: number
   readonly losses: number
   readonly crashes: number
 }
@@ -39,7 +41,7 @@ const timersMax = 150
 /**
  * One schedule as it unfolds. Usually everything is delivered in the order in which it was caused; when nothing is under
  * way the move goes on to its next stage, or else the next timer fires. Out of turn a letter is delivered early, held
- * until nothing else is under way, or lost; a stage begins early; a process dies and comes back.
+ * until nothing else is under way, or lost; a stage begins early, or the move is given up; a process dies and comes back.
  */
 export class Play {
   readonly world: PureWorld
@@ -131,10 +133,11 @@ export class Play {
       },
       ...early.map(letter => ({
         name: `early: ${nameOf(letter)}`,
-        costs: { deviations: 1 },
+        costs: { deviations: 1, early: 1 },
         run: () => world.deliver(letter),
       })),
-      ...this.#advance({ deviations: 1 }),
+      ...this.#advance({ deviations: 1, early: 1 }),
+      ...this.#giveUp(),
       ...this.#crashes(),
     ]
   }
@@ -164,19 +167,30 @@ export class Play {
       behind.length > 0
         ? { name: `heartbeats tell ${behind.join(' ')} of the view`, run: () => this.#tell(behind) }
         : { name: 'a timer fires', run: () => this.#fire() }
-    if (choices.length === 0) return [{ ...goesOn, costs: {} }, ...this.#crashes()]
-    return isOver ? choices : [...choices, { ...goesOn, costs: { deviations: 1 } }]
+    if (choices.length === 0) return [{ ...goesOn, costs: {} }, ...this.#giveUp(), ...this.#crashes()]
+    if (isOver) return choices
+    return [...choices, { ...goesOn, costs: { deviations: 1, early: 1 } }, ...this.#giveUp()]
   }
 
   #advance(costs: Partial<Budget>): Choice[] {
     const { world } = this
     const next = world.view.partitions[0]!.stage === 'stable' ? null : nextView(world)
     if (next === null) return []
-    const run = () => {
-      world.agree(next, [this.#setting.leader])
-      this.#tell(world.names.filter(peer => peer !== this.#setting.leader))
-    }
-    return [{ name: `the stage is ${next.partitions[0]!.stage}`, costs, run }]
+    return [{ name: `the stage is ${next.partitions[0]!.stage}`, costs, run: () => this.#agree(next) }]
+  }
+
+  /** Back to the owners before, without a sync (rule 10, abort). */
+  #giveUp(): Choice[] {
+    const { view } = this.world
+    if (view.partitions[0]!.stage === 'stable') return []
+    const run = () => this.#agree(givenUp(view))
+    return [{ name: 'the move is given up', costs: { deviations: 1, early: 1 }, run }]
+  }
+
+  #agree(view: View): void {
+    const { leader } = this.#setting
+    this.world.agree(view, [leader])
+    this.#tell(this.world.names.filter(peer => peer !== leader))
   }
 
   #crashes(): Choice[] {

@@ -23,6 +23,7 @@ export type Letter = {
   readonly turn: number
   /** Of all letters of this sender. */
   readonly number: number
+  /** What it says follows from what its sender had gone through. */
   readonly print: string
 }
 
@@ -85,10 +86,12 @@ export class PureWorld {
     return member
   }
 
-  /** Equal for equal states: what each peer went through, and what is under way. */
+  /** Equal for equal states: what each peer went through, what is under way, and what callers knew when they asked. */
   print(): string {
     const peers = [...this.#members.values()].map(member => `${member.print}@${member.nowMs}`)
-    return hash('md5', [this.view.epoch, ...peers, ...this.letters.map(letter => letter.print)].join(' '))
+    const asked = [...this.#asked].map(([request, { acknowledged }]) => `${request}:${acknowledged.size}`)
+    const letters = this.letters.map(letter => letter.print)
+    return hash('md5', [this.view.epoch, ...asked, ...peers, ...letters].join(' '))
   }
 
   /** The process dies and comes back with what it saved; its callers never hear of what they asked. */
@@ -175,7 +178,7 @@ export class PureWorld {
   }
 
   #take(member: Member, first: Input, letter: Letter | null): void {
-    const cause = letter?.print ?? printOf(first)
+    const cause = letter?.print ?? causeOf(first)
     member.print = hash('md5', `${member.print} ${member.nowMs} ${cause}`)
     const inputs = [first]
     const turn = (letter?.turn ?? 0) + 1
@@ -237,7 +240,7 @@ export class PureWorld {
     this.judge.sent(self, to, message)
     if (to === self) return void inputs.push({ kind: 'messageArrived', from: self, message })
     member.sent += 1
-    const print = hash('md5', `${self} ${to} ${turn} ${member.sent} ${printOf(message)}`)
+    const print = `${member.print}.${member.sent}`
     const letter: Letter = { from: self, to, message, turn, number: member.sent, print }
     const at = this.letters.findIndex(other => isBefore(letter, other))
     this.letters.splice(at < 0 ? this.letters.length : at, 0, letter)
@@ -290,9 +293,13 @@ function isBefore(letter: Letter, other: Letter): boolean {
   return letter.number < other.number
 }
 
-/** Everything of an input or a message but the bytes of contexts, which their hashes stand for. */
-const printOf = (what: Input | PeerMessage): string =>
-  JSON.stringify(what, (name: string, value: unknown) => (name === 'data' ? value !== null : value))
+/** Enough of an input to tell it from others that a peer may take in the same state. */
+function causeOf(input: Input): string {
+  if (input.kind === 'requested') return `${input.request} ${input.operation.key} ${input.operation.kind}`
+  if (input.kind === 'viewTold') return `view ${input.view.epoch}`
+  if (input.kind === 'messageArrived') return `${input.from} ${input.message.kind}`
+  return 'peer' in input ? `${input.kind} ${input.peer}` : input.kind
+}
 
 function scanned({ records, view }: Member, effect: Extract<Effect, { kind: 'scanPartition' }>): Input {
   const { scan, partition, after, limit } = effect

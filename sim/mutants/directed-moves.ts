@@ -16,6 +16,7 @@ type MessageOf<Kind extends PeerMessage['kind']> = Extract<PeerMessage, { kind: 
  * else what went wrong.
  */
 export const moveSchedules: Readonly<Record<string, () => string | null>> = {
+  unheardWrite,
   learnerAlone,
   lateReplay,
   lateAccept,
@@ -24,6 +25,20 @@ export const moveSchedules: Readonly<Record<string, () => string | null>> = {
   oldCopy,
   otherQuorums,
   newEpoch,
+}
+
+/** A write in the learn stage that only `a` and `b` hear of, when the others have copied what there was. */
+function unheardWrite(): string | null {
+  const world = started()
+  world.agree(learning(world.view, [c, d, e]), names)
+  drive(world, () => true, 4)
+  world.request(a, writeOf(key, 10, first.id))
+  drive(world, among(a, b), 10)
+  world.letters = []
+  world.agree(joint(world.view), names)
+  const next = nextView(world)
+  if (next !== null) world.agree(next, names)
+  return readAfterTheMove(world, names)
 }
 
 /**

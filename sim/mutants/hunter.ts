@@ -1,9 +1,16 @@
+import { onceUnusual } from '../explore/usual.ts'
 import { runSeed } from '../scenario.ts'
 import { directedSchedules } from './directed.ts'
+import { dutySchedules } from './directed-duties.ts'
 import { moveSchedules } from './directed-moves.ts'
 import type { Orders, Prey } from './hunt.ts'
 
-const schedules: Readonly<Record<string, () => string | null>> = { ...directedSchedules, ...moveSchedules }
+const schedules: Readonly<Record<string, () => string | null>> = {
+  ...directedSchedules,
+  ...moveSchedules,
+  ...dutySchedules,
+  onceUnusual,
+}
 
 /** Main of the process that a hunt starts inside a copy of the sources. */
 function search({ directed, seedsMax, world }: Orders): Prey {

@@ -3,6 +3,7 @@ import type { Mutant } from './mutants.ts'
 const world: Mutant['world'] = { moves: true, peers: 5, operations: 120 }
 const puller = 'replication/puller.ts'
 const mover = 'node/control/mover.ts'
+const guard = 'node/control/guard.ts'
 const viewChange = 'dht/view-change.ts'
 
 /** Rule 10 broken in one place each. */
@@ -10,8 +11,7 @@ export const moveMutants: readonly Mutant[] = [
   {
     name: 'joint without sync',
     rule: 10,
-    how: 'seeds',
-    world,
+    how: { directed: 'unheardWrite' },
     edits: [
       {
         file: 'dht/stages.ts',
@@ -148,5 +148,23 @@ export const moveMutants: readonly Mutant[] = [
     how: 'seeds',
     world,
     edits: [{ file: viewChange, find: '    ...next,\n    token,\n', replace: '    ...next,\n' }],
+  },
+  {
+    name: 'a guard whose fence is not on the disk',
+    rule: 11,
+    how: { directed: 'forgottenFence' },
+    edits: [
+      {
+        file: guard,
+        find: 'this.#disk.write(changes.map(encode), (failure: DiskFailure | null) => done(failure === null))',
+        replace: 'this.#disk.write(changes.map(encode), () => undefined)\n    done(true)',
+      },
+    ],
+  },
+  {
+    name: 'a guard that remembers no token over a restart',
+    rule: 11,
+    how: { directed: 'forgottenFence' },
+    edits: [{ file: guard, find: 'restoreFence(sound, isLost', replace: 'restoreFence([], isLost' }],
   },
 ]

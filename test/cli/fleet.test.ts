@@ -82,6 +82,17 @@ test('a wait that is too long ends with exit 3 and names every partition that wa
   assert.equal(told.err, '', 'progress is for terminals')
 })
 
+test('on a terminal one line says how it goes on, within its width, and is taken away at the end', async t => {
+  const { slurp, environment } = await openFleetBench(t)
+  const wide = { environment: { ...environment, COLUMNS: '60' }, terminal: true }
+  const { code, err } = await slurp(['peer', 'drain', 'p2', '--wait', '--json'], wide)
+  assert.equal(code, 0)
+  const drawn = err.split('\r').map(line => line.replace('\x1b[K', ''))
+  assert.ok(drawn.some(line => /^\d+ on their way, \d+ to begin; \d+ in (learn|joint) for/.test(line)))
+  assert.ok(drawn.every(line => line.length < 60))
+  assert.equal(drawn.at(-1), '')
+})
+
 test('partitions that wait for the same share a line, the longest wait first', () => {
   const waits = (peer: string) => [{ peer, state: null, reason: 'It copies.' }]
   const lines = describeWaiting([

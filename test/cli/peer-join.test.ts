@@ -54,7 +54,16 @@ const mode = (path: string) => statSync(path).mode & 0o777
 
 test('a directory is made whole: token, ports, addresses of the others, for its owner only', async t => {
   const { join5, peerDir, names, control } = await openJoinBench(t)
-  const { code, json } = await join5(['--zone', 'rack-a', '--weight', '2', '--http-host', '::1'])
+  const { code, json } = await join5([
+    '--zone',
+    'rack-a',
+    '--weight',
+    '2',
+    '--http-host',
+    '::1',
+    '--port',
+    '4100',
+  ])
   assert.equal(code, 0)
   assert.deepEqual(json, {
     type: 'joined',
@@ -69,7 +78,7 @@ test('a directory is made whole: token, ports, addresses of the others, for its 
   assert.equal(readFileSync(join(peerDir, 'token'), 'utf8').trim(), token)
   const { name, settings } = readPeerFile(peerDir)
   assert.deepEqual([name, settings.httpHost, settings.bootstrap], ['p5', '::1', ['/ip4/127.0.0.1/tcp/1']])
-  assert.ok(Number(settings.port) > 0 && Number(settings.httpPort) > 0)
+  assert.ok(settings.port === 4100 && Number(settings.httpPort) > 0)
   assert.deepEqual(names(), ['p5', 'token'])
   const { weight, zone } = control.view.members.at(-1)!
   assert.deepEqual([weight, zone], [2, 'rack-a'])
@@ -100,10 +109,20 @@ test('an empty directory may be there; a taken one is refused and left as it is'
   assert.equal((await join5(['--dry-run'])).json.error.code, 'DIRECTORY_TAKEN')
   assert.deepEqual([names(), readFileSync(join(peerDir, 'notes.txt'), 'utf8')], [['p5', 'token'], 'mine'])
   assert.equal(control.requests.length, 0)
+})
+
+test('a peer is called like its directory, or the next free name, or as it is told', async t => {
   const { slurp, dir, wiring } = await openJoinBench(t)
   mkdirSync(join(dir, 'empty'))
-  const args = ['peer', 'join', '--dir', join(dir, 'empty'), '--no-start', '--json']
-  assert.equal((await slurp(args, { wiring })).code, 0)
+  const nameOf = async (...more: string[]) => {
+    const args = ['peer', 'join', '--no-start', '--json', '--dir', ...more]
+    const { code, json } = await slurp(args, { wiring })
+    assert.equal(code, 0, JSON.stringify(json))
+    return (json as Ran['json'] & { name: string }).name
+  }
+  assert.equal(await nameOf(join(dir, 'p9')), 'p9')
+  assert.equal(await nameOf(join(dir, 'empty')), 'p6')
+  assert.equal(await nameOf(join(dir, 'p12'), '--name', 'backup-1'), 'backup-1')
 })
 
 test('when the fleet refuses, nothing is left behind', async t => {
@@ -112,6 +131,19 @@ test('when the fleet refuses, nothing is left behind', async t => {
   assert.deepEqual([code, json.error.code], [5, 'MEMBER_KNOWN'])
   assert.deepEqual(names(), ['token'])
   assert.equal(control.view.epoch, 1)
+})
+
+test('where it cannot listen it does not join', async t => {
+  const { join5, names, control } = await openJoinBench(t)
+  for (const place of [
+    ['--port', 'soon'],
+    ['--http-port', '70000'],
+    ['--host', '203.0.113.1'],
+  ]) {
+    const { code, json } = await join5(place)
+    assert.deepEqual([code, json.error.code], [2, 'CONFIG_INVALID'], place.join(' '))
+  }
+  assert.deepEqual([names(), control.requests.length], [['token'], 0])
 })
 
 test('when the answer is lost, the same command asks as the same peer and ends well', async t => {

@@ -48,7 +48,12 @@ export type Bench = OpenedDoor & {
   /** Runs `slurp ARGS` in this process against the door of this test. */
   slurp: (
     args: readonly string[],
-    more?: { input?: string; environment?: NodeJS.ProcessEnv; wiring?: Partial<Wiring> },
+    more?: {
+      input?: string
+      environment?: NodeJS.ProcessEnv
+      wiring?: Partial<Wiring>
+      terminal?: boolean
+    },
   ) => Promise<Ran>
 }
 
@@ -70,13 +75,19 @@ export async function openBench(test: TestContext): Promise<Bench> {
       environment: more.environment ?? environment,
       input: more.input ?? null,
       wiring: more.wiring ?? {},
+      terminal: more.terminal ?? false,
     })
   return { ...opened, dir, environment, slurp }
 }
 
 export async function runHere(
   args: readonly string[],
-  given: { environment?: NodeJS.ProcessEnv; input?: string | null; wiring?: Partial<Wiring> } = {},
+  given: {
+    environment?: NodeJS.ProcessEnv
+    input?: string | null
+    wiring?: Partial<Wiring>
+    terminal?: boolean
+  } = {},
 ): Promise<Ran> {
   let out = ''
   let err = ''
@@ -90,7 +101,7 @@ export async function runHere(
     err: text => {
       err += text
     },
-    errIsTerminal: false,
+    errIsTerminal: given.terminal ?? false,
     target: null,
     exitCode: 0,
   }

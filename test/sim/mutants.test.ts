@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { faultKinds } from '../../sim/faults.ts'
 import { directedSchedules } from '../../sim/mutants/directed.ts'
+import { dutySchedules } from '../../sim/mutants/directed-duties.ts'
 import { moveSchedules } from '../../sim/mutants/directed-moves.ts'
 import { hunt } from '../../sim/mutants/hunt.ts'
 import { mutants } from '../../sim/mutants/mutants.ts'
@@ -35,7 +36,7 @@ test('the page about the simulator tells every mutant, every fault, and nothing 
   assert.deepEqual(faults.toSorted(), [...faultKinds].toSorted())
 })
 
-for (const [name, schedule] of Object.entries({ ...directedSchedules, ...moveSchedules })) {
+for (const [name, schedule] of Object.entries({ ...directedSchedules, ...moveSchedules, ...dutySchedules })) {
   test(`the schedule ${name} is content with the sources`, () => {
     assert.equal(schedule(), null)
     const used = mutants.some(({ how }) => how !== 'seeds' && how.directed === name)

@@ -1,9 +1,16 @@
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { PeerId } from '../../../base/ids.ts'
 import type { Member, View } from '../../../dht/view.ts'
 import { joined, replaced } from '../../../dht/view-change.ts'
-import { defaultOf, flagOf, meaningOf, type SettingName } from '../../config.ts'
+import {
+  defaultOf,
+  flagOf,
+  meaningOf,
+  type ProcessSettings,
+  readSettings,
+  type SettingName,
+} from '../../config.ts'
 import type { PeerStatus } from '../../status.ts'
 import { FleetClient } from '../client.ts'
 import { type JoinChoices, type Joined, joinFleet, refuseTakenBy } from '../joining.ts'
@@ -57,7 +64,10 @@ export function addJoin(command: Command, session: Session): void {
 function withJoining(command: Command): Command {
   withFleet(command)
     .requiredOption('--dir <dir>', 'Directory of the new peer; new or empty')
-    .option('--name <name>', 'Its name (default: the next of p1, p2 and so on)')
+    .option(
+      '--name <name>',
+      'Its name (default: that of DIR if it is one like p4, else the next of p1, p2 …)',
+    )
     .option(
       '--zone <zone>',
       'Failure zone: replicas of one partition sit in distinct ones (default: its name)',
@@ -85,14 +95,12 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
   const target = findTarget(session, options)
   const choices: JoinChoices = {
     dir: resolve(options.dir),
-    name: options.name ?? null,
+    name: options.name ?? nameFrom(options.dir),
     zone: options.zone ?? null,
     weight: options.weight ?? 1,
     blind: options.blind === true,
     replaces,
-    settings: Object.fromEntries(
-      placeSettings.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])),
-    ),
+    settings: placeFrom(options),
     timeoutMs: options.timeoutMs,
   }
   const made = await register(session, target, choices, options)
@@ -100,6 +108,20 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
   const remember = !isRemembered(session.environment, target.url)
   const settings = settingsOf(session, choices.dir, {})
   await runPeer(session, { dir: choices.dir, settings, json: options.json === true, child: false, remember })
+}
+
+/** @throws SlurpError CONFIG_INVALID. */
+function placeFrom(options: JoinOptions): Partial<ProcessSettings> {
+  const given = placeSettings.filter(name => options[name] !== undefined)
+  const values = Object.fromEntries(given.map(name => [name, options[name]]))
+  const settings = readSettings([{ place: 'the command line', values }])
+  return Object.fromEntries(given.map(name => [name, settings[name]]))
+}
+
+/** The directories of a fleet are called like its peers. */
+function nameFrom(dir: string): string | null {
+  const name = basename(resolve(dir))
+  return /^p[1-9]\d{0,8}$/.test(name) ? name : null
 }
 
 /** @returns null when nothing was made: a rehearsal. */

@@ -110,7 +110,9 @@ async function letIn(options: PromptOptions): Promise<void> {
   const name = `p${Math.max(0, ...numbers) + 1}`
   const member = { name, dir: join(dir, name) }
   const words = ['peer', 'join', '--dir', member.dir, '--name', name, '--no-start']
-  if ((await pass(words, options)) !== 0) return
+  // Where it is and how it is started is not for whoever sits at the prompt.
+  const quiet = { ...options, session: { ...session, out: () => undefined } }
+  if ((await pass(words, quiet)) !== 0) return
   fleet.add(member)
   const peer = await fleet.start(name)
   session.out(

@@ -7,10 +7,10 @@ import { ask, entriesOf } from '../load/ask.ts'
 import { contextPath, send } from '../load/requests.ts'
 
 const atOnce = 16
-const patienceMs = 10_000
+const patienceMs = 30_000
 const triesMax = 5
 const retryPauseMs = 200
-const pageVersions = 200
+const pageVersions = 50
 
 /**
  * Reads every address at every door: each answer is one more call of the history, and mends the replicas that it

@@ -9,7 +9,7 @@ const askMs = 5_000
 
 type Status = {
   readonly partitions?: { readonly damaged: number }
-  readonly members?: readonly { readonly name: string; readonly connected: boolean }[]
+  readonly members?: readonly { readonly id: string; readonly connected: boolean }[]
 }
 
 /** Waits until every peer is ready, sees every other one and has nothing damaged, and nothing moves. @returns what is wrong at last. */
@@ -18,9 +18,9 @@ export async function settle(fleet: ChaosFleet, withinMs: number): Promise<strin
   const endMs = performance.now() + withinMs
   try {
     for (;;) {
-      const wrong = (await Promise.all(fleet.doors.map(door => complaintsOf(door, agent)))).flat()
-      const moving = (await readRing(fleet))?.parts.filter(part => part.next.length > 0).length ?? 0
-      if (moving > 0) wrong.push(`${moving} partitions are still moving`)
+      const wrong = (await Promise.all(fleet.doors.map(door => complaintsOf(fleet, door, agent)))).flat()
+      const { unsettled } = (await readRing(fleet)) ?? { unsettled: 0 }
+      if (unsettled > 0) wrong.push(`${unsettled} partitions or peers are still on their way`)
       if (wrong.length === 0 || performance.now() > endMs) return wrong
       await delay(pollMs)
     }
@@ -29,7 +29,7 @@ export async function settle(fleet: ChaosFleet, withinMs: number): Promise<strin
   }
 }
 
-async function complaintsOf(door: Door, agent: Agent): Promise<string[]> {
+async function complaintsOf(fleet: ChaosFleet, door: Door, agent: Agent): Promise<string[]> {
   const ask = { door, agent, method: 'GET', patienceMs: askMs }
   const ready = await send({ ...ask, path: '/health/ready' })
   if (ready.kind !== 'answered') return [`${door.name} does not answer: ${ready.code}`]
@@ -39,7 +39,8 @@ async function complaintsOf(door: Door, agent: Agent): Promise<string[]> {
   if (status.kind !== 'answered') return [...wrong, `${door.name} gives no status: ${status.code}`]
   const { partitions, members = [] } = status.body as Status
   if ((partitions?.damaged ?? 0) > 0) wrong.push(`${door.name} has damaged partitions`)
-  for (const { name, connected } of members)
-    if (!connected && name !== door.name) wrong.push(`${door.name} does not see ${name}`)
+  for (const { id, connected } of members)
+    if (!connected && fleet.nameOf(id) !== door.name)
+      wrong.push(`${door.name} does not see ${fleet.nameOf(id)}`)
   return wrong
 }

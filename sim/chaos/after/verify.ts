@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { partitionOf } from '../../../dht/keyspace.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
-import { readRing } from '../fleet/ring.ts'
+import { type Ring, readRing } from '../fleet/ring.ts'
 import type { ChainEntry } from '../history/call.ts'
 import type { Violation } from '../history/check.ts'
 import type { Recorder } from '../history/recorder.ts'
@@ -11,7 +11,7 @@ import { readChains, readEverywhere } from './read-back.ts'
 import { readReplica } from './replica-disk.ts'
 import { settle } from './settle.ts'
 
-const settleMsMax = 120_000
+const settleMsMax = 180_000
 /** Each round reads what was apart at every door again, stops the fleet and compares its disks. */
 const roundsMax = 4
 
@@ -20,6 +20,8 @@ export type Verified = {
   readonly chains: ReadonlyMap<string, readonly ChainEntry[]>
   readonly comparison: Comparison
   readonly rounds: number
+  /** Who owned what at last. */
+  readonly ring: Ring
   /** Partition of an address; null when nothing of it was ever stored. */
   readonly partitionOf: (address: string) => number | null
 }
@@ -73,6 +75,7 @@ export async function verify(
         chains,
         comparison,
         rounds: round,
+        ring,
         partitionOf: partitionsFrom(replicas, ring.parts.length, addressOf),
       }
     }

@@ -22,8 +22,6 @@ export type FaultKind = {
   readonly lastsMs: readonly [number, number]
   /** About how long it takes to undo it, in milliseconds: the next fault of the lane waits for that. */
   readonly healsMs: number
-  /** Whether this SLURP can be struck so; absent: always. */
-  readonly isPossible?: (fleet: ChaosFleet) => Promise<boolean>
   /**
    * Strikes. Draws what it needs from `random` alone, which belongs to this one fault.
    *

@@ -1,5 +1,5 @@
 import type { FaultKind } from './fault.ts'
-import { drain, join, wipe } from './membership.ts'
+import { drain, join, replace, wipe } from './membership.ts'
 import { cut, isolation, oneWayCut, slowLinks, split } from './network.ts'
 import { clockJump, kill, pause, powerCut } from './processes.ts'
 
@@ -17,4 +17,5 @@ export const faultKinds: readonly FaultKind[] = [
   join,
   drain,
   wipe,
+  replace,
 ]

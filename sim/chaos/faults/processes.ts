@@ -18,7 +18,7 @@ async function killed(fleet: ChaosFleet, victims: readonly string[]): Promise<St
   return {
     what: `kill -9 ${victims.join(' ')}`,
     heal: async () => {
-      await Promise.all(victims.map(name => fleet.up(name)))
+      await Promise.all(victims.map(name => fleet.revive(name)))
     },
   }
 }
@@ -60,8 +60,9 @@ function paused(fleet: ChaosFleet, random: Random): Struck | null {
   const running = runningOf(fleet)
   if (running.length === 0) return null
   const victim = random.pick(running)
-  fleet.peer(victim).pause()
-  return { what: `SIGSTOP ${victim}`, heal: async () => fleet.peer(victim).resume() }
+  const peer = fleet.peer(victim)
+  peer.pause()
+  return { what: `SIGSTOP ${victim}`, heal: async () => peer.resume() }
 }
 
 /** The wall clock of one peer jumps, and jumps back. */
@@ -74,11 +75,12 @@ export const clockJump: FaultKind = {
   strike: async (fleet, random) => {
     const victim = random.pick(fleet.names)
     const byMs = random.chance(0.5) ? -random.below(jumpBackMsMax) : random.below(jumpAheadMsMax)
-    fleet.peer(victim).setClock(byMs)
+    const peer = fleet.peer(victim)
+    peer.setClock(byMs)
     return {
       what: `clock of ${victim} ${byMs < 0 ? '' : '+'}${Math.round(byMs / 1_000)} s`,
       heal: async () => {
-        fleet.peer(victim).setClock(0)
+        peer.setClock(0)
         if (byMs > 0) fleet.promisesBindFor(victim, byMs + ceilingReserveMs)
       },
     }

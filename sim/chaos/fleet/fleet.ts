@@ -1,12 +1,16 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { defaultLimits } from '../../../replication/limits.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { Weather } from '../network/line.ts'
 import { Relay } from '../network/relay.ts'
-import { needCommand, runCommand } from './command.ts'
+import { needCommand } from './command.ts'
 import { Conditions } from './conditions.ts'
 import { PeerProcess } from './peer.ts'
+
+const revivalsMax = 10
+const revivalPauseMs = 2_000
 
 export type FleetPlan = {
   /** File of the command line. */
@@ -27,6 +31,9 @@ export class ChaosFleet {
   readonly plan: FleetPlan
   readonly relay = new Relay()
   readonly conditions = new Conditions()
+  /** Copies of partitions that had to move at the least, for the changes of members so far. */
+  leastCopies = 0
+  private newcomers = 0
   private readonly peers = new Map<string, PeerProcess>()
   private readonly cuts = new Set<string>()
   private readonly bindUntilMs = new Map<string, number>()
@@ -63,6 +70,11 @@ export class ChaosFleet {
     return peer
   }
 
+  /** Name in this run of the peer that has this id now; the id where none has it. */
+  nameOf(id: string): string {
+    return this.names.find(name => this.peer(name).ready?.id === id) ?? id
+  }
+
   /** Peers that were ready at some time, dead ones too: a client does not know which. */
   get doors(): Door[] {
     return [...this.peers.values()].flatMap(peer =>
@@ -86,16 +98,36 @@ export class ChaosFleet {
   }
 
   /** Starts a peer and waits until it is ready. @throws ChaosFailure. */
-  async up(name: string, command?: readonly string[]): Promise<void> {
+  async up(name: string): Promise<void> {
     if (this.aborts.signal.aborted) throw new ChaosFailure('the run is over')
     const peer = this.peer(name)
-    const { port } = await peer.start(command)
+    const { port } = await peer.start()
     this.relay.place(name, port)
   }
 
-  /** Whether this SLURP has a command. */
-  async understands(args: readonly string[]): Promise<boolean> {
-    return (await runCommand(this.plan.main, args, process.env, this.aborts.signal)).code === 0
+  /** A name that no peer of this run ever had. */
+  newName(): string {
+    this.newcomers += 1
+    return `n${this.newcomers}`
+  }
+
+  /**
+   * Starts a peer that is down, and again when something hinders it; one that left the fleet meanwhile stays away.
+   *
+   * @throws ChaosFailure when it does not come up.
+   */
+  async revive(name: string): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const peer = this.peers.get(name)
+      if (peer === undefined || peer.state !== 'down') return
+      try {
+        return await this.up(name)
+      } catch (failure) {
+        if (!(failure instanceof ChaosFailure) || tries === revivalsMax || this.aborts.signal.aborted)
+          throw failure
+        await delay(revivalPauseMs)
+      }
+    }
   }
 
   /** The flags that name this fleet by one of its running doors. @param except - a peer whose door is not meant. */
@@ -144,9 +176,7 @@ export class ChaosFleet {
     this.relay.heal()
     for (const peer of this.peers.values()) peer.resume()
     this.note()
-    await Promise.all(
-      [...this.peers.values()].filter(peer => peer.state === 'down').map(peer => this.up(peer.name)),
-    )
+    await Promise.all(this.names.map(name => this.revive(name)))
   }
 
   /** Asks all peers to close. @returns names of those that did not end well. */

@@ -43,6 +43,7 @@ export class PeerProcess {
   private readonly options: PeerOptions
   private child: ChildProcess | null = null
   private complaint = ''
+  private knownToken: string | null = null
 
   constructor(options: PeerOptions) {
     this.options = options
@@ -56,18 +57,15 @@ export class PeerProcess {
     return port ?? 0
   }
 
-  /** Its bearer token. */
+  /** Its bearer token, read when it is first asked for. */
   get token(): string {
-    return readFileSync(join(this.dir, 'token'), 'utf8').trim()
+    this.knownToken ??= readFileSync(join(this.dir, 'token'), 'utf8').trim()
+    return this.knownToken
   }
 
-  /**
-   * `slurp up` on its directory, until it says that it is ready.
-   *
-   * @param command - what to run in place of `up --dir DIR`, for a peer that comes to be by it.
-   * @throws ChaosFailure when it ends before, or is not ready in time.
-   */
-  async start(command: readonly string[] = ['up', '--child', '--json', '--dir', this.dir]): Promise<Ready> {
+  /** `slurp up` on its directory, until it says that it is ready. @throws ChaosFailure when it does not. */
+  async start(): Promise<Ready> {
+    const command = ['up', '--child', '--json', '--dir', this.dir]
     const { main, relayPort } = this.options
     const preload = [process.env.NODE_OPTIONS ?? '', ...preloaded].join(' ').trim()
     if (!existsSync(this.clockFile)) this.writeClock(0)
@@ -150,6 +148,16 @@ export class PeerProcess {
     await gone
     clearTimeout(late)
     return child.exitCode
+  }
+
+  /** Waits until it has ended by itself. @throws ChaosFailure when it is still there after `withinMs`. */
+  async ended(withinMs: number): Promise<void> {
+    const { child } = this
+    if (child === null) return
+    const late = AbortSignal.timeout(withinMs)
+    await once(child, 'exit', { signal: late }).catch(() => {
+      throw new ChaosFailure(`${this.name} did not end by itself within ${withinMs / 1_000} s`)
+    })
   }
 
   private get clockFile(): string {

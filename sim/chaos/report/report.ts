@@ -23,6 +23,8 @@ export type Report = {
     readonly before: { readonly read: Percentiles; readonly write: Percentiles }
     readonly during: { readonly read: Percentiles; readonly write: Percentiles }
   }
+  /** Copies of partitions that came to a peer which had none, and how many had to for the changes of members. */
+  readonly moved: { readonly copies: number; readonly least: number }
   /** The longest gaps, each with the calls of its client. */
   readonly worst: readonly { readonly ms: number; readonly calls: readonly string[] }[]
   /** How busy the machine was: times say little when its load was far above its cores, or the clients stood still. */

@@ -26,6 +26,9 @@ export function reportWords(report: Report): string[] {
     lines.push(
       `    ${kind.padEnd(11)} ${String(count).padStart(4)}   ${`${longestMs} ms`.padStart(23)}   ${longestAloneMs} ms`,
     )
+  const { copies, least } = report.moved
+  if (copies + least > 0)
+    lines.push(`  moved       ${copies} copies of partitions, ${(copies / least).toFixed(2)} of the least`)
   const { cores, load, stalledMs } = report.machine
   lines.push(
     `  machine     ${cores} cores, load ${load}; the clients stood still for ${stalledMs} ms at most`,
