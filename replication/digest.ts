@@ -17,8 +17,17 @@ export class Digest {
   readonly #high = new Uint32Array(bucketCount)
 
   add(bucket: number, key: ContextKey, accepted: Ballot): void {
-    this.#low[bucket]! += hashOf(key, accepted, 0x9e3779b9)
-    this.#high[bucket]! += hashOf(accepted, key, 0x85ebca77)
+    let low = 0x9e3779b9
+    let high = 0x85ebca77
+    for (const text of [key, accepted]) {
+      for (let at = 0; at < text.length; at += 8) {
+        const word = Number.parseInt(text.slice(at, at + 8), 16)
+        low = mixed(low, word, 0xcc9e2d51)
+        high = mixed(high, word, 0x9e3779b1)
+      }
+    }
+    this.#low[bucket]! += spread(low)
+    this.#high[bucket]! += spread(high)
   }
 
   sums(): BucketSum[] {
@@ -36,25 +45,20 @@ export function differing(a: readonly BucketSum[], b: readonly BucketSum[]): num
 
 const digits = (word: number): string => word.toString(16).padStart(8, '0')
 
-/** 32 bits that all change with every digit; the mixing steps are those of Appleby's MurmurHash3 (public domain). */
-function hashOf(first: string, second: string, seed: number): number {
-  let hash = mixText(mixText(seed, first), second)
-  hash ^= hash >>> 16
-  hash = Math.imul(hash, 0x85ebca6b)
-  hash ^= hash >>> 13
-  hash = Math.imul(hash, 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+/** Takes one word in. The steps are those of Appleby's MurmurHash3 (public domain); each lane multiplies by a number of its own. */
+function mixed(hash: number, word: number, factor: number): number {
+  let part = Math.imul(word, factor)
+  part = (part << 15) | (part >>> 17)
+  let next = hash ^ Math.imul(part, 0x1b873593)
+  next = (next << 13) | (next >>> 19)
+  return (Math.imul(next, 5) + 0xe6546b64) | 0
 }
 
-/** @param text - hex digits, a multiple of eight. */
-function mixText(seed: number, text: string): number {
-  let hash = seed
-  for (let at = 0; at < text.length; at += 8) {
-    let word = Math.imul(Number.parseInt(text.slice(at, at + 8), 16), 0xcc9e2d51)
-    word = (word << 15) | (word >>> 17)
-    hash ^= Math.imul(word, 0x1b873593)
-    hash = (hash << 13) | (hash >>> 19)
-    hash = (Math.imul(hash, 5) + 0xe6546b64) | 0
-  }
-  return hash
+/** The end of it: every bit of the sum changes with every bit of what was taken in. */
+function spread(hash: number): number {
+  let end = hash ^ (hash >>> 16)
+  end = Math.imul(end, 0x85ebca6b)
+  end ^= end >>> 13
+  end = Math.imul(end, 0xc2b2ae35)
+  return (end ^ (end >>> 16)) >>> 0
 }
