@@ -79,7 +79,7 @@ export const fleetOperations = {
     query: none,
     body: body('What the new peer says of itself', joinRequest),
     answer: answered(joinTicket),
-    errors: [...joining, 'MEMBER_UNKNOWN', 'LAST_COPY'],
+    errors: [...joining, 'MEMBER_UNKNOWN', 'MEMBER_LEAVING', 'LAST_COPY'],
   },
   leavePeer: {
     method: 'POST',

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { openFleet } from '../../node/cli/fleet-directory.ts'
 import { rememberFleet } from '../../node/cli/last-fleet.ts'
 import { describeWaiting } from '../../node/cli/show-progress.ts'
 import type { MovingPartition } from '../../node/fleet-control.ts'
-import { writePeerFile } from '../../node/peer-settings.ts'
+import { noteLeft, writePeerFile } from '../../node/peer-settings.ts'
 import { memoryMembers } from '../http/memory-control.ts'
 import { openTestDoor, token } from '../http/open-door.ts'
 import { openBench, type Ran } from './run-command.ts'
@@ -222,4 +223,17 @@ test('a peer leaves by its own door or directory, and never by accident', async 
   assert.equal(gone.code, 0, gone.err)
   assert.match(gone.out, /^p1 is out of the fleet after/)
   assert.equal(control.view.members.length, 3)
+})
+
+test('a fleet that is opened again starts without those that left it', async t => {
+  const { dir } = await openFleetBench(t)
+  for (const name of ['p1', 'p2', 'p10']) {
+    mkdirSync(join(dir, name))
+    writePeerFile(join(dir, name), { name, settings: {} })
+  }
+  noteLeft(join(dir, 'p2'))
+  assert.deepEqual(
+    openFleet(dir).map(({ name }) => name),
+    ['p1', 'p10'],
+  )
 })
