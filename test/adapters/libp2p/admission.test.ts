@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test'
 import type { Libp2p } from '@libp2p/interface'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { encodeHello, type Hello } from '../../../node/adapters/libp2p/hello.ts'
-import type { Libp2pOptions, Libp2pPeer } from '../../../node/adapters/libp2p/start.ts'
+import { type Libp2pOptions, type Libp2pPeer, wireVersions } from '../../../node/adapters/libp2p/start.ts'
 import { type Identity, newIdentities, startPeer, testFleet, until } from './fleet.ts'
 import { closed, dialRaw, hearHello, startRawPeer } from './raw-peer.ts'
 
@@ -34,7 +34,7 @@ async function rawPeer(self: Identity): Promise<Libp2p> {
   return raw
 }
 
-const goodHello: Hello = { versions: { from: 1, to: 1 }, fleet: testFleet, incarnation: 1, epoch: 3 }
+const goodHello: Hello = { versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 3 }
 
 // Goal: who is no member never gets to any protocol. Method: a stranger's own libp2p host dials and asks.
 test('a stranger is cut off before the peer protocol', async () => {
@@ -70,7 +70,7 @@ test('a stranger is not dialled', async () => {
 // from a good one in one field.
 for (const [reason, hello] of [
   ['fleetDiffers', { ...goodHello, fleet: 'ee'.repeat(32) as FleetId }],
-  ['versionUnsupported', { ...goodHello, versions: { from: 2, to: 9 } }],
+  ['versionUnsupported', { ...goodHello, versions: { from: wireVersions.to + 1, to: 9 } }],
 ] as const) {
   test(`a hello is refused: ${reason}`, async () => {
     const [small, great] = await newIdentities(2)
@@ -128,7 +128,7 @@ test('a link tells the epoch, incarnation and common version of the other side',
   const onHello = (_: PeerId, hello: Hello) => void heard.push(hello)
   const one = await listening(members[0]!, members, { onHello, epoch: () => 41, incarnation: 5 })
   const bootstrap = one.peer.addresses()
-  const versions = { from: 1, to: 7 }
+  const versions = { from: 1, to: wireVersions.to + 6 }
   const two = await listening(members[1]!, members, {
     onHello,
     epoch: () => 42,

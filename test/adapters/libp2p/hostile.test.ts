@@ -6,13 +6,13 @@ import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import type { PeerId } from '../../../base/ids.ts'
 import { encodeHello } from '../../../node/adapters/libp2p/hello.ts'
-import type { Libp2pPeer } from '../../../node/adapters/libp2p/start.ts'
+import { type Libp2pPeer, wireVersions } from '../../../node/adapters/libp2p/start.ts'
 import { type Identity, newIdentities, portOf, startPeer, testFleet, until } from './fleet.ts'
 import { closed, dialRaw, hearHello, peerProtocol, startRawPeer } from './raw-peer.ts'
 
 const limits = { frameBytesMax: 2 ** 16, redialMsMax: 100 }
 const hello = Uint8Array.from(
-  encodeHello({ versions: { from: 1, to: 1 }, fleet: testFleet, incarnation: 1, epoch: 1 }),
+  encodeHello({ versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 1 }),
 )
 const running: { stop(): Promise<void> | void }[] = []
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test'
 import type { PeerId } from '../../../base/ids.ts'
 import { encodeHello } from '../../../node/adapters/libp2p/hello.ts'
 import type { NetworkLimits } from '../../../node/adapters/libp2p/limits.ts'
-import type { Libp2pPeer } from '../../../node/adapters/libp2p/start.ts'
+import { type Libp2pPeer, wireVersions } from '../../../node/adapters/libp2p/start.ts'
 import { type Identity, newIdentities, startPeer, testFleet, until } from './fleet.ts'
 import { closed, dialRaw, hearHello, startRawPeer } from './raw-peer.ts'
 
@@ -39,7 +39,7 @@ async function listening(
   return state
 }
 
-const hello = encodeHello({ versions: { from: 1, to: 1 }, fleet: testFleet, incarnation: 1, epoch: 1 })
+const hello = encodeHello({ versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 1 })
 
 async function rawLink(raw: Awaited<ReturnType<typeof startRawPeer>>, target: Libp2pPeer) {
   const stream = await dialRaw(raw, target)
