@@ -180,14 +180,50 @@ test('who asks in an older epoch is refused and gets the view, once in a while',
 test('beats and refusals bring views to whoever is behind', () => {
   const fleet = silent(two)
   const told = (message: PeerMessage) => ask(fleet, a, message).map(({ kind }) => kind)
-  assert.deepEqual(told({ kind: 'beat', epoch: 1, reports: [] }), ['viewTold'])
+  assert.deepEqual(told({ kind: 'beat', epoch: 1, reports: [] }), [], 'it hears a beat of this one, too')
   assert.deepEqual(told({ kind: 'beat', epoch: 2, reports: [] }), [])
   assert.deepEqual(told({ kind: 'beat', epoch: 9, reports: [] }), ['viewAsked'])
   assert.deepEqual(ask(fleet, a, { kind: 'viewAsked', epoch: 2 }, b), [])
   assert.deepEqual(ask(fleet, a, { kind: 'viewAsked', epoch: 1 }, b), [{ kind: 'viewTold', view: two }])
   const refused = { kind: 'refused', id: 999, epoch: 9 } as const
-  assert.deepEqual(ask(fleet, a, { ...refused, reason: 'stale' }, c), [{ kind: 'viewAsked', epoch: 2 }])
   assert.deepEqual(ask(fleet, a, { ...refused, reason: 'ahead' }, c), [{ kind: 'viewTold', view: two }])
+  fleet.nowMs += 200
+  assert.deepEqual(ask(fleet, a, { ...refused, reason: 'stale' }, c), [{ kind: 'viewAsked', epoch: 2 }])
+})
+
+test('of many that are ahead one is asked, and the others when it has not answered', () => {
+  const fleet = silent(one)
+  const beat: PeerMessage = { kind: 'beat', epoch: two.epoch, reports: [] }
+  const asked = () => [b, c, d, e].filter(peer => ask(fleet, a, beat, peer).length > 0)
+  assert.deepEqual(asked(), [b])
+  fleet.nowMs += 200
+  assert.deepEqual(asked(), [b, c, d, e])
+  fleet.at(a).isHeld = true
+  ask(fleet, a, { kind: 'viewTold', view: two })
+  fleet.nowMs += 200
+  assert.deepEqual(asked(), [], 'it is on its way to the disk')
+})
+
+test('who sees a view agreed on tells everybody at once, and nobody tells it on', () => {
+  const fleet = silent(one)
+  fleet.tellAll(two, [c])
+  fleet.runUntil(() => everyone.every(peer => epochOf(fleet, peer) === two.epoch), 10)
+  const told = fleet.sent.filter(({ message }) => message.kind === 'viewTold')
+  assert.deepEqual(
+    told.map(({ from, to }) => [from, to]),
+    [a, b, d, e].map(peer => [c, peer]),
+  )
+})
+
+test('a report goes to the control group at once', () => {
+  const fleet = silent(one)
+  for (const peer of everyone) fleet.step(peer, { kind: 'timePassed' })
+  const before = fleet.sent.length
+  fleet.tellAll(two, everyone)
+  fleet.runUntil(() => fleet.at(a).peer.reports(partition, two.partitions[0]!.epoch, d) === 'copied', 1_000)
+  const beats = fleet.sent.slice(before).filter(({ message }) => message.kind === 'beat')
+  assert.ok(beats.length > 0)
+  assert.deepEqual([...new Set(beats.map(({ to }) => to))], two.control.owners)
 })
 
 test('a view reaches everybody over a single pair of peers', () => {
