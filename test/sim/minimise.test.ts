@@ -126,8 +126,8 @@ test('what is switched on goes where it is not needed, whatever its name', () =>
   const found = minimise(7, isNot, enough, invented(least, isNot!))
   assert.deepEqual(found?.after.plan, { ...found?.after.plan, moves: false })
   assert.ok(found?.dropped.includes('moves'))
-  assert.match(commandOf(7, found!.after.plan), / --no-moves --faults loss=0\.\d+$/)
-  assert.match(commandOf(7, isNeeded!), / --operations 9 --moves --faults loss=0\.4$/)
+  assert.match(commandOf(7, found!.after.plan), / --no-moves --no-upkeep --faults loss=0\.\d+$/)
+  assert.match(commandOf(7, isNeeded!), / --operations 9 --moves --no-upkeep --faults loss=0\.4$/)
 })
 
 test('it stops at the number of runs and at the time that it is given', () => {
