@@ -61,7 +61,7 @@ and owners by their place in the list of members.
 
 ${
   fleets.every(each => each.viewSpreadMs === null)
-    ? 'How long a new view takes to spread is not given: peers do not exchange views yet.\n'
+    ? 'How long a new view takes to spread is not given: nobody asked for another view in this run.\n'
     : figure('scale-spread')
 }
 ## Adding a tenth
@@ -73,7 +73,7 @@ owners that did not have it; least possible is what the new peers own afterwards
 ${growthTable(result)}
 ${
   fleets.every(each => each.growth.tookMs === null)
-    ? 'How long it takes is not given: partitions do not move yet.\n'
+    ? 'How long it takes is not given: nothing was moved in this run.\n'
     : figure('scale-growth-time')
 }
 ## Placement to ten thousand peers
