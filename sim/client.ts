@@ -3,7 +3,7 @@ import type { ContextKey, Hlc, Version } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import type { Expected, Outcome, WriteOperation } from '../replication/messages.ts'
 import type { Breach } from './checker/invariants.ts'
-import { cheapHash, sealedData } from './envelope.ts'
+import { writeOperation } from './envelope.ts'
 import type { Fleet, Member, Seen } from './fleet.ts'
 import type { History } from './history.ts'
 import type { Telling } from './story-event.ts'
@@ -147,20 +147,8 @@ export class Client {
     const kind = this.random.chance(this.options.deletes) ? 'tombstone' : 'live'
     const expiresAtMs = kind === 'live' && this.random.chance(0.05) ? 1 : 0
     const parent = guess.version
-    const data = sealedData(
-      { key, version: id, parent, kind, expiresAtMs },
-      `${name} ${this.random.below(1e9)}`,
-    )
-    const operation: WriteOperation = {
-      kind: 'write',
-      id,
-      attempt: 1,
-      epoch: null,
-      key,
-      expect: this.expectation(guess),
-      parent,
-      value: { kind, hash: cheapHash(data), expiresAtMs, data },
-    }
+    const facts = { key, version: id, parent, kind, expiresAtMs } as const
+    const operation = writeOperation(facts, `${name} ${this.random.below(1e9)}`, this.expectation(guess))
     history.author(operation)
     const what = `writes ${id}, ${kind}, over ${parent ?? 'nothing'}, if ${operation.expect}`
     told(key, { kind: 'called', client: name, peer: null, what })

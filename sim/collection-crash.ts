@@ -1,8 +1,8 @@
 import { nextHlc } from '../base/hlc.ts'
 import type { ContextKey, PartitionId, Version } from '../base/ids.ts'
-import type { Operation, WriteOperation } from '../replication/messages.ts'
+import type { Operation } from '../replication/messages.ts'
 import { type Breach, Invariants } from './checker/invariants.ts'
-import { cheapHash, sealedData } from './envelope.ts'
+import { writeOperation } from './envelope.ts'
 import { Fleet, type Member, type Seen } from './fleet.ts'
 import { World } from './world.ts'
 
@@ -124,17 +124,7 @@ class CrashRun {
   private write(member: Member, parent: Version | null, kind: 'live' | 'tombstone'): Version {
     const process = member.process!
     const id = nextHlc(process.hlc, process.wallMs())
-    const data = sealedData({ key, version: id, parent, kind, expiresAtMs: 0 }, 'crash')
-    const operation: WriteOperation = {
-      kind: 'write',
-      id,
-      attempt: 1,
-      epoch: null,
-      key,
-      expect: 'any',
-      parent,
-      value: { kind, hash: cheapHash(data), expiresAtMs: 0, data },
-    }
+    const operation = writeOperation({ key, version: id, parent, kind, expiresAtMs: 0 }, 'crash')
     const seen = this.do(member, operation)
     if (seen.kind !== 'written') this.wrong.push(`a write is told ${seen.kind}`)
     return id

@@ -1,7 +1,7 @@
 import { fromHex, toHex } from '../base/bytes.ts'
 import type { ContextKey, Digest, Version } from '../base/ids.ts'
 import type { ControlSealer, EnvelopeChecker } from '../node/ports/ports.ts'
-import type { ValueKind } from '../replication/messages.ts'
+import type { Expected, ValueKind, WriteOperation } from '../replication/messages.ts'
 
 /** What a simulated author puts under its name. */
 export type EnvelopeFacts = {
@@ -36,6 +36,18 @@ export function cheapHash(data: Uint8Array): Digest {
     words[lane] = Math.imul(words[lane]! ^ (met >>> 13) ^ met, 0x5bd1e995)
   }
   return toHex(new Uint8Array(words.buffer)) as Digest
+}
+
+/** The first attempt to write what these facts say. */
+export function writeOperation(
+  facts: EnvelopeFacts & { readonly parent: Version | null },
+  filling: string,
+  expect: Expected = 'any',
+): WriteOperation {
+  const { key, version, parent, kind, expiresAtMs } = facts
+  const data = sealedData(facts, filling)
+  const value = { kind, hash: cheapHash(data), expiresAtMs, data }
+  return { kind: 'write', id: version, attempt: 1, epoch: null, key, expect, parent, value }
 }
 
 /** The stand-in for signed control records: the body as hex behind the facts. */

@@ -139,15 +139,11 @@ export class FaultDriver {
   private every(kind: FaultKind, meanMs: number, strike: (hard: number) => void): void {
     const hard = this.plan.get(kind)
     if (hard === undefined) return
-    const again = () => {
-      const pauseMs = -Math.log(1 - this.random.next()) * meanMs * (1.5 - hard)
-      this.world.after(pauseMs, () => {
-        if (!this.isOn) return
-        strike(hard)
-        again()
-      })
+    const act = () => {
+      if (this.isOn) strike(hard)
+      return this.isOn
     }
-    again()
+    this.world.everySoOften(() => -Math.log(1 - this.random.next()) * meanMs * (1.5 - hard), act)
   }
 
   private count(kind: string): void {

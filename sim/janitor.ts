@@ -34,15 +34,11 @@ export class Janitor {
   }
 
   start(): void {
-    const { world } = this.options
-    const again = () => {
-      world.after(-Math.log(1 - this.random.next()) * this.pauseMs, () => {
-        if (!this.isOn) return
-        this.act()
-        again()
-      })
+    const act = () => {
+      if (this.isOn) this.act()
+      return this.isOn
     }
-    again()
+    this.options.world.everySoOften(() => -Math.log(1 - this.random.next()) * this.pauseMs, act)
   }
 
   /** Goes on at the pace of a world in which nothing happens. */

@@ -31,15 +31,11 @@ export class Operator {
   }
 
   start(): void {
-    const { world } = this.options
-    const again = () => {
-      world.after(-Math.log(1 - this.random.next()) * everyMs, () => {
-        if (!this.isOn) return
-        if (!this.isBusy) this.act()
-        again()
-      })
+    const act = () => {
+      if (this.isOn && !this.isBusy) this.act()
+      return this.isOn
     }
-    again()
+    this.options.world.everySoOften(() => -Math.log(1 - this.random.next()) * everyMs, act)
   }
 
   /** No change is begun from here on; those who have left are stopped, paused moves go on. */

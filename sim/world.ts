@@ -45,6 +45,13 @@ export class World {
     }
   }
 
+  /** Runs `act` after a pause, and again after another one, until it says false. */
+  everySoOften(pauseMs: () => number, act: () => boolean): void {
+    this.after(pauseMs(), () => {
+      if (act()) this.everySoOften(pauseMs, act)
+    })
+  }
+
   /** Carries out events up to and including `untilMs`, or until `stop` says so; then that is the time. */
   run(untilMs: number, stop: () => boolean = () => false): void {
     for (;;) {

@@ -1,5 +1,5 @@
 import { type Ballot, noBallot, type PeerId, type Version } from '../../base/ids.ts'
-import type { Value, VersionRecord } from '../../replication/messages.ts'
+import type { Outcome, Value, VersionRecord } from '../../replication/messages.ts'
 
 /** The groups of which a majority each must agree, by epoch of the partition; it grows as views are seen. */
 export type GroupsByEpoch = ReadonlyMap<number, readonly (readonly PeerId[])[]>
@@ -217,4 +217,18 @@ function add(
 function printOf(value: Value): string {
   const operations = value.recentOps.map(each => `${each.id}=${each.answer}`).join(',')
   return `${value.version}<${value.parent} ${value.kind} ${value.hash.slice(0, 16)} ${value.expiresAtMs} [${operations}] ${value.opsFloor} ${value.keptFrom ?? ''}`
+}
+
+/** The version that an answer says stands, null where it says of none. */
+export function standingVersion(outcome: Outcome): Version | null {
+  switch (outcome.kind) {
+    case 'found':
+      return outcome.value.version
+    case 'conflict':
+      return outcome.current
+    case 'written':
+      return outcome.version
+    default:
+      return null
+  }
 }

@@ -6,7 +6,7 @@ import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
 import type { Change } from '../../replication/records.ts'
 import { Epochs } from '../checker/epochs.ts'
-import { KeyLedger } from '../checker/ledger.ts'
+import { KeyLedger, standingVersion } from '../checker/ledger.ts'
 
 /** An operation under way: what was acknowledged before it began must be in what it finds. */
 export type Asked = { readonly operation: Operation; readonly acknowledged: ReadonlySet<Version> }
@@ -120,7 +120,7 @@ export class Judge {
   answered({ operation, acknowledged }: Asked, outcome: Outcome): void {
     const { key } = operation
     const ledger = this.#ledger(key)
-    const told = standing(outcome)
+    const told = standingVersion(outcome)
     if (told !== null && !ledger.isHeld(told))
       this.#complain(`the answer ${outcome.kind} rests on ${told}, which no majority holds`)
     if (told !== null && this.#dead.get(key)?.includes(told))
@@ -152,18 +152,5 @@ export class Judge {
 
   #complain(wrong: string | null): void {
     if (wrong !== null) this.complaints.push(wrong)
-  }
-}
-
-function standing(outcome: Outcome): Version | null {
-  switch (outcome.kind) {
-    case 'found':
-      return outcome.value.version
-    case 'conflict':
-      return outcome.current
-    case 'written':
-      return outcome.version
-    default:
-      return null
   }
 }

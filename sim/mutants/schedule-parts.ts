@@ -2,7 +2,7 @@ import { hlcFrom } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, PeerId, Version } from '../../base/ids.ts'
 import { initialControl, type View } from '../../dht/view.ts'
 import type { ValueKind, WriteOperation } from '../../replication/messages.ts'
-import { cheapHash, sealedData } from '../envelope.ts'
+import { writeOperation } from '../envelope.ts'
 import { type Stage, stageStartMs } from './stage.ts'
 
 /** The peers and the key of every directed schedule. */
@@ -32,16 +32,5 @@ export function viewOf(epoch: number, owners: readonly PeerId[]): View {
 /** The write of this number, from 1: later ones have later ids. */
 export function writeOf(number: number, parent: Version | null, kind: ValueKind = 'live'): WriteOperation {
   const id = hlcFrom(stageStartMs - 1_000 + number, 0, '000000ff')
-  const facts = { key, version: id, parent, kind, expiresAtMs: 0 } as const
-  const data = sealedData(facts, 'directed')
-  return {
-    kind: 'write',
-    id,
-    attempt: 1,
-    epoch: null,
-    key,
-    expect: 'any',
-    parent,
-    value: { kind, hash: cheapHash(data), expiresAtMs: 0, data },
-  }
+  return writeOperation({ key, version: id, parent, kind, expiresAtMs: 0 }, 'directed')
 }

@@ -9,7 +9,7 @@ import type { Effect, Input, Task, TaskEnd } from '../../node/peer/step.ts'
 import { defaultLimits, type Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome, ScanEntry, VersionRecord } from '../../replication/messages.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
-import { KeyLedger } from '../checker/ledger.ts'
+import { KeyLedger, standingVersion } from '../checker/ledger.ts'
 
 type Letter = { readonly from: PeerId; readonly to: PeerId; readonly message: PeerMessage }
 
@@ -251,7 +251,7 @@ export class Stage {
 
   /** Whoever is told that a version stands may rely on it from then on. */
   private judge(outcome: Outcome): void {
-    const told = standing(outcome)
+    const told = standingVersion(outcome)
     if (told !== null && !this.ledger.isChosen(told))
       this.complaints.push(`the answer ${outcome.kind} rests on ${told}, which no majority holds`)
   }
@@ -272,18 +272,5 @@ export class Stage {
 
   private complain(wrong: string | null): void {
     if (wrong !== null) this.complaints.push(wrong)
-  }
-}
-
-function standing(outcome: Outcome): Version | null {
-  switch (outcome.kind) {
-    case 'found':
-      return outcome.value.version
-    case 'conflict':
-      return outcome.current
-    case 'written':
-      return outcome.version
-    default:
-      return null
   }
 }

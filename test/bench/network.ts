@@ -3,38 +3,15 @@
 import { fork } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
-import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import type { FleetId, PeerId } from '../../base/ids.ts'
-import { startLibp2p } from '../../node/adapters/libp2p/start.ts'
+import { idOf, type Job, newKeys, startEnd } from './link-ends.ts'
 
 const requestBytes = 4096
 const warmUpMs = 1_000
 const measureMs = 3_000
-const fleet = 'be'.repeat(32) as FleetId
-
-type Job = { keys: string[]; bootstrap: string[] }
-
-const idOf = (key: string) =>
-  peerIdFromPrivateKey(privateKeyFromProtobuf(Buffer.from(key, 'base64'))).toString() as PeerId
-
-const start = (keys: readonly string[], own: number, bootstrap: readonly string[]) =>
-  startLibp2p({
-    privateKey: privateKeyFromProtobuf(Buffer.from(keys[own]!, 'base64')),
-    fleet,
-    listen: { host: '127.0.0.1', port: 0 },
-    bootstrap,
-    known: {},
-    members: () => keys.map(key => ({ id: idOf(key) })),
-    epoch: () => 1,
-    incarnation: 1,
-    verifyRecord: () => null,
-    onAddresses: () => undefined,
-  })
 
 /** Answers every frame with one of the same size. */
 async function answer({ keys, bootstrap }: Job): Promise<void> {
-  const peer = await start(keys, 1, bootstrap)
+  const peer = await startEnd(keys, 1, bootstrap)
   peer.network.listen({
     frameArrived: (from, frame) => peer.network.send(from, frame),
     peerConnected: () => undefined,
@@ -43,9 +20,8 @@ async function answer({ keys, bootstrap }: Job): Promise<void> {
 }
 
 async function ask(): Promise<void> {
-  const pairs = await Promise.all([generateKeyPair('Ed25519'), generateKeyPair('Ed25519')])
-  const keys = pairs.map(key => Buffer.from(privateKeyToProtobuf(key)).toString('base64'))
-  const peer = await start(keys, 0, [])
+  const keys = await newKeys(2)
+  const peer = await startEnd(keys, 0, [])
   const other = idOf(keys[1]!)
   const linked = Promise.withResolvers<void>()
   let frameArrived = (): void => undefined

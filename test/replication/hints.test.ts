@@ -2,35 +2,14 @@
 // with hints for peers that are owners, or are not any more, and with scripted answers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newClock } from '../../base/hlc.ts'
 import type { ContextKey, PeerId } from '../../base/ids.ts'
-import { seeded } from '../../base/random.ts'
-import type { Process } from '../../replication/context.ts'
 import { deliver, hintsListedMax, newDeliverer, onDelivered } from '../../replication/hints.ts'
-import { defaultLimits } from '../../replication/limits.ts'
-import { ballotAt, key, MemoryRecords, peer, place, valueAt, versionAt } from './memory-records.ts'
+import { ballotAt, key, MemoryRecords, peer, processOf, valueAt, versionAt } from './memory-records.ts'
 
 const owners = [peer('a'), peer('b'), peer('c')] as const
 const [self, missed] = owners
 
-const newProcess = (): Process => ({
-  self,
-  clock: newClock('00000001'),
-  incarnation: 1,
-  limits: defaultLimits,
-  random: seeded(1),
-  placeOf: () => ({
-    partition: place.partition,
-    accepts: true,
-    since: 1,
-    quorum: { epoch: 4, groups: [owners], targets: owners },
-  }),
-  connected: new Set<PeerId>(owners),
-  suspects: new Map(),
-  wishes: [],
-  nextId: 0,
-  wakeMs: 0,
-})
+const newProcess = () => processOf(self, owners, 4)
 
 const keyOf = (number: number) => (number.toString(16).padStart(4, '0') + key.slice(4)) as ContextKey
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ballotFrom, hlcFrom } from '../../base/hlc.ts'
+import { ballotFrom, hlcFrom, newClock } from '../../base/hlc.ts'
 import {
   type ContextKey,
   type Digest,
@@ -8,7 +8,9 @@ import {
   type PeerId,
   type Version,
 } from '../../base/ids.ts'
+import { seeded } from '../../base/random.ts'
 import { type Considered, consider } from '../../replication/acceptor.ts'
+import type { Process } from '../../replication/context.ts'
 import { defaultLimits } from '../../replication/limits.ts'
 import type { ReplicaMessage, Value, VersionRecord, WriteOperation } from '../../replication/messages.ts'
 import { type Acceptor, newAcceptor, type Place } from '../../replication/partition-state.ts'
@@ -35,6 +37,28 @@ export function valueAt(at: number, more: Partial<Value> = {}): Value {
     recentOps: [{ id: versionAt(at), answer: 'written' }],
     opsFloor: noHlc,
     ...more,
+  }
+}
+
+/** A process that is connected to all owners of the one partition there is. */
+export function processOf(self: PeerId, owners: readonly PeerId[], epoch: number): Process {
+  return {
+    self,
+    clock: newClock('00000001'),
+    incarnation: 1,
+    limits: defaultLimits,
+    random: seeded(1),
+    placeOf: () => ({
+      partition: place.partition,
+      accepts: owners.includes(self),
+      since: 1,
+      quorum: { epoch, groups: [owners], targets: owners },
+    }),
+    connected: new Set(owners),
+    suspects: new Map(),
+    wishes: [],
+    nextId: 0,
+    wakeMs: 0,
   }
 }
 

@@ -2,38 +2,16 @@
 // answers of three replicas.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newClock } from '../../base/hlc.ts'
-import { noBallot, type PeerId } from '../../base/ids.ts'
-import { seeded } from '../../base/random.ts'
-import type { Client, Process } from '../../replication/context.ts'
-import { defaultLimits } from '../../replication/limits.ts'
+import { noBallot } from '../../base/ids.ts'
+import type { Client } from '../../replication/context.ts'
 import { newReader, onReaderAnswer, startRead } from '../../replication/reader.ts'
-import { ballotAt, key, peer, place, valueAt, wallMs } from './memory-records.ts'
+import { ballotAt, key, peer, processOf, valueAt, wallMs } from './memory-records.ts'
 
 const owners = [peer('a'), peer('b'), peer('c')] as const
 const now = { wallMs, monotonicMs: 1_000 }
 const local: Client = { kind: 'local', request: 1 }
 
-function newProcess(): Process {
-  return {
-    self: peer('x'),
-    clock: newClock('00000001'),
-    incarnation: 1,
-    limits: defaultLimits,
-    random: seeded(1),
-    placeOf: () => ({
-      partition: place.partition,
-      accepts: false,
-      since: 1,
-      quorum: { epoch: 1, groups: [owners], targets: owners },
-    }),
-    connected: new Set<PeerId>(owners),
-    suspects: new Map(),
-    wishes: [],
-    nextId: 0,
-    wakeMs: 0,
-  }
-}
+const newProcess = () => processOf(peer('x'), owners, 1)
 
 for (const historyLimit of [null, 10]) {
   test(`a ${historyLimit === null ? 'read' : 'history'} whose replay is refused asks for one round`, () => {

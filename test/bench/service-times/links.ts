@@ -3,21 +3,16 @@
 // partners, of frames sent together and of bytes, its processor time tells the prices apart.
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
-import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import type { FleetId, PeerId } from '../../../base/ids.ts'
-import { startLibp2p } from '../../../node/adapters/libp2p/start.ts'
+import type { PeerId } from '../../../base/ids.ts'
+import { idOf, type Job, newKeys, startEnd } from '../link-ends.ts'
 import { line, threadUs } from './sampled.ts'
 
-const fleet = 'be'.repeat(32) as FleetId
 const echoesWarmUp = 6_000
 const echoesMeasured = 12_000
 const smallBytes = 150
 const largeBytes = 4_600
 const burstFrames = 16
 const partners = 8
-
-type Job = { keys: string[]; bootstrap: string[] }
 
 /** For one end. Half of an exchange each for sending and for receiving, which it cannot tell apart. */
 export type LinkTimes = {
@@ -29,28 +24,11 @@ export type LinkTimes = {
   readonly byteUs: number
 }
 
-const idOf = (key: string) =>
-  peerIdFromPrivateKey(privateKeyFromProtobuf(Buffer.from(key, 'base64'))).toString() as PeerId
-
-const start = (keys: readonly string[], own: number, bootstrap: readonly string[]) =>
-  startLibp2p({
-    privateKey: privateKeyFromProtobuf(Buffer.from(keys[own]!, 'base64')),
-    fleet,
-    listen: { host: '127.0.0.1', port: 0 },
-    bootstrap,
-    known: {},
-    members: () => keys.map(key => ({ id: idOf(key) })),
-    epoch: () => 1,
-    incarnation: 1,
-    verifyRecord: () => null,
-    onAddresses: () => undefined,
-  })
-
 /** All partners live in one process: they send every frame back. */
 async function echo({ keys, bootstrap }: Job): Promise<void> {
   for (const own of keys.keys()) {
     if (own === 0) continue
-    const peer = await start([keys[0]!, keys[own]!], 1, bootstrap)
+    const peer = await startEnd([keys[0]!, keys[own]!], 1, bootstrap)
     peer.network.listen({
       frameArrived: (from, frame) => peer.network.send(from, frame),
       peerConnected: () => undefined,
@@ -60,9 +38,8 @@ async function echo({ keys, bootstrap }: Job): Promise<void> {
 }
 
 export async function measureLinks(): Promise<LinkTimes> {
-  const pairs = await Promise.all(Array.from({ length: partners + 1 }, () => generateKeyPair('Ed25519')))
-  const keys = pairs.map(key => Buffer.from(privateKeyToProtobuf(key)).toString('base64'))
-  const peer = await start(keys, 0, [])
+  const keys = await newKeys(partners + 1)
+  const peer = await startEnd(keys, 0, [])
   const others = keys.slice(1).map(idOf)
   const linked = Promise.withResolvers<void>()
   const connected = new Set<PeerId>()
