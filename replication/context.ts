@@ -55,6 +55,9 @@ export type Wish =
   | { readonly kind: 'bringUp'; readonly key: ContextKey }
   | { readonly kind: 'count'; readonly name: Counted }
 
+/** Since when a peer is heard without a break, and when anything came from it last (monotonic milliseconds). */
+export type Heard = { sinceMs: number; lastMs: number }
+
 /** What every machine of one process shares: identity, clock, limits and the outbox of the running step. */
 export type Process = {
   readonly self: PeerId
@@ -67,6 +70,7 @@ export type Process = {
   readonly connected: Set<PeerId>
   /** Peers that missed an answer, and until when they are asked last (monotonic milliseconds). */
   readonly suspects: Map<PeerId, number>
+  readonly heard: Map<PeerId, Heard>
   readonly wishes: Wish[]
   nextId: number
   /** Earliest monotonic time at which some machine wants to look again. */
@@ -109,12 +113,36 @@ export function finish(process: Process, client: Client, key: ContextKey, outcom
 export const isReachable = (process: Process, peer: PeerId): boolean =>
   peer === process.self || process.connected.has(peer)
 
+/** Something came from a peer. A silence counts as a new start only before it was steady for the first time. */
+export function noteHeard(process: Process, peer: PeerId, nowMs: number): void {
+  const { silentMs, steadyMs } = process.limits
+  const heard = process.heard.get(peer)
+  if (!heard) return void process.heard.set(peer, { sinceMs: nowMs, lastMs: nowMs })
+  const isSteady = heard.lastMs - heard.sinceMs >= steadyMs
+  if (!isSteady && nowMs - heard.lastMs > silentMs) heard.sinceMs = nowMs
+  heard.lastMs = nowMs
+}
+
+/** When a peer will have been silent for too long; an advice for speed, as all of this is. */
+export const silentAtMs = (process: Process, peer: PeerId, nowMs: number): number =>
+  peer === process.self
+    ? Number.POSITIVE_INFINITY
+    : (process.heard.get(peer)?.lastMs ?? nowMs) + process.limits.silentMs
+
+/** Whether a peer may not answer soon: it missed an answer a while ago, says nothing, or has only just connected. */
+export function isDoubtful(process: Process, peer: PeerId, nowMs: number): boolean {
+  if (peer === process.self) return false
+  if ((process.suspects.get(peer) ?? 0) > nowMs || silentAtMs(process, peer, nowMs) <= nowMs) return true
+  const heard = process.heard.get(peer)
+  return heard !== undefined && heard.lastMs - heard.sinceMs < process.limits.steadyMs
+}
+
 /** Best first: this replica itself, then the connected, then those that missed an answer, then the rest. */
 export function byPromise(process: Process, peers: readonly PeerId[], nowMs: number): PeerId[] {
   const rank = (peer: PeerId): number => {
     if (peer === process.self) return 0
     if (!process.connected.has(peer)) return 3
-    return (process.suspects.get(peer) ?? 0) > nowMs ? 2 : 1
+    return isDoubtful(process, peer, nowMs) ? 2 : 1
   }
   return peers
     .map((peer, at) => ({ peer, at, rank: rank(peer) }))

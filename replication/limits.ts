@@ -28,6 +28,10 @@ export type Limits = {
   readonly healsAtOnceMax: number
   /** How often a peer tells the others that it is here, and which view it has. */
   readonly beatMs: number
+  /** Who says nothing for so long is asked last, and a write that waits for it goes to the next owner. */
+  readonly silentMs: number
+  /** Who has just connected is asked last until it was heard without such a silence for so long: it may be starting. */
+  readonly steadyMs: number
   /** How long a copy that was given away is kept (rule 10). */
   readonly dropAfterMs: number
   /** How long a tombstone, or an expired value, is kept before it is collected (rule 9). */
@@ -59,6 +63,8 @@ export const defaultLimits: Limits = {
   retryRoundMs: 5,
   healsAtOnceMax: 32,
   beatMs: 250,
+  silentMs: 400,
+  steadyMs: 1_000,
   dropAfterMs: 60_000,
   collectAfterMs: 86_400_000,
   settleMs: 3_000,

@@ -2,11 +2,13 @@ import type { ContextKey, PeerId } from '../base/ids.ts'
 import {
   byPromise,
   type Client,
+  isDoubtful,
   isReachable,
   type Moment,
   newId,
   type Process,
   send,
+  silentAtMs,
   suspect,
   wakeAt,
 } from './context.ts'
@@ -24,6 +26,8 @@ type RequestJob = {
   target: PeerId | null
   /** An attempt whose outcome was never told: the operation may be carried out. */
   mayBeWritten: boolean
+  /** When the target is given up, whatever else it says. */
+  giveUpMs: number
   dueMs: number
 }
 
@@ -55,6 +59,7 @@ export function requestWrite(
     id: 0,
     target: null,
     mayBeWritten: operation.attempt > 1,
+    giveUpMs: 0,
     dueMs: 0,
   }
   tryNext(requester, job, now)
@@ -91,15 +96,34 @@ export function sweepRequests(requester: Requester, now: Moment): number {
   let wakeMs = Number.POSITIVE_INFINITY
   for (const job of [...requester.jobs.values()]) {
     if (job.dueMs <= now.monotonicMs) {
-      if (job.target !== null) {
-        suspect(requester.process, job.target, now.monotonicMs)
-        job.mayBeWritten = true
+      const { target } = job
+      if (target !== null && isWorthWaiting(requester, job, target, now.monotonicMs))
+        setDue(requester, job, target, now)
+      else {
+        if (target !== null) {
+          suspect(requester.process, target, now.monotonicMs)
+          job.mayBeWritten = true
+        }
+        tryNext(requester, job, now)
       }
-      tryNext(requester, job, now)
     }
     if (requester.jobs.get(job.id) === job) wakeMs = Math.min(wakeMs, job.dueMs)
   }
   return wakeMs
+}
+
+/** A target that still says something is only slow, and two coordinators of one key hinder each other. */
+function isWorthWaiting({ process }: Requester, job: RequestJob, target: PeerId, nowMs: number): boolean {
+  if (nowMs >= job.giveUpMs) return false
+  const isBetter = (peer: PeerId) => isReachable(process, peer) && !isDoubtful(process, peer, nowMs)
+  return silentAtMs(process, target, nowMs) > nowMs || !job.left.some(isBetter)
+}
+
+/** Looks again when the target will have been silent for too long, or has to be given up. */
+function setDue({ process }: Requester, job: RequestJob, target: PeerId, { monotonicMs }: Moment): void {
+  const silentMs = silentAtMs(process, target, monotonicMs)
+  job.dueMs = Math.min(job.giveUpMs, silentMs > monotonicMs ? silentMs : monotonicMs + process.limits.beatMs)
+  wakeAt(process, job.dueMs)
 }
 
 function settle(requester: Requester, job: RequestJob, outcome: Outcome, now: Moment): void {
@@ -146,8 +170,8 @@ function tryNext(requester: Requester, job: RequestJob, now: Moment): void {
   job.left = job.left.filter(peer => peer !== target)
   job.attempt += 1
   const timeoutMs = Math.min(leftMs, process.limits.attemptMaxMs)
-  job.dueMs = now.monotonicMs + timeoutMs
-  wakeAt(process, job.dueMs)
+  job.giveUpMs = now.monotonicMs + timeoutMs
+  setDue(requester, job, target, now)
   const operation: WriteOperation = { ...job.operation, attempt: job.attempt }
   if (target === process.self)
     requester.coordinateHere({ kind: 'requester', id: job.id }, operation, timeoutMs, now)
@@ -160,7 +184,7 @@ function tryNext(requester: Requester, job: RequestJob, now: Moment): void {
  */
 function byOwnerOrder(process: Process, key: ContextKey, nowMs: number): PeerId[] {
   const owners = [...new Set(process.placeOf(key).quorum.groups.flat())]
-  const isSuspect = (peer: PeerId) => peer !== process.self && (process.suspects.get(peer) ?? 0) > nowMs
+  const isSuspect = (peer: PeerId) => isDoubtful(process, peer, nowMs)
   return [...owners.filter(peer => !isSuspect(peer)), ...byPromise(process, owners.filter(isSuspect), nowMs)]
 }
 

@@ -39,6 +39,7 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
     placeOf: key => placeOf(partitionOf(key, view().partitions.length)),
     connected: new Set(),
     suspects: new Map(),
+    heard: new Map(),
     wishes: [],
     nextId: 0,
     wakeMs: Number.POSITIVE_INFINITY,

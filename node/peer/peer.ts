@@ -2,7 +2,7 @@ import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
-import { type Client, type KeyPlace, type Process, wakeAt } from '../../replication/context.ts'
+import { type Client, type KeyPlace, noteHeard, type Process, wakeAt } from '../../replication/context.ts'
 import {
   coordinateTrim,
   coordinateWrite,
@@ -107,6 +107,7 @@ class RingMember implements Peer {
     switch (input.kind) {
       case 'messageArrived':
         this.#process.suspects.delete(input.from)
+        noteHeard(this.#process, input.from, now.monotonicMs)
         return this.#takeMessage(input.from, input.message, now)
       case 'requested':
         return this.#request({ kind: 'local', request: input.request }, input.operation, input.timeoutMs, now)
@@ -115,10 +116,12 @@ class RingMember implements Peer {
       case 'peerConnected':
         this.#process.connected.add(input.peer)
         this.#process.suspects.delete(input.peer)
+        noteHeard(this.#process, input.peer, now.monotonicMs)
         this.#effects.push({ kind: 'listHints', peer: input.peer, limit: hintsListedMax })
         return
       case 'peerLost':
         this.#process.connected.delete(input.peer)
+        this.#process.heard.delete(input.peer)
         onTargetLost(this.#machines.requester, input.peer, now)
         onPeerLost(this.#process, this.#machines.coordinator.tails, input.peer, now)
         this.#machines.upkeep.peerLost(input.peer, now)

@@ -56,6 +56,7 @@ export function processOf(self: PeerId, owners: readonly PeerId[], epoch: number
     }),
     connected: new Set(owners),
     suspects: new Map(),
+    heard: new Map(),
     wishes: [],
     nextId: 0,
     wakeMs: 0,

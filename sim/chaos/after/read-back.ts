@@ -7,8 +7,12 @@ import { ask, entriesOf } from '../load/ask.ts'
 import { contextPath, send } from '../load/requests.ts'
 
 const atOnce = 16
-const patienceMs = 30_000
-const triesMax = 5
+/** How long to wait for an answer, and how often to ask. */
+export type Persistence = { readonly patienceMs: number; readonly triesMax: number }
+/** A busy machine may take its time, and nothing else is wrong. */
+export const patient: Persistence = { patienceMs: 30_000, triesMax: 5 }
+/** Of a fleet that is known to be unwell: thousands of reads that wait for what does not come take hours. */
+export const impatient: Persistence = { patienceMs: 2_000, triesMax: 1 }
 const retryPauseMs = 200
 const pageVersions = 50
 
@@ -22,13 +26,14 @@ export async function readEverywhere(
   doors: readonly Door[],
   addresses: Iterable<string>,
   recorder: Recorder,
+  { patienceMs, triesMax }: Persistence,
 ): Promise<string[]> {
   const wrong: string[] = []
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
   await eachOf(addresses, async address => {
     for (const door of doors) {
       const about = { worker: 'reader', door: door.name, address, ask: { kind: 'get' } as const }
-      const isRead = await persist(async () =>
+      const isRead = await persist(triesMax, async () =>
         isServed(await recorder.record(about, () => ask(door, agent, address, about.ask, patienceMs))),
       )
       if (!isRead) wrong.push(`${door.name} cannot read ${address} after the faults ended`)
@@ -42,14 +47,15 @@ export async function readEverywhere(
 export async function readChains(
   doors: readonly Door[],
   addresses: Iterable<string>,
+  { patienceMs, triesMax }: Persistence,
 ): Promise<Map<string, ChainEntry[]>> {
   const chains = new Map<string, ChainEntry[]>()
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
   let turn = 0
   await eachOf(addresses, async address => {
     const door = doors[turn++ % doors.length]!
-    await persist(async () => {
-      const chain = await chainOf(door, agent, address)
+    await persist(triesMax, async () => {
+      const chain = await chainOf(door, agent, address, patienceMs)
       if (chain !== null) chains.set(address, chain)
       return chain !== null
     })
@@ -58,7 +64,12 @@ export async function readChains(
   return chains
 }
 
-async function chainOf(door: Door, agent: Agent, address: string): Promise<ChainEntry[] | null> {
+async function chainOf(
+  door: Door,
+  agent: Agent,
+  address: string,
+  patienceMs: number,
+): Promise<ChainEntry[] | null> {
   const chain: ChainEntry[] = []
   let cursor: string | null = null
   do {
@@ -76,7 +87,7 @@ async function chainOf(door: Door, agent: Agent, address: string): Promise<Chain
   return chain
 }
 
-async function persist(attempt: () => Promise<boolean>): Promise<boolean> {
+async function persist(triesMax: number, attempt: () => Promise<boolean>): Promise<boolean> {
   for (let tries = 1; tries <= triesMax; tries++) {
     if (await attempt()) return true
     await delay(retryPauseMs)

@@ -7,7 +7,7 @@ import type { ChainEntry } from '../history/call.ts'
 import type { Violation } from '../history/check.ts'
 import type { Recorder } from '../history/recorder.ts'
 import { type Comparison, compareReplicas, type Replica } from './compare.ts'
-import { readChains, readEverywhere } from './read-back.ts'
+import { impatient, patient, readChains, readEverywhere } from './read-back.ts'
 import { readReplica } from './replica-disk.ts'
 import { settle } from './settle.ts'
 
@@ -44,11 +44,14 @@ export async function verify(
   for (let round = 1; ; round++) {
     told(`round ${round}: waiting until every peer is well`)
     await delay(fleet.bindMs())
-    for (const what of await settle(fleet, settleMsMax)) broken('', `after the faults ended: ${what}`)
+    const unwell = await settle(fleet, settleMsMax)
+    for (const what of unwell) broken('', `after the faults ended: ${what}`)
     told(`round ${round}: reading back`)
-    for (const what of await readEverywhere(fleet.doors, unread, recorder)) broken('', what)
+    const persistence = unwell.length === 0 ? patient : impatient
+    for (const what of await readEverywhere(fleet.doors, unread, recorder, persistence)) broken('', what)
     // A write of unknown outcome may have surfaced since: what was read again gets its history read again.
-    for (const [address, entries] of await readChains(fleet.doors, unread)) chains.set(address, entries)
+    for (const [address, entries] of await readChains(fleet.doors, unread, persistence))
+      chains.set(address, entries)
     const ring = await readRing(fleet)
     if (ring === null) throw new ChaosFailure('no peer tells who owns what')
     const killed = await fleet.stop()

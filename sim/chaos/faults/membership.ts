@@ -13,6 +13,8 @@ const triesMax = 20
 const retryPauseMs = 2_000
 const waitSeconds = 60
 const endMsMax = 20_000
+const rebuildMsMax = 180_000
+const lookEveryMs = 500
 
 const nothingToUndo = async (): Promise<void> => undefined
 
@@ -51,7 +53,7 @@ export const wipe: FaultKind = {
   ...common,
   name: 'wipe',
   strike: async (fleet, random) => {
-    const victim = spare(fleet, random)
+    const victim = await bearable(fleet, random)
     if (victim === null) return null
     await oweWhatItHas(fleet, victim)
     const peer = fleet.peer(victim)
@@ -61,7 +63,7 @@ export const wipe: FaultKind = {
     await fleet.revive(victim)
     if (peer.ready?.id === before)
       throw new ChaosFailure(`${victim} came back under its old id without its data`)
-    return { what: `wipe ${victim}`, heal: nothingToUndo }
+    return { what: `wipe ${victim}`, heal: () => rebuilt(fleet) }
   },
 }
 
@@ -70,7 +72,7 @@ export const replace: FaultKind = {
   ...common,
   name: 'replace',
   strike: async (fleet, random) => {
-    const victim = spare(fleet, random)
+    const victim = await bearable(fleet, random)
     if (victim === null) return null
     await oweWhatItHas(fleet, victim)
     const { dir, ready } = fleet.peer(victim)
@@ -78,7 +80,7 @@ export const replace: FaultKind = {
     rmSync(dir, { recursive: true })
     fleet.drop(victim)
     const came = await enter(fleet, ['replace', ready?.id ?? victim])
-    return { what: `replace ${victim} by ${came}`, heal: nothingToUndo }
+    return { what: `replace ${victim} by ${came}`, heal: () => rebuilt(fleet) }
   },
 }
 
@@ -119,6 +121,28 @@ const oweWhatItHas = (fleet: ChaosFleet, victim: string): Promise<void> =>
 async function owe(fleet: ChaosFleet, copiesOf: (ring: Ring) => number): Promise<void> {
   const ring = await readRing(fleet)
   if (ring !== null) fleet.leastCopies += Math.round(copiesOf(ring))
+}
+
+/**
+ * A peer whose disk the fleet can bear to lose: nobody who lost one before is still counted as an owner. Two lost disks
+ * at once are a lost majority of what both held, which is more than is promised.
+ */
+async function bearable(fleet: ChaosFleet, random: Random): Promise<string | null> {
+  const victim = spare(fleet, random)
+  return victim !== null && (await isWhole(fleet)) ? victim : null
+}
+
+/** Waits until every copy that was lost with a disk is somewhere else; who waits in vain is told so at the end of the run. */
+async function rebuilt(fleet: ChaosFleet): Promise<void> {
+  const endMs = performance.now() + rebuildMsMax
+  while (performance.now() < endMs && !(await isWhole(fleet))) await delay(lookEveryMs)
+}
+
+/** Whether all owners of all partitions are peers that still have their disks. */
+async function isWhole(fleet: ChaosFleet): Promise<boolean> {
+  const ring = await readRing(fleet)
+  const here = new Set(fleet.names)
+  return ring?.parts.every(({ owners, next }) => [...owners, ...next].every(name => here.has(name))) ?? false
 }
 
 /** A peer that runs and that the fleet can do without, so that enough are left to own every copy and to lose one. */
