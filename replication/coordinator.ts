@@ -1,7 +1,6 @@
 import { hlcMs } from '../base/hlc.ts'
 import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
-  beyondQuorum,
   type Client,
   finish,
   isReachable,
@@ -10,7 +9,6 @@ import {
   newId,
   type Process,
   riseAbove,
-  send,
   suspect,
   wakeAt,
 } from './context.ts'
@@ -20,33 +18,15 @@ import { keptFromOf, outcomeOf } from './register.ts'
 import {
   type CachedBallot,
   type Goal,
+  giveUp,
   newRound,
   onAnswer,
   questionFor,
-  type Round,
   type RoundEnd,
   startRound,
 } from './round.ts'
+import { ask, askSpared, isHopeless, newJob, type RoundJob, setDue } from './round-job.ts'
 import { keepTail, onLateAnswer, sweepTails, type Tails } from './tails.ts'
-
-/** One operation that needs rounds: a write, or the writing back of whatever stands. */
-export type RoundJob = {
-  readonly key: ContextKey
-  readonly client: Client
-  readonly deadlineMs: number
-  readonly operation: WriteOperation | null
-  /** What it is for, where it is no write. */
-  readonly goal: Exclude<Goal, { kind: 'write' }>
-  round: Round | null
-  tries: number
-  /** A round of this job may have been accepted somewhere: its outcome cannot be called a failure. */
-  mayBeWritten: boolean
-  withData: boolean
-  /** Targets that were not asked to prepare: a quorum is enough as long as nobody is slow or refuses. */
-  spared: readonly PeerId[]
-  /** Monotonic time of the next look at this job. */
-  dueMs: number
-}
 
 /**
  * Carries out writes at the first live replica of their key: one at a time a key, the others queue here
@@ -74,6 +54,9 @@ export function newCoordinator(process: Process): Coordinator {
     jobs: 0,
   }
 }
+
+/** Times that an operation does not wait for who misses an answer when somebody else refuses. */
+const impatientTries = 3
 
 /** Queues a write. A full coordinator says so at once, and nothing is written. */
 export function coordinateWrite(
@@ -148,11 +131,21 @@ export function onRoundAnswer(
       coordinator.byQuestion.delete(questionBefore)
       coordinator.byQuestion.set(round.id, job)
       job.mayBeWritten ||= round.accepting
-      ask(coordinator, job, now)
-    } else if (round.lost.has(from)) askSpared(coordinator, job, now)
+      ask(process, job, now)
+    } else if (isHopeless(job, isCutOff(process))) endRound(coordinator, job, giveUp(round), now)
+    else if (round.lost.has(from)) askSpared(process, job, now)
     return true
   }
   return onLateAnswer(coordinator.tails, from, message)
+}
+
+const isCutOff = (process: Process) => (peer: PeerId) => !isReachable(process, peer)
+
+/** Somebody is away now: rounds that were waiting for nobody else go on under other ballots. */
+export function onOwnerLost(coordinator: Coordinator, now: Moment): void {
+  for (const job of [...coordinator.active.values()])
+    if (job.round && isHopeless(job, isCutOff(coordinator.process)))
+      endRound(coordinator, job, giveUp(job.round), now)
 }
 
 /** Deadlines, repeated questions and hints that are due. Returns when to look again, Infinity for never. */
@@ -186,29 +179,6 @@ export function onEpochs(coordinator: Coordinator, now: Moment): void {
     const { obstacle, accepting } = round
     job.tries = 1
     endRound(coordinator, job, { kind: 'lost', obstacle, accepting, withData: false }, now)
-  }
-}
-
-function newJob(
-  client: Client,
-  key: ContextKey,
-  operation: WriteOperation | null,
-  goal: RoundJob['goal'],
-  timeoutMs: number,
-  now: Moment,
-): RoundJob {
-  return {
-    key,
-    client,
-    deadlineMs: now.monotonicMs + timeoutMs,
-    operation,
-    goal,
-    round: null,
-    tries: 0,
-    mayBeWritten: false,
-    withData: operation === null,
-    spared: [],
-    dueMs: 0,
   }
 }
 
@@ -266,7 +236,7 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   process.wishes.push({ kind: 'count', name: round.phase === 'accept' ? 'fastWrite' : 'slowWrite' })
   job.mayBeWritten ||= job.round.accepting
   coordinator.byQuestion.set(job.round.id, job)
-  ask(coordinator, job, now)
+  ask(process, job, now)
 }
 
 function takeCached(coordinator: Coordinator, key: ContextKey, epoch: number): CachedBallot | null {
@@ -274,34 +244,6 @@ function takeCached(coordinator: Coordinator, key: ContextKey, epoch: number): C
   if (!cached) return null
   coordinator.cached.delete(key)
   return cached.epoch === epoch ? cached : null
-}
-
-function ask(coordinator: Coordinator, job: RoundJob, now: Moment): void {
-  const { process } = coordinator
-  if (!job.round) return
-  const first = job.round.phase === 'prepare' && job.tries === 1
-  job.spared = first ? beyondQuorum(process, job.round.quorum, now.monotonicMs) : []
-  askThese(coordinator, job, job.round.quorum.targets)
-  const { hedgeMs, resendMs } = process.limits
-  setDue(process, job, now.monotonicMs + (job.spared.length > 0 ? hedgeMs : resendMs))
-}
-
-/** Somebody is slow or refuses: now the others matter. */
-function askSpared(coordinator: Coordinator, job: RoundJob, now: Moment): void {
-  if (job.spared.length === 0) return
-  const spared = job.spared
-  job.spared = []
-  askThese(coordinator, job, spared)
-  setDue(coordinator.process, job, now.monotonicMs + coordinator.process.limits.resendMs)
-}
-
-function askThese(coordinator: Coordinator, job: RoundJob, peers: readonly PeerId[]): void {
-  const { process } = coordinator
-  for (const peer of peers) {
-    if (job.spared.includes(peer) || !isReachable(process, peer)) continue
-    const question = job.round && questionFor(job.round, peer)
-    if (question) send(process, peer, question)
-  }
 }
 
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
@@ -315,11 +257,14 @@ function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
     )
   }
   if (!job.round) return tryRound(coordinator, job, now)
-  if (job.spared.length > 0) return askSpared(coordinator, job, now)
+  if (job.spared.length > 0) return askSpared(process, job, now)
   for (const peer of job.round.quorum.targets) {
     if (questionFor(job.round, peer)) suspect(process, peer, now.monotonicMs)
   }
-  ask(coordinator, job, now)
+  // Not again and again: where somebody refuses for long, one who is slow has to be waited for.
+  if (job.tries <= impatientTries && isHopeless(job, () => true))
+    return endRound(coordinator, job, giveUp(job.round), now)
+  ask(process, job, now)
 }
 
 function endRound(coordinator: Coordinator, job: RoundJob, end: RoundEnd, now: Moment): void {
@@ -389,9 +334,4 @@ function cache(coordinator: Coordinator, key: ContextKey, entry: CachedBallot): 
   if (coordinator.cached.size <= coordinator.process.limits.cachedBallotsMax) return
   const oldest = coordinator.cached.keys().next()
   if (!oldest.done) coordinator.cached.delete(oldest.value)
-}
-
-function setDue(process: Process, job: RoundJob, dueMs: number): void {
-  job.dueMs = Math.min(job.deadlineMs, dueMs)
-  wakeAt(process, job.dueMs)
 }

@@ -172,6 +172,9 @@ function refusedBy(round: Round, from: PeerId, obstacle: Ballot): RoundEnd | nul
   return canBeQuorum(round.quorum, round.lost) ? null : lost(round, false)
 }
 
+/** Those whose answers are missing are away: this ballot is burnt. */
+export const giveUp = (round: Round): RoundEnd => lost(round, false)
+
 function lost(round: Round, withData: boolean): RoundEnd {
   round.phase = 'ended'
   return { kind: 'lost', obstacle: round.obstacle, accepting: round.accepting, withData }

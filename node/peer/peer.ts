@@ -7,6 +7,7 @@ import {
   coordinateTrim,
   coordinateWrite,
   onEpochs,
+  onOwnerLost,
   onRoundAnswer,
   sweepRounds,
 } from '../../replication/coordinator.ts'
@@ -123,6 +124,7 @@ class RingMember implements Peer {
         this.#process.connected.delete(input.peer)
         this.#process.heard.delete(input.peer)
         onTargetLost(this.#machines.requester, input.peer, now)
+        onOwnerLost(this.#machines.coordinator, now)
         onPeerLost(this.#process, this.#machines.coordinator.tails, input.peer, now)
         this.#machines.upkeep.peerLost(input.peer, now)
         return forgetDeliveries(this.#machines.deliverer, input.peer)
