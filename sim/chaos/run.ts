@@ -19,7 +19,8 @@ import { Recorder } from './history/recorder.ts'
 import { Addresses } from './load/addresses.ts'
 import { Worker } from './load/worker.ts'
 import type { ChaosOptions } from './options.ts'
-import { gapsOf } from './report/availability.ts'
+import { gapsOf, isNear, longestRebuild } from './report/availability.ts'
+import { movedFrom } from './report/moved.ts'
 import {
   checkedCounts,
   countFaults,
@@ -35,6 +36,8 @@ import { storyOf, worstGaps } from './report/words.ts'
 const calmShare = 0.1
 const calmMsMost = 30_000
 const startSettleMsMax = 60_000
+/** Changes of members in which no peer is lost: what calls take meanwhile is what the moves cost them. */
+const quietMoves: ReadonlySet<string> = new Set(['join', 'drain'])
 
 export type RunResult = {
   readonly report: Report
@@ -52,6 +55,7 @@ export class ChaosRun {
   private readonly rings = new RingLog()
   private readonly faultsTold: { atMs: number; what: string }[] = []
   private startMs = performance.now()
+  private startWallMs = Date.now()
   private isKept: boolean
 
   /** @param told - what goes on, for a person that waits. */
@@ -130,8 +134,22 @@ export class ChaosRun {
       operations: countOperations(load),
       refusals: countRefusals(load),
       faults: countFaults(faults, gaps),
-      latency: latencies(load, firstFaultMs),
-      moved: { copies: this.rings.movedCopies, least: fleet.leastCopies },
+      latency: latencies(load, firstFaultMs, ({ calledMs, returnedMs }) => {
+        const others = faults.filter(({ kind }) => !quietMoves.has(kind))
+        return (
+          this.rings.wasMoving(calledMs, returnedMs) &&
+          !others.some(fault => isNear(fault, calledMs, returnedMs))
+        )
+      }),
+      moved: movedFrom({
+        moved: this.rings.moved,
+        leastCopies: fleet.leastCopies,
+        copiedBytes: fleet.copied.total,
+        replicas: verified.replicas.values(),
+        partitions: verified.ring.parts.length,
+        startWallMs: this.startWallMs,
+      }),
+      rebuiltMs: longestRebuild(faults),
       worst: worstGaps(gaps, load),
       machine,
       checked: checkedCounts(checked),
@@ -155,6 +173,7 @@ export class ChaosRun {
     const stop = new AbortController()
     const addresses = new Addresses()
     this.startMs = performance.now()
+    this.startWallMs = Date.now()
     this.told(`load for ${options.minutes} min, ${plan.length} faults planned`)
     const load = Array.from({ length: workers }, (_, at) =>
       new Worker({

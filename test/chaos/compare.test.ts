@@ -17,7 +17,7 @@ const ownership = [['p1', 'p2', 'p3']]
 const head = (at: number, chain = [at]) => ({
   accepted: ballotAt(at),
   version: versionAt(at),
-  chain: chain.map(each => versionAt(each)),
+  chain: chain.map(each => ({ version: versionAt(each), bytes: 100 })),
 })
 const replica = (at: number | null | 'damaged'): Replica =>
   new Map(at === null ? [] : [[key, at === 'damaged' ? at : head(at)]])
@@ -71,6 +71,15 @@ test('what a peer has on its disk is read as it was written', async t => {
   await opened.close()
   assert.deepEqual(
     [...(await readReplica(dir))],
-    [[key, { accepted: ballotAt(8), version: versionAt(7), chain: [versionAt(7)] }]],
+    [
+      [
+        key,
+        {
+          accepted: ballotAt(8),
+          version: versionAt(7),
+          chain: [{ version: versionAt(7), bytes: record.data!.length }],
+        },
+      ],
+    ],
   )
 })

@@ -10,8 +10,11 @@ export type ReplicaHead = {
   readonly accepted: Ballot
   readonly version: Version
   /** Versions of its parent chain that this replica has, newest first, up to the first that it misses. */
-  readonly chain: readonly Version[]
+  readonly chain: readonly HeldVersion[]
 }
+
+/** `bytes`: of what was sealed, 0 for a tombstone. */
+export type HeldVersion = { readonly version: Version; readonly bytes: number }
 
 const pageEntries = 1_000
 
@@ -41,15 +44,15 @@ function headFrom(disk: Disk, diskKey: Uint8Array, stored: Uint8Array): ReplicaH
   return { accepted: head.accepted, version, chain: chainFrom(disk, parseHeadKey(diskKey), version) }
 }
 
-function chainFrom(disk: Disk, key: ContextKey, newest: Version): Version[] {
-  const chain: Version[] = []
+function chainFrom(disk: Disk, key: ContextKey, newest: Version): HeldVersion[] {
+  const chain: HeldVersion[] = []
   let next: Version | null = newest
   while (next !== null) {
     const diskKey = versionKey(key, next)
     const stored = disk.read(diskKey)
     const record = stored === null ? null : decodeVersion(diskKey, stored)
     if (record === null || record === 'damaged') return chain
-    chain.push(next)
+    chain.push({ version: next, bytes: record.data?.length ?? 0 })
     next = record.parent
   }
   return chain

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { partitionOf } from '../../../dht/keyspace.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
-import { type Ring, readRing } from '../fleet/ring.ts'
+import { type Ring, readCopied, readRing } from '../fleet/ring.ts'
 import type { ChainEntry } from '../history/call.ts'
 import type { Violation } from '../history/check.ts'
 import type { Recorder } from '../history/recorder.ts'
@@ -19,6 +19,8 @@ export type Verified = {
   readonly violations: readonly Violation[]
   readonly chains: ReadonlyMap<string, readonly ChainEntry[]>
   readonly comparison: Comparison
+  /** What was on the disks at last, by the name of the peer. */
+  readonly replicas: ReadonlyMap<string, Replica>
   readonly rounds: number
   /** Who owned what at last. */
   readonly ring: Ring
@@ -54,6 +56,7 @@ export async function verify(
       chains.set(address, entries)
     const ring = await readRing(fleet)
     if (ring === null) throw new ChaosFailure('no peer tells who owns what')
+    await readCopied(fleet)
     const killed = await fleet.stop()
     if (killed.length > 0) throw new ChaosFailure(`${killed.join(' ')} did not stop when asked to`)
     told(`round ${round}: comparing the replicas`)
@@ -77,6 +80,7 @@ export async function verify(
         violations,
         chains,
         comparison,
+        replicas,
         rounds: round,
         ring,
         partitionOf: partitionsFrom(replicas, ring.parts.length, addressOf),

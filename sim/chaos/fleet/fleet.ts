@@ -7,6 +7,7 @@ import type { Weather } from '../network/line.ts'
 import { Relay } from '../network/relay.ts'
 import { needCommand } from './command.ts'
 import { Conditions } from './conditions.ts'
+import { CopyMeter } from './copy-meter.ts'
 import { PeerProcess } from './peer.ts'
 
 const revivalsMax = 10
@@ -33,6 +34,8 @@ export class ChaosFleet {
   readonly conditions = new Conditions()
   /** Copies of partitions that had to move at the least, for the changes of members so far. */
   leastCopies = 0
+  /** Bytes that peers copied for moves, as they count them. */
+  readonly copied = new CopyMeter()
   private newcomers = 0
   private readonly peers = new Map<string, PeerProcess>()
   private readonly cuts = new Set<string>()

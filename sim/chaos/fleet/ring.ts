@@ -18,6 +18,9 @@ export type Ring = {
   readonly unsettled: number
 }
 
+/** One copy of a partition that a peer had to get, and when that was seen. */
+export type MovedCopy = { readonly partition: number; readonly atMs: number }
+
 const lookEveryMs = 2_000
 const askMs = 5_000
 
@@ -30,13 +33,20 @@ export class RingLog {
   }
 
   /** Copies of partitions that went to a peer which did not have them, from one look to the next. */
-  get movedCopies(): number {
-    return this.noted.reduce((sum, { ring }, at) => {
+  get moved(): MovedCopy[] {
+    return this.noted.flatMap(({ atMs, ring }, at) => {
       const before = this.noted[at - 1]?.ring
-      return before === undefined
-        ? sum
-        : sum + ring.parts.reduce((some, part, index) => some + newIn(part, before.parts[index]), 0)
-    }, 0)
+      if (before === undefined) return []
+      return ring.parts.flatMap((part, partition) =>
+        Array.from({ length: newIn(part, before.parts[partition]) }, () => ({ partition, atMs })),
+      )
+    })
+  }
+
+  /** Whether partitions were on their way all the time from `fromMs` to `toMs`, as far as it was looked at. */
+  wasMoving(fromMs: number, toMs: number): boolean {
+    const rings = this.during(fromMs, toMs)
+    return rings.length > 0 && rings.every(({ unsettled }) => unsettled > 0)
   }
 
   /** Every ring that may have been in force from `fromMs` to `toMs`: between two looks that is both of them. */
@@ -58,7 +68,7 @@ export async function watchRing(
   stopped: AbortSignal,
 ): Promise<void> {
   while (!stopped.aborted) {
-    const ring = await readRing(fleet)
+    const [ring] = await Promise.all([readRing(fleet), readCopied(fleet)])
     if (ring !== null) log.note(nowMs(), ring)
     // Ended early by `stopped`, which the loop looks at.
     await delay(lookEveryMs, undefined, { signal: stopped }).catch(() => undefined)
@@ -67,20 +77,33 @@ export async function watchRing(
 
 /** The newest ring that a peer knows which answers at once; null when none does. */
 export async function readRing(fleet: ChaosFleet): Promise<Ring | null> {
+  const views = await askAll<View>(fleet, '/v1/ring')
+  const rings = views.map(({ body }) => ringFrom(body, id => fleet.nameOf(id)))
+  return rings.reduce<Ring | null>(
+    (newest, ring) => (ring.epoch > (newest?.epoch ?? -1) ? ring : newest),
+    null,
+  )
+}
+
+/** Notes how much every peer that answers has copied. What one copies just before it is killed is missed. */
+export async function readCopied(fleet: ChaosFleet): Promise<void> {
+  for (const { name, body } of await askAll<{ copiedBytes: number }>(fleet, '/v1/ring/progress'))
+    fleet.copied.note(name, body.copiedBytes)
+}
+
+/** The answers of those doors that give one. */
+async function askAll<T>(fleet: ChaosFleet, path: string): Promise<{ name: string; body: T }[]> {
   const agent = new Agent()
-  const rings = await Promise.all(
+  const answers = await Promise.all(
     fleet.doors.map(async door => {
-      const answer = await send({ door, agent, method: 'GET', path: '/v1/ring', patienceMs: askMs })
+      const answer = await send({ door, agent, method: 'GET', path, patienceMs: askMs })
       return answer.kind === 'answered' && answer.status === 200
-        ? ringFrom(answer.body as View, id => fleet.nameOf(id))
-        : null
+        ? [{ name: door.name, body: answer.body as T }]
+        : []
     }),
   )
   agent.destroy()
-  return rings.reduce(
-    (newest, ring) => (ring !== null && ring.epoch > (newest?.epoch ?? -1) ? ring : newest),
-    null,
-  )
+  return answers.flat()
 }
 
 const newIn = (part: RingPart, before: RingPart | undefined): number =>

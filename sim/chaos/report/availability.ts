@@ -41,6 +41,18 @@ export function gapsOf(calls: readonly Call[], hadQuorum: (call: Call) => boolea
   })
 }
 
+/** Whether a fault was there, or just over, at some time from `fromMs` to `toMs`. */
+export const isNear = ({ startMs, endMs }: FaultRecord, fromMs: number, toMs: number): boolean =>
+  startMs <= toMs && endMs + aftermathMs >= fromMs
+
+/** The longest time from the loss of a disk until all that it held was somewhere else; null when none was lost. */
+export function longestRebuild(faults: readonly FaultRecord[]): number | null {
+  const took = faults
+    .filter(({ kind }) => kind === 'wipe' || kind === 'replace')
+    .map(({ startMs, endMs }) => Math.round(endMs - startMs))
+  return took.length === 0 ? null : Math.max(...took)
+}
+
 export type Longest = {
   /** Whatever else went on at the same time. */
   readonly longestMs: number
@@ -55,7 +67,7 @@ const noGap: Longest = { longestMs: 0, atMs: null, longestAloneMs: 0 }
 export function longestByKind(gaps: readonly Gap[], faults: readonly FaultRecord[]): Map<string, Longest> {
   const longest = new Map(faults.map(({ kind }) => [kind, noGap]))
   for (const { fromMs, toMs, ms } of gaps) {
-    const met = faults.filter(({ startMs, endMs }) => startMs <= toMs && endMs + aftermathMs >= fromMs)
+    const met = faults.filter(fault => isNear(fault, fromMs, toMs))
     const kinds = met.length === 0 ? ['none'] : [...new Set(met.map(fault => fault.kind))]
     for (const kind of kinds) {
       const before = longest.get(kind) ?? noGap

@@ -3,8 +3,14 @@ import type { FaultRecord } from '../faults/storm.ts'
 import { type AskKind, type Call, isServed } from '../history/call.ts'
 import type { Checked, Violation } from '../history/check.ts'
 import { type Gap, type Longest, longestByKind } from './availability.ts'
+import type { Moved } from './moved.ts'
 
-export type Percentiles = { readonly p50: number; readonly p99: number; readonly most: number }
+export type Percentiles = {
+  readonly calls: number
+  readonly p50: number
+  readonly p99: number
+  readonly most: number
+}
 
 export type OperationCounts = { served: number; refused: number; unknown: number }
 
@@ -22,9 +28,12 @@ export type Report = {
   readonly latency: {
     readonly before: { readonly read: Percentiles; readonly write: Percentiles }
     readonly during: { readonly read: Percentiles; readonly write: Percentiles }
+    /** While partitions moved and nothing else was wrong. */
+    readonly moving: { readonly read: Percentiles; readonly write: Percentiles }
   }
-  /** Copies of partitions that came to a peer which had none, and how many had to for the changes of members. */
-  readonly moved: { readonly copies: number; readonly least: number }
+  readonly moved: Moved
+  /** Longest time from the loss of a disk until the fleet had all copies again; null: none was lost. */
+  readonly rebuiltMs: number | null
   /** The longest gaps, each with the calls of its client. */
   readonly worst: readonly { readonly ms: number; readonly calls: readonly string[] }[]
   /** How busy the machine was: times say little when its load was far above its cores, or the clients stood still. */
@@ -82,8 +91,12 @@ export function countFaults(faults: readonly FaultRecord[], gaps: readonly Gap[]
   )
 }
 
-/** How long served calls took, before the first fault and from then on. */
-export function latencies(calls: readonly Call[], firstFaultMs: number): Report['latency'] {
+/** How long served calls took: before the first fault, from then on, and while nothing but partitions moved. */
+export function latencies(
+  calls: readonly Call[],
+  firstFaultMs: number,
+  wasMoving: (call: Call) => boolean,
+): Report['latency'] {
   const served = calls.filter(isServed)
   const of = (those: readonly Call[]) => {
     const isRead = ({ ask }: Call) => ask.kind === 'get' || ask.kind === 'history'
@@ -95,13 +108,14 @@ export function latencies(calls: readonly Call[], firstFaultMs: number): Report[
   return {
     before: of(served.filter(call => call.calledMs < firstFaultMs)),
     during: of(served.filter(call => call.calledMs >= firstFaultMs)),
+    moving: of(served.filter(wasMoving)),
   }
 }
 
 function percentilesOf(calls: readonly Call[]): Percentiles {
   const ms = calls.map(call => call.returnedMs - call.calledMs).sort((a, b) => a - b)
   const at = (share: number) => Math.round((ms[Math.floor(share * (ms.length - 1))] ?? 0) * 10) / 10
-  return { p50: at(0.5), p99: at(0.99), most: at(1) }
+  return { calls: ms.length, p50: at(0.5), p99: at(0.99), most: at(1) }
 }
 
 export const checkedCounts = ({ addresses, acknowledged, surfaced }: Checked): Report['checked'] => ({

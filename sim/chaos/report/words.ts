@@ -16,9 +16,9 @@ export function reportWords(report: Report): string[] {
   for (const [kind, { served, refused, unknown }] of Object.entries(operations))
     lines.push(`  ${kind.padEnd(11)} ${served} served, ${refused} refused, ${unknown} of unknown outcome`)
   lines.push(`  refusals    ${listed(report.refusals)}`)
-  for (const when of ['before', 'during'] as const) {
+  for (const when of ['before', 'during', 'moving'] as const) {
     const { read, write } = latency[when]
-    const words = (of: typeof read) => `p50 ${of.p50} ms, p99 ${of.p99} ms, most ${of.most} ms`
+    const words = (of: typeof read) => `${of.calls}, p50 ${of.p50} ms, p99 ${of.p99} ms, most ${of.most} ms`
     lines.push(`  ${when.padEnd(11)} reads ${words(read)}; writes ${words(write)}`)
   }
   lines.push('  fault        count   longest without service   alone')
@@ -26,9 +26,13 @@ export function reportWords(report: Report): string[] {
     lines.push(
       `    ${kind.padEnd(11)} ${String(count).padStart(4)}   ${`${longestMs} ms`.padStart(23)}   ${longestAloneMs} ms`,
     )
-  const { copies, least } = report.moved
-  if (copies + least > 0)
-    lines.push(`  moved       ${copies} copies of partitions, ${(copies / least).toFixed(2)} of the least`)
+  const { copies, leastCopies, bytes, leastBytes } = report.moved
+  if (copies + leastCopies > 0)
+    lines.push(
+      `  moved       ${copies} copies of partitions, ${(copies / leastCopies).toFixed(2)} of the least; ${bytes} bytes, ${(bytes / leastBytes).toFixed(2)} of the least`,
+    )
+  if (report.rebuiltMs !== null)
+    lines.push(`  rebuilt     after a lost disk within ${(report.rebuiltMs / 1_000).toFixed(1)} s`)
   const { cores, load, stalledMs } = report.machine
   lines.push(
     `  machine     ${cores} cores, load ${load}; the clients stood still for ${stalledMs} ms at most`,
