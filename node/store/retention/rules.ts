@@ -105,10 +105,9 @@ function ruleFrom(pair: unknown): RetentionRule {
   return { versions, ageSeconds }
 }
 
-const limitsOf = ({ versions, ageSeconds }: RetentionRule): Limits => ({
-  versions,
-  ageMs: ageSeconds === null ? null : ageSeconds * 1_000,
-})
+function limitsOf({ versions, ageSeconds }: RetentionRule): Limits {
+  return { versions, ageMs: ageSeconds === null ? null : ageSeconds * 1_000 }
+}
 
 function parse(bytes: Uint8Array): unknown {
   try {
