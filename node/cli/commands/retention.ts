@@ -125,7 +125,7 @@ function describePreview({
 }: RetentionPreview): string {
   const lines = [`would trim ${versions} versions of ${contexts} contexts`]
   if (partitions < partitionsTotal) {
-    lines.push(`as far as the peer that was asked has copies: ${partitions} of ${partitionsTotal} partitions`)
+    lines.push(`as far as the peer that was asked could look: ${partitions} of ${partitionsTotal} partitions`)
   }
   if (untold > 0) lines.push(`it cannot tell the project of ${untold} contexts; what it cannot open stays`)
   return lines.join('\n')

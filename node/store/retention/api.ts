@@ -21,7 +21,7 @@ export type RetentionPreview = {
   readonly versions: number
   /** Contexts that could not be told: this peer opens none of their roles, or they were sealed without their address. */
   readonly untold: number
-  /** Partitions that this peer has a copy of and went through, and those of the fleet. */
+  /** Partitions that this peer has a copy of and went through within 20 s, and those of the fleet. */
   readonly partitions: number
   readonly partitionsTotal: number
 }

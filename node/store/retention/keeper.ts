@@ -64,30 +64,30 @@ export class HistoryKeeper {
     tally: WalkTally,
     goesOn: () => boolean,
   ): Promise<WalkPlace | null> {
-    return await this.#walk(from, goesOn, async entry => {
+    return await this.#walk(from, pauseMs, goesOn, async entry => {
       const overlong = await this.#look(entry, rules, tally)
       if (overlong !== null) await this.#cut(entry.key, overlong, tally)
     })
   }
 
-  /** Counts what `trim` would do to the contexts of some projects. @throws DiskFailure. */
-  async count(rules: RetentionRules, isMeant: (project: string) => boolean): Promise<WalkTally> {
-    const tally = newTally()
-    await this.#walk(
-      null,
-      () => true,
-      async entry => {
-        const overlong = await this.#look(entry, rules, tally)
-        if (overlong === null || !isMeant(overlong.project)) return
-        tally.trimmed += 1
-        tally.versions += overlong.gone
-      },
-    )
-    return tally
+  /** Counts what `trim` would do to the contexts of some projects. @returns as `trim`. @throws DiskFailure. */
+  async count(
+    rules: RetentionRules,
+    isMeant: (project: string) => boolean,
+    tally: WalkTally,
+    goesOn: () => boolean,
+  ): Promise<WalkPlace | null> {
+    return await this.#walk(null, 0, goesOn, async entry => {
+      const overlong = await this.#look(entry, rules, tally)
+      if (overlong === null || !isMeant(overlong.project)) return
+      tally.trimmed += 1
+      tally.versions += overlong.gone
+    })
   }
 
   async #walk(
     from: WalkPlace | null,
+    restMs: number,
     goesOn: () => boolean,
     see: (entry: ScanEntry) => Promise<void>,
   ): Promise<WalkPlace | null> {
@@ -102,7 +102,7 @@ export class HistoryKeeper {
           after = entry.key
         }
         if (isLast) break
-        await this.#pause()
+        await this.#rest(restMs)
       }
     }
     return null
@@ -186,9 +186,9 @@ export class HistoryKeeper {
     return null
   }
 
-  #pause(): Promise<void> {
+  #rest(ms: number): Promise<void> {
     const { clock } = this.#desk.parts
-    return new Promise(resolve => void clock.at(clock.monotonicMs() + pauseMs, () => resolve()))
+    return new Promise(resolve => void clock.at(clock.monotonicMs() + ms, () => resolve()))
   }
 }
 

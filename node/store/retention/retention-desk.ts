@@ -20,6 +20,8 @@ const settingName = 'retention'
 const changeMs = 10_000
 const attemptMs = 2_000
 const pauseMs = 60
+/** A preview counts no longer than somebody waits for it. */
+const previewMs = 20_000
 
 /** The rules of retention of a fleet as a process with its secret sees them, and their application to what it has. */
 export class RetentionDesk implements Retention {
@@ -52,13 +54,16 @@ export class RetentionDesk implements Retention {
     const { rules } = await this.#read(attemptMs)
     const wanted = rules.with(project, rule)
     const name = project === null ? null : projectName(project)
-    const { local } = this.#parts
-    const partitions = local.partitions().length
-    const { trimmed, versions, untold, failed } = await this.#keeper.count(wanted, each =>
-      name === null ? !wanted.projects.has(each) : each === name,
-    )
+    const { local, store } = this.#parts
+    const mine = local.partitions()
+    const isMeant = (each: string) => (name === null ? !wanted.projects.has(each) : each === name)
+    const tally = newTally()
+    const deadline = new Deadline(store.clock, previewMs)
+    const stopped = await this.#keeper.count(wanted, isMeant, tally, () => deadline.leftMs > 0)
+    const { trimmed: contexts, versions, untold, failed } = tally
+    const partitions = mine.filter(each => stopped === null || each < stopped.partition).length
     const partitionsTotal = local.partitionsTotal()
-    return { contexts: trimmed, versions, untold: untold + failed, partitions, partitionsTotal }
+    return { contexts, versions, untold: untold + failed, partitions, partitionsTotal }
   }
 
   /**

@@ -37,11 +37,11 @@ export class RetentionRules {
 
   /** @param project - null: the default. @param rule - null: none of its own. @throws SlurpError USAGE, TOO_MANY. */
   with(project: string | null, rule: RetentionRule | null): RetentionRules {
-    if (rule !== null) checkRule(rule)
-    if (project === null) return new RetentionRules(rule ?? keepAll, this.projects)
+    const checked = rule === null ? null : checkedRule(rule)
+    if (project === null) return new RetentionRules(checked ?? keepAll, this.projects)
     const projects = new Map(this.projects)
-    if (rule === null) projects.delete(projectName(project))
-    else projects.set(projectName(project), { versions: rule.versions, ageSeconds: rule.ageSeconds })
+    if (checked === null) projects.delete(projectName(project))
+    else projects.set(projectName(project), checked)
     if (projects.size > projectRulesMax)
       throw new SlurpError('TOO_MANY', `At most ${projectRulesMax} projects have rules of their own.`, {
         hint: 'Set the default for the others: `slurp retention set --default`.',
@@ -93,16 +93,16 @@ export function projectName(text: string): string {
   return name
 }
 
-function checkRule({ versions, ageSeconds }: RetentionRule): void {
+function checkedRule({ versions, ageSeconds }: RetentionRule): RetentionRule {
   if (versions !== null) wholeNumber(versions, 'versions', 1, versionsKeptMax)
   if (ageSeconds !== null) wholeNumber(ageSeconds, 'ageSeconds', 1, ageMaxSeconds)
+  return { versions, ageSeconds }
 }
 
 function ruleFrom(pair: unknown): RetentionRule {
   if (!Array.isArray(pair) || pair.length !== 2) throw damaged()
   const [versions, ageSeconds] = pair as [number | null, number | null]
-  checkRule({ versions, ageSeconds })
-  return { versions, ageSeconds }
+  return checkedRule({ versions, ageSeconds })
 }
 
 function limitsOf({ versions, ageSeconds }: RetentionRule): Limits {
