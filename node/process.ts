@@ -15,20 +15,25 @@ import { defaultLimits } from '../replication/limits.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
 import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
-import { ControlPlane } from './control/control-plane.ts'
+import { ControlPlane, retentionRegisterKey } from './control/control-plane.ts'
+import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView } from './driver/codec/view.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { AddressFile } from './known-addresses.ts'
+import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
 import { readPeerFile } from './peer-settings.ts'
 import type { OpenedDisk } from './ports/opened-disk.ts'
 import { finishReentry, reenter } from './reentry.ts'
+import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
+import { sharedRegister } from './shared-register.ts'
 import type { Submitter } from './store/api.ts'
-import { newContextStore } from './store/context-store.ts'
+import { newContextStore, type StoreParts } from './store/context-store.ts'
+import { RetentionDesk } from './store/retention/retention-desk.ts'
 
 const newsEveryMs = 10_000
 
@@ -112,8 +117,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
     }
-    const control = new ControlPlane({
-      self,
+    const registers: RegisterParts = {
       hlc,
       clock: systemClock,
       sealer: {
@@ -122,6 +126,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         open: controlBody,
       },
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
+    }
+    const retentionDuty = new RetentionDuty({ desk: () => retention, clock: systemClock, log })
+    const control = new ControlPlane({
+      ...registers,
+      self,
       view: () => view,
       reports: driver.reports,
       tellView: newer => driver.tellView(newer),
@@ -133,6 +142,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
+      duties: [retentionDuty],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -164,7 +174,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const submitter: Submitter = {
       submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
     }
-    const store = newContextStore({
+    const storeParts: StoreParts = {
       submitter,
       fleet: { id: view.fleet, roles: record.roles },
       keys: {
@@ -178,10 +188,17 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       clock: systemClock,
       hlc,
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
+    }
+    const store = newContextStore(storeParts)
+    const retention = new RetentionDesk({
+      store: storeParts,
+      register: sharedRegister(registers, retentionRegisterKey),
+      local: localHistories(opened.disk, self, () => view),
     })
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
+      ...retentionDuty.counters(),
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({
@@ -212,6 +229,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       name,
       fleet: view.fleet,
       store,
+      retention,
       addresses: () => libp2p.addresses(),
       status: () =>
         health.status({

@@ -3,6 +3,7 @@ import type { View } from '../dht/view.ts'
 import type { FleetControl } from './fleet-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
+import type { Retention } from './store/retention/api.ts'
 
 /**
  * Where a process writes its JSON lines. Fields name peers, counts and codes; never a context's text, an
@@ -39,6 +40,7 @@ export interface RunningPeer {
   readonly name: string
   readonly fleet: FleetId
   readonly store: ContextStore
+  readonly retention: Retention
   /** Multiaddresses that the peer protocol listens on. */
   addresses(): string[]
   /** `peer.url` is null here: the HTTP door fills in its own. */

@@ -5,8 +5,29 @@ import type { Version } from '../base/ids.ts'
 export type Retention = {
   /** The current version and those before it, at least 1; null: no limit by number. */
   readonly versions: number | null
-  /** Versions that were written within so long; null: no limit by age. */
+  /**
+   * Versions that stood within so long; null: no limit by age. The age of a version counts from when the next one was
+   * written, so that whatever was read at a moment within the limit can be read as of that moment.
+   */
   readonly ageMs: number | null
+}
+
+/** Whether nothing is ever trimmed. */
+export const keepsAll = ({ versions, ageMs }: Retention): boolean => versions === null && ageMs === null
+
+/**
+ * Whether a rule that limits something keeps the version behind another one.
+ *
+ * @param at - how many versions are newer, at least 1.
+ * @param newer - the version that replaced it.
+ */
+export function keepsBehind(
+  { versions, ageMs }: Retention,
+  at: number,
+  newer: Version,
+  wallMs: number,
+): boolean {
+  return (versions !== null && at < versions) || (ageMs !== null && hlcMs(newer) + ageMs > wallMs)
 }
 
 /**
@@ -19,16 +40,11 @@ export type Retention = {
 export function keepFrom(
   chain: readonly Version[],
   isWhole: boolean,
-  { versions, ageMs }: Retention,
+  rule: Retention,
   wallMs: number,
 ): Version | null {
-  if (versions === null && ageMs === null) return null
-  let oldest: Version | null = null
-  for (const [at, version] of chain.entries()) {
-    const isWithinNumber = versions === null ? false : at < Math.max(1, versions)
-    const isWithinAge = ageMs === null ? false : hlcMs(version) + ageMs > wallMs
-    if (at > 0 && !isWithinNumber && !isWithinAge) break
-    oldest = version
-  }
-  return oldest === chain.at(-1) && isWhole ? null : oldest
+  if (keepsAll(rule)) return null
+  const end = chain.findIndex((_, at) => at > 0 && !keepsBehind(rule, at, chain[at - 1]!, wallMs))
+  if (end < 0) return isWhole ? null : (chain.at(-1) ?? null)
+  return chain[end - 1]!
 }

@@ -44,6 +44,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Look at the placement of data, steer moves',
     load: async () => (await import('./commands/ring.ts')).addRing,
   },
+  retention: {
+    summary: 'Say how much history projects keep',
+    load: async () => (await import('./commands/retention.ts')).addRetention,
+  },
   duty: {
     summary: 'Look at the duties of the leader',
     load: async () => (await import('./commands/duty.ts')).addDuty,

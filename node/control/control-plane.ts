@@ -10,7 +10,7 @@ import { decodeLease } from '../../election/record.ts'
 import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import type { Task, TaskEnd } from '../peer/step.ts'
 import type { Disk } from '../ports/ports.ts'
-import { DutyDesk } from './duty-desk.ts'
+import { DutyDesk, type Runner } from './duty-desk.ts'
 import { Guard } from './guard.ts'
 import { Leadership } from './leadership.ts'
 import { Mover, type WaitingSince } from './mover.ts'
@@ -23,6 +23,7 @@ import { type Change, type Changed, ViewRegister } from './view-register.ts'
 const readMs = 1_500
 const replaceMs = 10_000
 export const leaseRegisterKey = controlKey(2)
+export const retentionRegisterKey = controlKey(3)
 
 export type ControlPlaneOptions = RegisterParts & {
   readonly self: PeerId
@@ -44,6 +45,8 @@ export type ControlPlaneOptions = RegisterParts & {
   readonly carryOut: (work: Task, done: (end: TaskEnd) => void) => void
   /** Rewrites the files of the disk without what was deleted. */
   readonly compact: () => Promise<void>
+  /** Duties that are carried out above the control plane; every process of a fleet has the same. */
+  readonly duties?: readonly Runner[]
 }
 
 export type ControlEvent =
@@ -111,6 +114,7 @@ export class ControlPlane {
         compactRunner(options.compact),
         collectRunner(options),
         repairRunner(options),
+        ...(options.duties ?? []),
       ],
       token: () => this.#leadership.token(),
       stepDown: () => this.#leadership.stepDown(),

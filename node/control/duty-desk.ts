@@ -16,7 +16,7 @@ const registers: Readonly<Record<string, number>> = {
   compact: 18,
   collect: 19,
   repair: 20,
-  trim: 21,
+  'history-retention': 21,
 }
 
 const registerOf = (name: string): ContextKey => controlKey(registers[name]!)

@@ -58,6 +58,10 @@ export const historyPage = z.object({
     )
     .describe('Newest first'),
   cursor: z.string().nullable().describe('Ask again with this for older versions'),
+  keptFrom: z
+    .string()
+    .nullable()
+    .describe('On the last page: the oldest version that is kept, where older ones were trimmed'),
 }) satisfies z.ZodType<Omit<HistoryPage, 'versions'>>
 
 export const peerStatus = z.object({

@@ -14,6 +14,7 @@ import {
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
 import type { Operation } from './operation.ts'
+import { retentionOperations } from './retention-contract.ts'
 
 const json = 'application/json'
 const ndjson = 'application/x-ndjson'
@@ -162,6 +163,7 @@ export const operations = {
     errors: [],
   },
   ...fleetOperations,
+  ...retentionOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',

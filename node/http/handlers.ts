@@ -48,6 +48,10 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   leader: ({ peer }) => peer.control.leader(),
   duties: ({ peer }) => peer.control.duties(),
   wishDuty: ({ peer }, { member, body }) => peer.control.wishDuty(dutyNamed(member), body.wish),
+  retention: ({ peer }) => peer.retention.list(),
+  setRetention: ({ peer }, { body: { project, ...rule } }) => peer.retention.set(project, rule),
+  unsetRetention: ({ peer }, { body }) => peer.retention.unset(body.project),
+  previewRetention: ({ peer }, { body }) => peer.retention.preview(body.project, body.rule),
   stepDown: ({ peer }) => {
     const { leader } = peer.control.leader()
     return { steppedDown: peer.control.stepDown(), leader }

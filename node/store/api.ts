@@ -97,7 +97,13 @@ export type HistoryEntry = {
   decision: Decision | null
   deleted: boolean
 }
-export type HistoryPage = { address: string; versions: HistoryEntry[]; cursor: string | null }
+export type HistoryPage = {
+  address: string
+  versions: HistoryEntry[]
+  cursor: string | null
+  /** On the last page: the oldest version that is kept, where older ones were trimmed. Null where none were. */
+  keptFrom: string | null
+}
 
 /**
  * The use cases that every door calls. Every method throws SlurpError: ADDRESS_INVALID, CONTEXT_INVALID,

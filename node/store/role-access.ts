@@ -1,5 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
-import { isRoleName, type RoleName } from '../../base/ids.ts'
+import { type ContextKey, isRoleName, type RoleName } from '../../base/ids.ts'
+import { contextKeyOf } from '../../crypto/context-key.ts'
 import { rolesOfContextMax } from '../../crypto/envelope-codec.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
 import type { X25519Identity } from '../../crypto/x25519.ts'
@@ -27,6 +28,12 @@ export class RoleAccess {
       const newest = this.#recipients.get(role.name)
       if (newest === undefined || newest.keyVersion < role.keyVersion) this.#recipients.set(role.name, role)
     }
+  }
+
+  /** Where a canonical address lies; null on a blind peer. */
+  keyOf(place: string): ContextKey | null {
+    const { fleetSecret } = this.#keys
+    return fleetSecret === null ? null : contextKeyOf(fleetSecret, place)
   }
 
   /**

@@ -1,7 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
 import { type Clock, mergeHlc } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, PeerId } from '../../base/ids.ts'
-import { contextKeyOf } from '../../crypto/context-key.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
 import { type Address, canonicalOf, parseAddress } from './address.ts'
@@ -63,13 +62,13 @@ export class StoreDesk {
   /** @throws SlurpError ADDRESS_INVALID, SEALED on a blind peer. */
   placeOf(text: string): Place {
     const address = parseAddress(text)
-    const { fleetSecret } = this.parts.keys
-    if (fleetSecret === null)
+    const key = this.access.keyOf(canonicalOf(address))
+    if (key === null)
       throw new SlurpError(
         'SEALED',
         'This peer is blind: it keeps sealed contexts for others and can open none.',
       )
-    return { address, key: contextKeyOf(fleetSecret, canonicalOf(address)) }
+    return { address, key }
   }
 
   /** As {@link placeOf}, for what only the latest version has. @param why - the start of the refusal. */

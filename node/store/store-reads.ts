@@ -48,15 +48,19 @@ export class StoreReads {
     const deadline = this.#desk.deadline(options.timeoutMs)
     const versions: HistoryEntry[] = []
     let next: Version | null = from
+    let oldest: VersionRecord | undefined
     do {
       const page = await this.#desk.reader.page(key, next, limit - versions.length, deadline)
       for (const record of page.records) versions.push(await this.#describe(key, record))
+      oldest = page.records.at(-1) ?? oldest
       if (page.records.length === 0 && versions.length === 0) throw nothingThere()
       next = page.next
       if (page.records.length === 0) break
     } while (next !== null && versions.length < limit)
     const cursor = next === null ? null : encodeCursor(key, next)
-    return { address: formatAddress(place.address), versions, cursor }
+    // A version that replaced another one, and nothing is behind it any more.
+    const keptFrom = cursor === null && oldest?.parent ? oldest.version : null
+    return { address: formatAddress(place.address), versions, cursor, keptFrom }
   }
 
   async #readLatest(key: ContextKey, role: string | undefined, deadline: Deadline): Promise<CachedVersion> {

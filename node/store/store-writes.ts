@@ -2,12 +2,13 @@ import { SlurpError } from '../../base/errors.ts'
 import { type ContextKey, isVersion, type Version } from '../../base/ids.ts'
 import { sealEnvelope, sealTombstone } from '../../crypto/envelope.ts'
 import type { Expected } from '../../replication/messages.ts'
-import { formatAddress } from './address.ts'
+import { canonicalOf, formatAddress } from './address.ts'
 import type { DeletedContext, DeleteOptions, StoredContext, StoreOptions } from './api.ts'
 import type { Deadline } from './deadline.ts'
 import { nothingThere, writeUnreached } from './failures.ts'
 import { ttlMaxSeconds, wholeNumber } from './limits.ts'
 import { checkContext } from './schema.ts'
+import { sealedText } from './sealed-text.ts'
 import type { StoreDesk } from './store-desk.ts'
 import { findTwin, StoredBefore, type TwinAsk } from './twin-finder.ts'
 import { isGone } from './version-opener.ts'
@@ -31,7 +32,7 @@ export class StoreWrites {
     const expect = expectedFrom(options.ifVersion)
     const deadline = this.#desk.deadline(options.timeoutMs)
     const expiresAtMs = this.#expiryOf(options.ttlSeconds)
-    const plaintext = Buffer.from(checked.json)
+    const plaintext = Buffer.from(sealedText(canonicalOf(place.address), checked.json))
     const { key } = place
     const after = floorFrom(options.unlessStoredAfter)
     const roles = readers.map(({ name, keyVersion }) => ({ name, keyVersion }))

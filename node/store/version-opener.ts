@@ -10,6 +10,7 @@ import type { Context } from './api.ts'
 import type { CachedVersion } from './context-cache.ts'
 import { isPlainObject } from './json-values.ts'
 import type { RoleAccess } from './role-access.ts'
+import { readSealedText, type SealedText } from './sealed-text.ts'
 
 /** When a version was written, by the clock of its author. */
 export const writtenAtOf = (version: Version): string => new Date(hlcMs(version)).toISOString()
@@ -64,11 +65,35 @@ export class VersionOpener {
    */
   async open(key: ContextKey, record: VersionRecord, role: string | undefined): Promise<CachedVersion> {
     const { roles, author } = this.prove(key, record)
-    const identitiesOf = this.#access.identitiesFor(roles, role)
     const { version, parent, hash, expiresAtMs } = record
+    const { json } = await this.#text(key, record, roles, role)
+    return { version, parent, hash, expiresAtMs, roles, signer: author, json }
+  }
+
+  /**
+   * The canonical address of a context, from a live version of it; null where it was sealed without.
+   *
+   * @throws SlurpError as {@link open}
+   */
+  async placeOf(key: ContextKey, record: VersionRecord): Promise<string | null> {
+    const { roles } = this.prove(key, record)
+    return (await this.#text(key, record, roles, undefined)).place
+  }
+
+  async #text(
+    key: ContextKey,
+    record: VersionRecord,
+    roles: EnvelopeHeader['roles'],
+    role: string | undefined,
+  ): Promise<SealedText> {
+    const identitiesOf = this.#access.identitiesFor(roles, role)
+    const { version, parent } = record
     const expected = { fleet: this.#fleet, key, version, parent }
     const { plaintext } = await openEnvelope({ data: dataOf(record), expected, identitiesOf })
-    return { version, parent, hash, expiresAtMs, roles, signer: author, json: decode(plaintext) }
+    const text = readSealedText(decode(plaintext))
+    if (text.place !== null && this.#access.keyOf(text.place) !== key)
+      throw new SlurpError('INTEGRITY_FAILED', 'A version says that it belongs to another address.')
+    return text
   }
 }
 

@@ -187,7 +187,7 @@ export class Writer {
   /**
    * The owners cannot say what became of a write, as its id left their window. Every version stays in the history
    * and ids only grow along it, so the history can: once something newer stands, the write is in it or it never
-   * will be (rules 5 and 13).
+   * will be (rules 5 and 13). A history that was trimmed cannot say so of what came before its end.
    */
   async #settle(
     ask: WriteAsk,
@@ -210,13 +210,15 @@ export class Writer {
   async #lookFor(key: ContextKey, id: Version, deadline: Deadline): Promise<'written' | 'never' | 'unknown'> {
     try {
       let newest: Version | null = null
-      for await (const { version } of this.#parts.reader.walk(key, null, deadline)) {
+      let isTrimmed = false
+      for await (const { version, parent } of this.#parts.reader.walk(key, null, deadline)) {
         newest ??= version
         if (version === id) return 'written'
+        isTrimmed = version > id && parent !== null
         if (version < id) break
       }
       if (newest !== null) this.saw(key, newest)
-      return newest !== null && newest > id ? 'never' : 'unknown'
+      return newest !== null && newest > id && !isTrimmed ? 'never' : 'unknown'
     } catch (thrown) {
       // Whatever hinders the look, the write stays unknown, and that is what the caller has to hear.
       if (thrown instanceof SlurpError) return 'unknown'

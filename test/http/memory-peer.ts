@@ -4,6 +4,7 @@ import { canonicalOf, formatAddress, parseAddress } from '../../node/store/addre
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
+import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
 
@@ -90,7 +91,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       const versions = kept.get(canonicalOf(address)) ?? []
       if (versions.length === 0) throw new SlurpError('NOT_FOUND', 'Nothing was ever at this address.')
       const page = versions.slice(0, given.limit ?? 100).map(({ context: _context, ...entry }) => entry)
-      return { address: formatAddress(address), versions: page, cursor: null }
+      return { address: formatAddress(address), versions: page, cursor: null, keptFrom: null }
     },
   }
   const control = new MemoryControl()
@@ -101,6 +102,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     name: 'p1',
     fleet,
     store,
+    retention: memoryRetention(),
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
       fleet,

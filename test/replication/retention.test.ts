@@ -25,10 +25,29 @@ test('what is within the number or within the age stays, and so does what stands
         const isNeeded =
           at === 0 ||
           (versions !== null && at < versions) ||
-          (ageMs !== null && hlcMs(version) + ageMs > nowMs)
+          (ageMs !== null && hlcMs(chain[at - 1]!) + ageMs > nowMs)
         assert.equal(version >= from, isNeeded)
       }
     }),
+  )
+})
+
+test('whatever is read as of a moment within the age is read as of it afterwards too', () => {
+  const standingAt = (chain: readonly Version[], agoMs: number) =>
+    chain.find(version => hlcMs(version) <= nowMs - agoMs)
+  fc.assert(
+    fc.property(
+      chains,
+      limit,
+      fc.integer({ min: 1, max: 10_000 }),
+      fc.nat(),
+      (chain, versions, ageMs, drawn) => {
+        const from = keepFrom(chain, true, { versions, ageMs }, nowMs)
+        const kept = chain.filter(version => from === null || version >= from)
+        const agoMs = drawn % ageMs
+        assert.equal(standingAt(kept, agoMs), standingAt(chain, agoMs))
+      },
+    ),
   )
 })
 

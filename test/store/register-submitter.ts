@@ -4,7 +4,7 @@ import { type ContextKey, noBallot, noHlc, type Version } from '../../base/ids.t
 import { newEnvelopeChecker } from '../../crypto/envelope-checker.ts'
 import type { StoreClock } from '../../node/store/deadline.ts'
 import type { Operation, Outcome, Value, VersionRecord, WriteOperation } from '../../replication/messages.ts'
-import { applyWrite, outcomeOf } from '../../replication/register.ts'
+import { applyWrite, keptFromOf, outcomeOf, trimmedTo } from '../../replication/register.ts'
 import type { SubmitterBench } from '../contracts/submitter.ts'
 import { fleetId, newHlcOf, newIdentity } from './identities.ts'
 
@@ -73,8 +73,13 @@ export class Registers {
         return this.#history(operation.key, operation.from, operation.limit)
       case 'write':
         return this.#write(operation)
-      case 'trim':
-        return { kind: 'elsewhere', reason: 'invalid' }
+      case 'trim': {
+        const current = this.#heads.get(operation.key)
+        if (current === undefined) return { kind: 'absent' }
+        const value = trimmedTo(current, operation.keepFrom) ?? current
+        this.#heads.set(operation.key, value)
+        return { kind: 'trimmed', keptFrom: keptFromOf(value) }
+      }
     }
   }
 
@@ -101,15 +106,17 @@ export class Registers {
   /** Pages are short, so that whoever asks has to go on. */
   #history(key: ContextKey, from: Version | null, limit: number): Outcome {
     const records: VersionRecord[] = []
-    let next = from ?? this.#heads.get(key)?.version ?? null
-    while (next !== null && records.length < Math.min(limit, chainMax)) {
+    const head = this.#heads.get(key)
+    const end = head === undefined ? noHlc : keptFromOf(head)
+    let next = from ?? head?.version ?? null
+    while (next !== null && next >= end && records.length < Math.min(limit, chainMax)) {
       const record = this.#versions.get(`${key}/${next}`)
       if (record === undefined)
         return records.length > 0 ? { kind: 'versions', records, next } : { kind: 'unreached' }
       records.push(record)
       next = record.parent
     }
-    return { kind: 'versions', records, next }
+    return { kind: 'versions', records, next: next !== null && next < end ? null : next }
   }
 }
 

@@ -276,3 +276,25 @@ test('nothing that is sent, and no error, holds a byte of the text, the address 
   ]
   for (const { message, hint } of errors) equal(`${message}${hint}`.includes(canary), false, message)
 })
+
+test('an unknown write may have been trimmed by the time that it is looked for: it stays unknown', async () => {
+  const { bench, store, other } = await openFaulty()
+  const address = newAddress()
+  await store.storeContext(address, { title: '1' })
+  let befallen = false
+  bench.mishap.of = async operation => {
+    if (operation.kind !== 'write' || befallen) return null
+    befallen = true
+    bench.registers.perform(operation)
+    const { version } = await other.storeContext(address, { title: 'newer' })
+    const keepFrom = version as typeof operation.id
+    bench.registers.perform({ kind: 'trim', key: operation.key, keepFrom })
+    return 'lostBefore'
+  }
+  const failed = await refusal(store.storeContext(address, { title: '2' }))
+  equal(failed.code, 'QUORUM_UNREACHED')
+  match(failed.message, /outcome unknown/i)
+  const page = await other.contextHistory(address)
+  equal(page.versions.length, 1)
+  equal(page.keptFrom, page.versions[0]!.version)
+})

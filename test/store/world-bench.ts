@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { nextHlc } from '../../base/hlc.ts'
 import type { ContextKey } from '../../base/ids.ts'
 import { newEnvelopeChecker } from '../../crypto/envelope-checker.ts'
-import { initialView } from '../../dht/view.ts'
+import { initialView, type View } from '../../dht/view.ts'
 import { Driver } from '../../node/driver/driver.ts'
+import type { Disk } from '../../node/ports/ports.ts'
 import { defaultLimits } from '../../replication/limits.ts'
 import { MachineTime, SimClock } from '../../sim/clock.ts'
 import { noDiskFaults, SimDisk } from '../../sim/disk.ts'
@@ -20,6 +21,9 @@ const tickMs = 0.2
 export type WorldBench = SubmitterBench & {
   readonly world: World
   readonly network: SimNetwork
+  readonly view: View
+  /** By the number of the process. */
+  readonly disks: readonly Disk[]
   /** The process is gone for good; its disk with it. */
   kill(process: number): void
 }
@@ -43,6 +47,7 @@ export async function openWorldBench(peers: number, seed = 1): Promise<WorldBenc
   const view = initialView({ fleet: fleetId, members, replicas: 3, partitionCount: 16, hash })
   const isMember = new Set(members.map(member => member.id))
   const dead = new Set<number>()
+  const disks: Disk[] = []
   let started = 0
 
   const processes = identities.map((author, at) => {
@@ -57,6 +62,7 @@ export async function openWorldBench(peers: number, seed = 1): Promise<WorldBenc
       schedule: (delayMs, run) => void world.after(delayMs, run),
       faults: noDiskFaults,
     }).restart({ expectExisting: false, deliver: whenRunning }).disk
+    disks.push(disk)
     const driver = new Driver({
       self: author.peerId,
       view,
@@ -96,6 +102,8 @@ export async function openWorldBench(peers: number, seed = 1): Promise<WorldBenc
     processes,
     world,
     network,
+    view,
+    disks,
     kill(process) {
       dead.add(process)
       network.drop(processes[process]!.author.peerId, false)

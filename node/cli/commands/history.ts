@@ -47,5 +47,6 @@ function describe(page: HistoryPage): string {
     entry.deleted ? '(deleted)' : (entry.decision?.reason ?? ''),
   ])
   const text = `${page.address}\n${table([['version', 'written', 'author', 'readers', 'why'], ...rows])}`
-  return page.cursor === null ? text : `${text}\nmore: --cursor ${page.cursor}`
+  if (page.cursor !== null) return `${text}\nmore: --cursor ${page.cursor}`
+  return page.keptFrom === null ? text : `${text}\nolder versions are not kept (\`slurp retention ls\`)`
 }

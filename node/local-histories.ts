@@ -1,0 +1,45 @@
+import { noBallot, type PartitionId, type PeerId } from '../base/ids.ts'
+import type { View } from '../dht/view.ts'
+import type { ScanEntry } from '../replication/messages.ts'
+import { headRange, parseHeadKey, parseVersionKey, versionKey, versionRange } from './driver/codec/keys.ts'
+import { decodeHead, decodeVersion } from './driver/codec/records.ts'
+import type { Disk, DiskEntry } from './ports/ports.ts'
+import type { LocalHistories } from './store/retention/ports.ts'
+
+/** Reads the histories on the disk of this peer, beside its driver: what is not synced yet is not seen. */
+export function localHistories(disk: Disk, self: PeerId, view: () => View): LocalHistories {
+  const scan = (from: Uint8Array, to: Uint8Array, limit: number): Promise<readonly DiskEntry[]> =>
+    new Promise((resolve, reject) => {
+      disk.scan(from, to, limit, (failure, entries) => (failure ? reject(failure) : resolve(entries)))
+    })
+  return {
+    partitions: () =>
+      view().partitions.flatMap(({ owners }, number) =>
+        owners.includes(self) ? [number as PartitionId] : [],
+      ),
+    partitionsTotal: () => view().partitions.length,
+    async heads(partition, after, limit) {
+      const { from, to } = headRange(partition, view().partitions.length, after)
+      const found = await scan(from, to, limit)
+      return { entries: found.map(entryOf), isLast: found.length < limit }
+    },
+    async versions(key, from, limit) {
+      const found = await scan(versionKey(key, from), versionRange(key).to, limit)
+      return found.map(entry => parseVersionKey(entry.key).version)
+    },
+    version(key, version) {
+      const diskKey = versionKey(key, version)
+      const stored = disk.read(diskKey)
+      const record = stored === null ? null : decodeVersion(diskKey, stored)
+      return record === 'damaged' ? null : record
+    },
+  }
+}
+
+function entryOf({ key: diskKey, value: stored }: DiskEntry): ScanEntry {
+  const head = decodeHead(diskKey, stored)
+  const key = parseHeadKey(diskKey)
+  return head === 'damaged'
+    ? { key, accepted: noBallot, value: null }
+    : { key, accepted: head.accepted, value: head.value }
+}
