@@ -10,7 +10,7 @@ import { Driver } from '../../../node/driver/driver.ts'
 import type { Clock, Disk, DiskChange, Network, NetworkListener } from '../../../node/ports/ports.ts'
 import { defaultLimits } from '../../../replication/limits.ts'
 import type { Operation, Outcome } from '../../../replication/messages.ts'
-import { medianUs } from './sampled.ts'
+import { line, medianUs } from './sampled.ts'
 
 type Timed = { readonly what: string; us: number; readonly parts: number }
 
@@ -72,15 +72,20 @@ export class MemoryFleet {
     }
   }
 
-  /** A new context under a new key, to its end. */
-  write(at: number, dataBytes: number): ContextKey {
-    this.written += 1
-    const key = createHash('sha256').update(`key ${this.written}`).digest('hex') as ContextKey
+  /** A new context under a new key that is wanted, to its end. */
+  write(at: number, dataBytes: number, isWanted: (key: ContextKey) => boolean = () => true): ContextKey {
+    const key = this.nextKey()
+    if (!isWanted(key)) return this.write(at, dataBytes, isWanted)
     const data = new Uint8Array(randomBytes(dataBytes))
     const id = nextHlc(this.clocks[at]!, 1_800_000_000_000 + this.written)
     const value = { kind: 'live', hash: sha256Hex(data), expiresAtMs: 0, data } as const
     this.perform(at, { kind: 'write', id, attempt: 1, epoch: null, key, expect: 'any', parent: null, value })
     return key
+  }
+
+  private nextKey(): ContextKey {
+    this.written += 1
+    return createHash('sha256').update(`key ${this.written}`).digest('hex') as ContextKey
   }
 
   /** One operation to its end. */
@@ -193,6 +198,18 @@ export class MemoryFleet {
     run()
     const timed = this.last[at]
     if (timed) timed.us += (performance.now() - startMs) * 1_000
+  }
+
+  /** What inputs of one kind cost that have few parts or many: medians of both, and the line through them. */
+  lineOf(kind: string): { readonly fixed: number; readonly slope: number } {
+    const all = this.whenSettled.filter(({ what }) => what === kind)
+    const mean = all.reduce((sum, { parts }) => sum + parts, 0) / all.length
+    const pointOf = (some: readonly Timed[]) =>
+      [medianUs(some.map(({ parts }) => parts)), medianUs(some.map(({ us }) => us))] as const
+    return line([
+      pointOf(all.filter(({ parts }) => parts <= mean)),
+      pointOf(all.filter(({ parts }) => parts > mean)),
+    ])
   }
 
   /** Medians of what was measured, of one part each where one input has several. */
