@@ -276,7 +276,7 @@ function placementTable({ placements }: ScaleResult): string {
 }
 
 function timesTable(times: ServiceTimes): string {
-  const { door, checker, operation, messageUs, disk, link, network } = times
+  const { door, checker, operation, messageUs, scan, view, disk, link, network } = times
   const rows: [string, string][] = [
     ['door and store: one write, sealed and signed; one read', `${door.writeUs}; ${door.readUs}`],
     ['opening what was read', String(door.openUs)],
@@ -301,6 +301,30 @@ function timesTable(times: ServiceTimes): string {
         messageUs.query,
         messageUs.report,
       ].join(', '),
+    ],
+    [
+      'a message: chainAsked, chain, scanAsked, floorsAsked, floors, beat, health',
+      [
+        messageUs.chainAsked,
+        messageUs.chain,
+        messageUs.scanAsked,
+        messageUs.floorsAsked,
+        messageUs.floors,
+        messageUs.beat,
+        messageUs.health,
+      ].join(', '),
+    ],
+    [
+      'a page of a list, where it is read; each entry there; each entry where it arrives',
+      `${scan.pageUs}; ${scan.entryUs}; ${scan.takenUs}`,
+    ],
+    [
+      'viewTold: fixed; each member; each partition',
+      `${messageUs.viewTold}; ${view.decodeMemberUs}; ${view.decodePartitionUs}`,
+    ],
+    [
+      'a view is saved: each member; each partition; planning a join: each member',
+      `${view.encodeMemberUs}; ${view.encodePartitionUs}; ${view.planMemberUs}`,
     ],
     [
       'event loop for a batch to the disk; each change in it; once it is synced',

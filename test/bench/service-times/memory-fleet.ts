@@ -10,9 +10,10 @@ import { Driver } from '../../../node/driver/driver.ts'
 import type { Clock, Disk, DiskChange, Network, NetworkListener } from '../../../node/ports/ports.ts'
 import { defaultLimits } from '../../../replication/limits.ts'
 import type { Operation, Outcome } from '../../../replication/messages.ts'
-import { line, medianUs } from './sampled.ts'
+import { medianUs, threadUs } from './sampled.ts'
 
-type Timed = { readonly what: string; us: number; readonly parts: number }
+/** Wall time, and processor time, which is exact only in the sum of many. */
+type Timed = { readonly what: string; us: number; processorUs: number; readonly parts: number }
 
 export const peers = 5
 export const partitionCount = 64
@@ -72,20 +73,15 @@ export class MemoryFleet {
     }
   }
 
-  /** A new context under a new key that is wanted, to its end. */
-  write(at: number, dataBytes: number, isWanted: (key: ContextKey) => boolean = () => true): ContextKey {
-    const key = this.nextKey()
-    if (!isWanted(key)) return this.write(at, dataBytes, isWanted)
+  /** A new context under a new key, to its end. */
+  write(at: number, dataBytes: number): ContextKey {
+    this.written += 1
+    const key = createHash('sha256').update(`key ${this.written}`).digest('hex') as ContextKey
     const data = new Uint8Array(randomBytes(dataBytes))
     const id = nextHlc(this.clocks[at]!, 1_800_000_000_000 + this.written)
     const value = { kind: 'live', hash: sha256Hex(data), expiresAtMs: 0, data } as const
     this.perform(at, { kind: 'write', id, attempt: 1, epoch: null, key, expect: 'any', parent: null, value })
     return key
-  }
-
-  private nextKey(): ContextKey {
-    this.written += 1
-    return createHash('sha256').update(`key ${this.written}`).digest('hex') as ContextKey
   }
 
   /** One operation to its end. */
@@ -183,47 +179,48 @@ export class MemoryFleet {
   }
 
   private enter(at: number, what: string, parts: number, run: () => void): void {
-    const timed: Timed = { what, us: 0, parts }
+    const timed: Timed = { what, us: 0, processorUs: 0, parts }
     this.last[at] = timed
-    const startMs = performance.now()
-    run()
-    timed.us = (performance.now() - startMs) * 1_000
+    addTimes(timed, run)
     if (!this.isMeasuring) return
     // What the tick's end adds belongs to what came in last.
     this.whenSettled.push(timed)
   }
 
   private add(at: number, run: () => void): void {
-    const startMs = performance.now()
-    run()
     const timed = this.last[at]
-    if (timed) timed.us += (performance.now() - startMs) * 1_000
+    if (timed) addTimes(timed, run)
+    else run()
   }
 
-  /** What inputs of one kind cost that have few parts or many: medians of both, and the line through them. */
-  lineOf(kind: string): { readonly fixed: number; readonly slope: number } {
-    const all = this.whenSettled.filter(({ what }) => what === kind)
-    const mean = all.reduce((sum, { parts }) => sum + parts, 0) / all.length
-    const pointOf = (some: readonly Timed[]) =>
-      [medianUs(some.map(({ parts }) => parts)), medianUs(some.map(({ us }) => us))] as const
-    return line([
-      pointOf(all.filter(({ parts }) => parts <= mean)),
-      pointOf(all.filter(({ parts }) => parts > mean)),
-    ])
-  }
-
-  /** Medians of what was measured, of one part each where one input has several. */
+  /**
+   * What one part of each input took. Of short inputs the median of wall time; those of many parts take so long that
+   * others run in between, so they are told by the sum of processor time.
+   */
   medians(): { readonly times: Record<string, number>; readonly counts: Record<string, number> } {
-    const taken = new Map<string, number[]>()
-    for (const { what, us, parts } of this.whenSettled) {
-      const list = taken.get(what)
-      if (list) list.push(us / parts)
-      else taken.set(what, [us / parts])
-    }
-    const entries = [...taken].sort(([a], [b]) => (a < b ? -1 : 1))
+    const kinds = Map.groupBy(this.whenSettled, ({ what }) => what)
+    const entries = [...kinds].sort(([a], [b]) => (a < b ? -1 : 1))
     return {
-      times: Object.fromEntries(entries.map(([what, list]) => [what, medianUs(list)])),
-      counts: Object.fromEntries(entries.map(([what, list]) => [what, list.length])),
+      times: Object.fromEntries(entries.map(([what, all]) => [what, partUs(all)])),
+      counts: Object.fromEntries(entries.map(([what, all]) => [what, all.length])),
     }
   }
+}
+
+const manyParts = 4
+
+function partUs(all: readonly Timed[]): number {
+  const sum = (of: (each: Timed) => number) => all.reduce((total, each) => total + of(each), 0)
+  const parts = sum(each => each.parts)
+  return parts > manyParts * all.length
+    ? sum(({ processorUs }) => processorUs) / parts
+    : medianUs(all.map(each => each.us / each.parts))
+}
+
+function addTimes(timed: Timed, run: () => void): void {
+  const startUs = threadUs()
+  const startMs = performance.now()
+  run()
+  timed.us += (performance.now() - startMs) * 1_000
+  timed.processorUs += threadUs() - startUs
 }

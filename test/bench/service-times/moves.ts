@@ -2,8 +2,7 @@
 // of memory, one after the other, every input timed by its kind, in parts where one frame has several of a kind; views
 // of two sizes are encoded and decoded alone.
 import { performance } from 'node:perf_hooks'
-import type { ContextKey, PeerId } from '../../../base/ids.ts'
-import { partitionOf } from '../../../dht/keyspace.ts'
+import type { PeerId } from '../../../base/ids.ts'
 import { toJoint, toLearn, toStable, withAssignments } from '../../../dht/stages.ts'
 import { type Assignment, assignmentAt, type View } from '../../../dht/view.ts'
 import { joined, withMoves } from '../../../dht/view-change.ts'
@@ -13,7 +12,6 @@ import { MemoryFleet, partitionCount, peers } from './memory-fleet.ts'
 import { line, medianUs, threadUs } from './sampled.ts'
 
 const contexts = 6_000
-const fewOf16 = 2
 const warmUpMoves = 16
 const measuredMoves = 40
 const stepMs = 5_000
@@ -24,8 +22,6 @@ const viewPartitions = 256
 export type MoveTimes = {
   readonly times: Readonly<Record<string, number>>
   readonly counts: Readonly<Record<string, number>>
-  /** A page of a list that came from the disk, which is not in it: fixed, and for each entry. */
-  readonly scanned: { readonly fixed: number; readonly slope: number }
   /** A view that is told and adopted, without what its members and partitions cost. */
   readonly viewToldUs: number
   /** Decoding and checking a view, and encoding it: for each partition where members are few, and for each more member. */
@@ -42,10 +38,7 @@ export type MoveTimes = {
 
 export function measureMoves(dataBytes: number): MoveTimes {
   const bench = new MemoryFleet()
-  // Every other partition has few contexts, so that short lists and long ones tell the price of an entry.
-  const isWanted = (key: ContextKey) =>
-    partitionOf(key, partitionCount) % 2 === 0 || Number.parseInt(key.at(-1)!, 16) < fewOf16
-  for (let i = 0; i < contexts; i++) bench.write(i % peers, dataBytes, isWanted)
+  for (let i = 0; i < contexts; i++) bench.write(i % peers, dataBytes)
   let view = withMoves(bench.view, { bytesPerSecond: 2 ** 40 })
   const tell = (next: View) => {
     view = next
@@ -74,7 +67,6 @@ export function measureMoves(dataBytes: number): MoveTimes {
   const { decodeMemberUs, decodePartitionUs, encodeMemberUs, encodePartitionUs } = costs
   return {
     ...medians,
-    scanned: bench.lineOf('scanned'),
     viewToldUs:
       medians.times.viewTold! -
       (decodeMemberUs + encodeMemberUs) * peers -
