@@ -7,6 +7,8 @@ export const figuresFolder = 'figures'
 
 /** Sizes that a whole page has. */
 const sizesWanted = [3, 6, 12, 25, 50, 100]
+/** A fleet of so many shows what no size changes any more. */
+const runOutPeers = 50
 /** Latency that a join may cost. */
 const p99RatioMax = 2
 
@@ -44,8 +46,7 @@ fleet does ${(last.perSecond / first.perSecond).toFixed(1)} times as much with $
 
 What is lost is lost early, for two reasons. In a small fleet an operation often begins at an owner of its key, so
 part of the work stays in one process; and few peers send each other so much that several messages share a frame and a
-wake-up. Both run out: from some 25 peers on most messages have a frame of their own, and a peer's work hardly
-changes however large the fleet is. No part of an operation grows with the number of peers. \`--clients\` runs it with more
+wake-up. Both run out${last.peers < runOutPeers ? '' : ': from some 25 peers on most messages have a frame of their own, and a\npeer’s work hardly changes however large the fleet is'}. No part of an operation grows with the number of peers. \`--clients\` runs it with more
 clients or fewer; the shape stays.
 
 *Busiest* is the event loop with the most to do; clients never pause, so all are busy. With ${partitions} partitions each of
@@ -73,9 +74,9 @@ ${spreadTable(result)}
 
 A tenth more peers join at once, at least one, while the clients of the others go on. The new ones have no clients.
 
-What is simulated stores little: before the run each new peer finds ${storedText(result)} waiting for it, in the
-partitions that move first, and what the clients write comes to that. So the figures of this table are small, and the ratios
-say what holds for more. *Long copies* is the time in which new peers copy what was stored before the run; a real fleet
+What is simulated stores little: before the run ${storedText(result)} are there for each new peer, the less the larger
+the fleet, in the partitions that move first, and what the clients write comes to that. So the times and bytes of this
+table are small, and its ratios say what holds for more. *Long copies* is the time in which new peers copy what was stored before the run; a real fleet
 spends nearly all of a join so. *p99* is of all clients' operations, by the p99 of the same fleet before; the limit is 2.
 
 ${joinTable(result)}
@@ -226,7 +227,9 @@ function growthTable({ fleets }: ScaleResult): string {
 /** Sizes that this run did not have. */
 function missing({ fleets }: ScaleResult): string {
   const absent = sizesWanted.filter(size => !fleets.some(({ peers }) => peers === size))
-  return absent.length === 0 ? '' : `\n**This run left out fleets of ${absent.join(' and ')} peers.**\n`
+  return absent.length === 0
+    ? ''
+    : `\n**This run left out fleets of ${absent.join(', ')} peers: nothing on this page is about them.**\n`
 }
 
 function storedText({ fleets }: ScaleResult): string {
