@@ -25,14 +25,15 @@ type Moment = {
 export class Copying {
   private readonly before: View
   private readonly partitions: readonly PartitionId[]
-  private readonly comers: number
+  private readonly added: number
   private readonly moment: () => Moment
   private begun: Moment | null = null
   private ended: Moment | null = null
 
-  constructor(before: View, { comers }: Stored, moment: () => Moment) {
+  /** @param added - new peers: all of them copy, what was written meanwhile at least. */
+  constructor(before: View, { comers }: Stored, added: number, moment: () => Moment) {
     this.before = before
-    this.comers = comers.size
+    this.added = added
     this.partitions = [...comers.values()].flat()
     this.moment = moment
   }
@@ -52,7 +53,7 @@ export class Copying {
     return {
       bytes,
       tookMs,
-      bytesPerSecond: bytes / (tookMs / 1_000) / this.comers,
+      bytesPerSecond: bytes / (tookMs / 1_000) / this.added,
       operations: ended.answered - begun.answered,
       ...waitsOf(waitedMs.slice(begun.answered, ended.answered)),
     }

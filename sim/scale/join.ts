@@ -48,7 +48,7 @@ export function measureJoin(fleet: ScaleFleet): JoinFigures {
     copiedBytes: copiedBytes(),
     answered: clients.served.operations,
   })
-  const copying = stored && new Copying(before, stored, moment)
+  const copying = stored && new Copying(before, stored, added, moment)
   spread.onAgreed(view => {
     leastBytes += comingKeys(before, view, clients.written) * times.envelopeBytes
     before = view
