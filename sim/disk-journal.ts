@@ -10,6 +10,8 @@ export class DiskJournal {
   private current = new Map<string, Uint8Array>()
   private journal: (readonly DiskChange[])[] = []
   private order: string[] | null = null
+  /** Keys that came after `order` was made. */
+  private unordered: string[] = []
   private appended = 0
 
   /** Batches ever appended. */
@@ -27,9 +29,13 @@ export class DiskJournal {
     if (this.journal.length > journalBatchesMax) applyTo(this.settled, this.journal.shift()!)
     for (const change of batch) {
       const key = textOf(change.key)
-      if ((change.kind === 'put') !== this.current.has(key)) this.order = null
+      if (change.kind === 'delete') {
+        if (this.current.delete(key)) this.forgetOrder()
+      } else {
+        if (this.order !== null && !this.current.has(key)) this.unordered.push(key)
+        this.current.set(key, change.value)
+      }
     }
-    applyTo(this.current, batch)
   }
 
   get(key: Uint8Array): Uint8Array | null {
@@ -94,13 +100,36 @@ export class DiskJournal {
   private rebuild(): void {
     this.current = new Map(this.settled)
     for (const batch of this.journal) applyTo(this.current, batch)
+    this.forgetOrder()
+  }
+
+  private forgetOrder(): void {
     this.order = null
+    this.unordered = []
   }
 
   private sorted(): readonly string[] {
-    this.order ??= [...this.current.keys()].sort((a, b) => (a < b ? -1 : 1))
+    if (this.order === null) this.order = [...this.current.keys()].sort(ascending)
+    else if (this.unordered.length > 0) {
+      this.order = merged(this.order, this.unordered.sort(ascending))
+      this.unordered = []
+    }
     return this.order
   }
+}
+
+const ascending = (a: string, b: string): number => (a < b ? -1 : 1)
+
+/** Two lists in order as one: a disk with much on it is listed while little is written. */
+function merged(a: readonly string[], b: readonly string[]): string[] {
+  const all: string[] = []
+  let at = 0
+  for (const key of b) {
+    while (at < a.length && a[at]! < key) all.push(a[at++]!)
+    all.push(key)
+  }
+  while (at < a.length) all.push(a[at++]!)
+  return all
 }
 
 function applyTo(table: Map<string, Uint8Array>, batch: readonly DiskChange[]): void {

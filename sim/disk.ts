@@ -80,6 +80,12 @@ export class SimDisk {
     return open.opened({ fresh, ...this.lost })
   }
 
+  /** What was stored before the run, in a batch of its own; the bytes are shared with the caller. */
+  fill(batch: readonly DiskChange[]): void {
+    assert(this.open === null, 'a disk is filled while nobody has it open')
+    this.journal.append(batch)
+  }
+
   /** Power cut: what was not synced is lost, in the order of submission; no callback runs any more. */
   crash(): void {
     this.open?.cut(this.options.random.chance(this.faults.durableAtCrashChance))

@@ -100,7 +100,16 @@ export type ScaleFigures = {
     readonly p50Ms: number
     readonly p99Ms: number
     readonly viewBytes: number
-    readonly growth: { readonly added: number; readonly movedBytes: number; readonly leastBytes: number }
+    /** A tenth more peers join; `p99Ratio` is the 99th percentile of operations meanwhile by that of before. */
+    readonly join: {
+      readonly added: number
+      readonly tookMs: number
+      readonly spreadMs: number
+      readonly spreadMostMs: number
+      readonly copiedBytes: number
+      readonly leastBytes: number
+      readonly p99Ratio: number
+    }
   }[]
   readonly placements: readonly {
     readonly peers: number

@@ -22,7 +22,7 @@ export type Chart = {
 
 const peers = 'Peers in the fleet'
 
-/** Every chart of the page. A figure that nobody can measure yet has none. */
+/** Every chart of the page. */
 export function chartsOf(result: ScaleResult): Chart[] {
   const { fleets, placements, clientsPerPeer } = result
   const of = (name: string, y: (fleet: ScaleResult['fleets'][number]) => number | null): Series => ({
@@ -77,10 +77,13 @@ export function chartsOf(result: ScaleResult): Chart[] {
     {
       name: 'scale-spread',
       title: 'Time to spread a view',
-      subtitle: 'From one peer to the last of the fleet; simulated',
+      subtitle: 'From the agreement on it to the last of the fleet, under load; simulated',
       xTitle: peers,
       yTitle: 'Milliseconds',
-      series: [of('spread', fleet => fleet.viewSpreadMs)],
+      series: [
+        of('median of the views', ({ join }) => join.spreadMs),
+        of('longest', ({ join }) => join.spreadMostMs),
+      ],
     },
     {
       name: 'scale-growth-bytes',
@@ -94,12 +97,34 @@ export function chartsOf(result: ScaleResult): Chart[] {
       ],
     },
     {
+      name: 'scale-growth-copied',
+      title: 'Bytes copied when a tenth more peers join',
+      subtitle: 'By that which has to be copied; simulated under load',
+      xTitle: peers,
+      yTitle: 'Copied by least possible',
+      series: [of('copied', ({ join }) => join.copiedBytes / join.leastBytes)],
+      yDomain: [0, 1.5],
+    },
+    {
       name: 'scale-growth-time',
       title: 'Time to add a tenth more peers',
-      subtitle: 'Until every new peer owns what it shall; simulated',
+      subtitle: `With ${gigabytes(result.storedBytes)} GB on each peer before, scaled up from what was simulated`,
       xTitle: peers,
-      yTitle: 'Seconds',
-      series: [of('time', ({ growth }) => (growth.tookMs === null ? null : growth.tookMs / 1_000))],
+      yTitle: 'Minutes',
+      series: [of('time', ({ growth }) => (growth.tookMs === null ? null : growth.tookMs / 60_000))],
+    },
+    {
+      name: 'scale-growth-p99',
+      title: 'Latency while a tenth more peers join',
+      subtitle: '99th percentile by that of before; 2 is the limit',
+      xTitle: peers,
+      yTitle: 'p99 meanwhile by p99 before',
+      series: [
+        of('all of the join', ({ join }) => join.p99Ratio),
+        of('long copies alone', ({ join }) => join.copyingP99Ratio),
+      ],
+      yDomain: [0, 3],
+      aim: 2,
     },
     {
       name: 'scale-balance',

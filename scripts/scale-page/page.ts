@@ -5,9 +5,16 @@ import type { Chart } from './charts.ts'
 /** Folder of the figures, as the page sees it. */
 export const figuresFolder = 'figures'
 
+/** Sizes that a whole page has. */
+const sizesWanted = [3, 6, 12, 25, 50, 100]
+/** A fleet of so many shows what no size changes any more. */
+const runOutPeers = 50
+/** Latency that a join may cost. */
+const p99RatioMax = 2
+
 /** The page of scale in Markdown: every figure in it comes from `result`. */
 export function pageOf(result: ScaleResult, charts: readonly Chart[]): string {
-  const { fleets, clientsPerPeer, writeShare, window, partitions, replicas } = result
+  const { fleets, clientsPerPeer, writeShare, partitions, replicas } = result
   const figure = (name: string): string => {
     const chart = charts.find(each => each.name === name)
     return chart ? `![${chart.title}: ${chart.subtitle}](${figuresFolder}/${name}.svg)\n` : ''
@@ -28,8 +35,8 @@ certain machine is: ratios are worth more than rates.
 
 ${clientsPerPeer} clients a peer, each with one operation under way at any time; ${percent(writeShare)} write a new context of 4 KB under a random key,
 the others read one that was acknowledged, linearizably. ${partitions} partitions, ${replicas} replicas, as \`slurp init\` makes them.
-${window.warmUpMs / 1_000} s of virtual time to warm up, ${window.measureMs / 1_000} s measured, seed ${result.seed}.
-
+${first.window.warmUpMs / 1_000} s of virtual time to warm up, then ${fleets.map(each => `${each.window.measureMs / 1_000} s`).join(', ')} measured, by size; seed ${result.seed}.
+${missing(result)}
 ${throughputTable(result)}
 ${figure('scale-throughput')}
 ${figure('scale-efficiency')}
@@ -39,8 +46,7 @@ fleet does ${(last.perSecond / first.perSecond).toFixed(1)} times as much with $
 
 What is lost is lost early, for two reasons. In a small fleet an operation often begins at an owner of its key, so
 part of the work stays in one process; and few peers send each other so much that several messages share a frame and a
-wake-up. Both run out: from some 25 peers on most messages have a frame of their own, and a peer's work hardly
-changes however large the fleet is. No part of an operation grows with the number of peers. \`--clients\` runs it with more
+wake-up. Both run out${last.peers < runOutPeers ? '' : ': from some 25 peers on most messages have a frame of their own, and a\npeer’s work hardly changes however large the fleet is'}. No part of an operation grows with the number of peers. \`--clients\` runs it with more
 clients or fewer; the shape stays.
 
 *Busiest* is the event loop with the most to do; clients never pause, so all are busy. With ${partitions} partitions each of
@@ -56,26 +62,37 @@ to both others, and the answers to all of these; a read by a stranger takes two 
 ## View
 
 ${figure('scale-view')}
-The size is that of a compact encoding: ids, names and zones of the members, and for every partition its epoch, stage
-and owners by their place in the list of members.
+The size is that of the encoding on the wire, on the disk and in its register, while nothing moves: ids, names and zones
+of the members, and for every partition its epoch, stage and owners by their place in the list of members.
 
-${
-  fleets.every(each => each.viewSpreadMs === null)
-    ? 'How long a new view takes to spread is not given: nobody asked for another view in this run.\n'
-    : figure('scale-spread')
-}
+${figure('scale-spread')}
+The time is from the agreement on a view, by a majority of the control group, until it is durable and in force at its
+last member. Measured on all views of the joins below, under the load above: peers at work make a view wait its turn.
+
+${spreadTable(result)}
 ## Adding a tenth
 
-${figure('scale-growth-bytes')}
-Each peer stores ${result.storedBytes / 1e9} GB before; a tenth more peers join at once, at least one. Moved is what placement assigns to
-owners that did not have it; least possible is what the new peers own afterwards.
+A tenth more peers join at once, at least one, while the clients of the others go on. The new ones have no clients.
+
+What is simulated stores little: before the run ${storedText(result)} are there for each new peer, the less the larger
+the fleet, in the partitions that move first, and what the clients write comes to that. So the times and bytes of this
+table are small, and its ratios say what holds for more. *Long copies* is the time in which new peers copy what was stored before the run; a real fleet
+spends nearly all of a join so. *p99* is of all clients' operations, by the p99 of the same fleet before; the limit is 2.
+
+${joinTable(result)}
+${figure('scale-growth-p99')}
+${p99Text(result)}
+
+${figure('scale-growth-copied')}
+What is copied more than once, or for nothing, was written while its partition was on the move.
+
+Scaled up to ${result.storedBytes / 1e9} GB on each peer before. Bytes are not simulated: *moved* is what placement assigns to owners that
+did not have it; *least possible* is what the new peers own afterwards. The time is that of the simulated join without
+its long copies, and what each new peer gets at the rate of these copies, all new peers at once.
 
 ${growthTable(result)}
-${
-  fleets.every(each => each.growth.tookMs === null)
-    ? 'How long it takes is not given: nothing was moved in this run.\n'
-    : figure('scale-growth-time')
-}
+${figure('scale-growth-bytes')}
+${figure('scale-growth-time')}
 ## Placement to ten thousand peers
 
 Placement alone, with the most partitions that a fleet can have.
@@ -107,8 +124,9 @@ ${check(result)}
 - Reads find nothing in the memory of opened contexts and little in that of checked signatures: the data set is taken
   to be far larger than both.
 - The network has a delay and a price for each byte, but no switch that could be full.
-- No faults, no moves, no background repair. Heartbeats and gossip are left out too; one heartbeat a second to and from
-  each of ${last.peers - 1} others would take ${percent(heartbeats(last.peers, result.times))} of a peer's core.
+- No faults and no background repair of what they break. Heartbeats and gossip are in it; they are not counted as messages
+  of an operation.
+- Frames of kinds that the table of service times does not name cost as much as an accept.
 - One size of contexts, 4 KB. Keys are uniformly random: a single busy key is served by one coordinator in any fleet.
 `
 }
@@ -144,18 +162,92 @@ function throughputTable({ fleets }: ScaleResult): string {
   )
 }
 
+function spreadTable({ fleets }: ScaleResult): string {
+  return tableOf(
+    ['peers', 'and join', 'views', 'median, ms', 'longest, ms'],
+    fleets.map(({ peers, join }) => [
+      String(peers),
+      String(join.added),
+      String(join.views),
+      join.spreadMs.toFixed(0),
+      join.spreadMostMs.toFixed(0),
+    ]),
+  )
+}
+
+function joinTable({ fleets }: ScaleResult): string {
+  return tableOf(
+    [
+      'peers',
+      'join',
+      'took, s',
+      'copied, MB',
+      'of least',
+      'MB/s of a new peer',
+      'operations/s before',
+      'meanwhile',
+      'p99 ms before',
+      'meanwhile',
+      'ratio',
+      'in long copies',
+      'ratio',
+    ],
+    fleets.map(({ peers, perSecond, p99Ms, join }) => [
+      String(peers),
+      String(join.added),
+      (join.tookMs / 1_000).toFixed(1),
+      (join.copiedBytes / 1e6).toFixed(1),
+      (join.copiedBytes / join.leastBytes).toFixed(3),
+      megabytes(join.copying?.bytesPerSecond),
+      perSecond.toFixed(0),
+      join.perSecond.toFixed(0),
+      p99Ms.toFixed(1),
+      join.p99Ms.toFixed(1),
+      join.p99Ratio.toFixed(2),
+      join.copying?.p99Ms.toFixed(1) ?? '',
+      join.copyingP99Ratio?.toFixed(2) ?? '',
+    ]),
+  )
+}
+
 function growthTable({ fleets }: ScaleResult): string {
   return tableOf(
-    ['peers', 'join', 'moved, GB', 'least possible, GB', 'ratio'],
+    ['peers', 'join', 'moved, GB', 'least possible, GB', 'ratio', 'minutes'],
     fleets.map(({ peers, growth }) => [
       String(peers),
       String(growth.added),
       (growth.movedBytes / 1e9).toFixed(2),
       (growth.leastBytes / 1e9).toFixed(2),
       (growth.movedBytes / growth.leastBytes).toFixed(3),
+      growth.tookMs === null ? '' : (growth.tookMs / 60_000).toFixed(0),
     ]),
   )
 }
+
+/** Sizes that this run did not have. */
+function missing({ fleets }: ScaleResult): string {
+  const absent = sizesWanted.filter(size => !fleets.some(({ peers }) => peers === size))
+  return absent.length === 0
+    ? ''
+    : `\n**This run left out fleets of ${absent.join(', ')} peers: nothing on this page is about them.**\n`
+}
+
+function storedText({ fleets }: ScaleResult): string {
+  const sizes = fleets.map(({ join }) => join.storedBytesEach / 1e6)
+  return `${Math.min(...sizes).toFixed(1)} to ${Math.max(...sizes).toFixed(1)} MB`
+}
+
+function p99Text({ fleets }: ScaleResult): string {
+  const worst = fleets.map(({ peers, join }) => ({
+    peers,
+    ratio: Math.max(join.p99Ratio, join.copyingP99Ratio ?? 0),
+  }))
+  const { peers, ratio } = worst.reduce((a, b) => (b.ratio > a.ratio ? b : a))
+  const verdict = ratio <= p99RatioMax ? 'within' : 'above'
+  return `The worst ratio is **${ratio.toFixed(2)}**, at ${peers} peers: ${verdict} the limit of ${p99RatioMax}.`
+}
+
+const megabytes = (bytes: number | undefined): string => (bytes === undefined ? '' : (bytes / 1e6).toFixed(1))
 
 function placementTable({ placements }: ScaleResult): string {
   return tableOf(
@@ -187,7 +279,7 @@ function placementTable({ placements }: ScaleResult): string {
 }
 
 function timesTable(times: ServiceTimes): string {
-  const { door, checker, operation, messageUs, disk, link, network } = times
+  const { door, checker, operation, messageUs, scan, view, disk, link, network } = times
   const rows: [string, string][] = [
     ['door and store: one write, sealed and signed; one read', `${door.writeUs}; ${door.readUs}`],
     ['opening what was read', String(door.openUs)],
@@ -212,6 +304,30 @@ function timesTable(times: ServiceTimes): string {
         messageUs.query,
         messageUs.report,
       ].join(', '),
+    ],
+    [
+      'a message: chainAsked, chain, scanAsked, floorsAsked, floors, beat, health',
+      [
+        messageUs.chainAsked,
+        messageUs.chain,
+        messageUs.scanAsked,
+        messageUs.floorsAsked,
+        messageUs.floors,
+        messageUs.beat,
+        messageUs.health,
+      ].join(', '),
+    ],
+    [
+      'a page of a list, where it is read; each entry there; each entry where it arrives',
+      `${scan.pageUs}; ${scan.entryUs}; ${scan.takenUs}`,
+    ],
+    [
+      'viewTold: fixed; each member; each partition',
+      `${messageUs.viewTold}; ${view.decodeMemberUs}; ${view.decodePartitionUs}`,
+    ],
+    [
+      'a view is saved: each member; each partition; planning a join: each member',
+      `${view.encodeMemberUs}; ${view.encodePartitionUs}; ${view.planMemberUs}`,
     ],
     [
       'event loop for a batch to the disk; each change in it; once it is synced',
@@ -247,10 +363,6 @@ the model cannot. The parts that were measured account for ${percent(modelUs / r
 /** Partitions that one peer is asked first for, at most (dht/firsts.ts). */
 const firstsMost = (peers: number, { partitions, replicas }: ScaleResult): number =>
   Math.ceil(Math.ceil((partitions * replicas) / peers) / replicas)
-
-/** Part of a core that a heartbeat a second to everybody, and from everybody, takes. */
-const heartbeats = (peers: number, { link }: ServiceTimes): number =>
-  (2 * (peers - 1) * (link.connectionUs + link.frameUs)) / 1e6
 
 function lastPlacement({ placements }: ScaleResult): string {
   const last = placements.at(-1)

@@ -15,6 +15,15 @@ export type Workload = {
 
 export type Served = { operations: number; failed: number; waitedMs: number[] }
 
+/** How long operations took, in milliseconds. */
+export type Waits = { readonly p50Ms: number; readonly p99Ms: number; readonly mostMs: number }
+
+export function waitsOf(waitedMs: readonly number[]): Waits {
+  const waits = waitedMs.toSorted((a, b) => a - b)
+  const at = (part: number) => waits[Math.floor(waits.length * part)] ?? 0
+  return { p50Ms: at(0.5), p99Ms: at(0.99), mostMs: waits.at(-1) ?? 0 }
+}
+
 /**
  * Closed-loop clients of one fleet. A write makes a context that was never there, under a key that is uniformly
  * random; a read asks for one that was acknowledged, any of them as likely.
@@ -43,13 +52,6 @@ export class Clients {
   start(peer: ScalePeer): void {
     for (let i = 0; i < this.workload.clientsPerPeer; i++)
       this.world.after(this.random.next() * 20, () => this.next(peer))
-  }
-
-  /** How long operations took, in milliseconds. */
-  waits(): { readonly p50Ms: number; readonly p99Ms: number; readonly mostMs: number } {
-    const waits = this.served.waitedMs.toSorted((a, b) => a - b)
-    const at = (part: number) => waits[Math.floor(waits.length * part)] ?? 0
-    return { p50Ms: at(0.5), p99Ms: at(0.99), mostMs: waits.at(-1) ?? 0 }
   }
 
   forget(): void {

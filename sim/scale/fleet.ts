@@ -8,6 +8,7 @@ import { Counters } from './counters.ts'
 import { ScalePeer } from './peer.ts'
 import { measuredTimes, type ServiceTimes } from './service-times.ts'
 import { Spread } from './spread.ts'
+import type { Stored } from './stored.ts'
 
 /** Far above what a fleet of 100 peers needs. */
 const stepsMax = 200_000_000
@@ -20,6 +21,8 @@ export type FleetOptions = {
   readonly replicas: number
   readonly workload: Workload
   readonly times: ServiceTimes
+  /** What the disks have before it starts; nothing where it is left out. */
+  readonly stored?: Stored
 }
 
 export const defaultFleet: FleetOptions = {
@@ -61,12 +64,14 @@ export class ScaleFleet {
   /** Told of each view: once it is agreed on, and by each peer in which it is in force. */
   readonly spread = new Spread()
   readonly times: ServiceTimes
+  readonly stored: Stored | null
   private readonly network: SimNetwork
 
   /** Everybody is connected and the clients have begun when it returns. */
-  constructor(peerCount: number, { seed, replicas, partitions, workload, times }: FleetOptions) {
+  constructor(peerCount: number, { seed, replicas, partitions, workload, times, stored }: FleetOptions) {
     this.world = new World(seed, stepsMax)
     this.times = times
+    this.stored = stored ?? null
     this.network = new SimNetwork(this.world)
     this.network.speed = times.network
     this.start(membersFrom(1, peerCount), viewOf(peerCount, replicas, partitions))
@@ -102,7 +107,8 @@ export class ScaleFleet {
     const { world, network, times, counters, spread } = this
     for (const { id: self } of members) {
       const number = this.peers.length
-      const peer = new ScalePeer({ world, network, view, self, number, times, counters, spread })
+      const stored = this.stored?.changes.get(self) ?? []
+      const peer = new ScalePeer({ world, network, view, self, number, times, counters, spread, stored })
       this.peers.push(peer)
       peer.start()
     }

@@ -1,10 +1,19 @@
+import { waitsOf } from './clients.ts'
 import type { FleetOptions } from './fleet.ts'
 import { ScaleFleet } from './fleet.ts'
 
 /** Virtual time before anything is counted, and in which it is. */
 export type LoadWindow = { readonly warmUpMs: number; readonly measureMs: number }
 
-export const defaultWindow: LoadWindow = { warmUpMs: 500, measureMs: 1_000 }
+const warmUpMs = 500
+/** A few ten thousand operations, whose slowest hundredth still says something, and no hours for a large fleet. */
+const peerMs = 50_000
+const measureMs: readonly [least: number, most: number] = [1_000, 4_000]
+
+export const defaultWindow = (peers: number): LoadWindow => ({
+  warmUpMs,
+  measureMs: Math.min(measureMs[1], Math.max(measureMs[0], Math.round(peerMs / peers))),
+})
 
 /** What one fleet did in the measured time. */
 export type LoadFigures = {
@@ -61,7 +70,7 @@ export function loadOf(fleet: ScaleFleet, window: LoadWindow): LoadFigures {
     framesPerOperation: counters.frames / operations,
     bytesPerOperation: counters.bytes / operations,
     meanMs: waitedMs.reduce((sum, each) => sum + each, 0) / operations,
-    ...clients.waits(),
+    ...waitsOf(waitedMs),
     busyMean: busy.reduce((sum, each) => sum + each, 0) / peerCount,
     busyMost: Math.max(...busy),
     diskBusyMost: Math.max(...diskBusy),

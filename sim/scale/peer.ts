@@ -7,7 +7,14 @@ import type { Change } from '../../node/control/view-register.ts'
 import { decodeFrame } from '../../node/driver/codec/wire.ts'
 import { Driver, type DriverEvent } from '../../node/driver/driver.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
-import type { Clock, ControlSealer, Disk, EnvelopeChecker, Network } from '../../node/ports/ports.ts'
+import type {
+  Clock,
+  ControlSealer,
+  Disk,
+  DiskChange,
+  EnvelopeChecker,
+  Network,
+} from '../../node/ports/ports.ts'
 import { defaultLimits } from '../../replication/limits.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
 import { epochMs } from '../clock.ts'
@@ -39,6 +46,8 @@ export type ScalePeerOptions = {
   readonly times: ServiceTimes
   readonly counters: Counters
   readonly spread: Spread
+  /** What its disk has before it starts. */
+  readonly stored: readonly DiskChange[]
 }
 
 const ms = (us: number): number => us / 1_000
@@ -250,14 +259,16 @@ export class ScalePeer {
 
   private disk(): Disk {
     const { loop } = this
-    const { world, number, times } = this.options
+    const { world, number, times, stored } = this.options
     const { batchUs, changeUs, syncedChangeUs, readUs, syncUs, syncByteUs } = times.disk
     const { scan } = times
-    const { disk } = new SimDisk({
+    const machine = new SimDisk({
       random: world.random(`disk ${number}`),
       schedule: (delayMs, run) => void world.after(delayMs, run),
       faults: { ...noDiskFaults, writeDelayMs: [0, 0], answerDelayMs: [0, 0], scanDelayMs: [0, 0] },
-    }).restart()
+    })
+    machine.fill(stored)
+    const { disk } = machine.restart()
     return {
       write: (batch, done) => {
         loop.use(ms(batchUs + changeUs * batch.length))

@@ -1,31 +1,16 @@
 import { partitionCountMax } from '../../dht/keyspace.ts'
-import { defaultFleet, type FleetOptions, viewOf } from './fleet.ts'
-import {
-  defaultWindow,
-  efficiencyPerDoubling,
-  type LoadFigures,
-  type LoadWindow,
-  measureLoad,
-} from './load.ts'
+import { encodeView } from '../../node/driver/codec/view.ts'
+import { defaultFleet, type FleetOptions, membersFrom, ScaleFleet, viewOf } from './fleet.ts'
+import { comersOf, type JoinFigures, measureJoin } from './join.ts'
+import { defaultWindow, efficiencyPerDoubling, type LoadFigures, type LoadWindow, loadOf } from './load.ts'
 import { type BalanceFigures, type GrowthFigures, measureBalance, measureGrowth } from './placement.ts'
 import { measuredOn, realFleet, type ServiceTimes } from './service-times.ts'
-import { compactViewBytes } from './view-size.ts'
+import { storedFor } from './stored.ts'
 
 /** Bytes that each peer is taken to store when a tenth more peers join. */
 const storedBytes = 10e9
-
-/**
- * What a fleet under load is asked for besides its throughput, one function a figure. Null: the peers cannot do it
- * yet, and the figure is left out.
- */
-export type Measures = {
-  /** Virtual milliseconds from a changed view at one peer until every peer has it. */
-  readonly viewSpreadMs: ((peers: number, options: FleetOptions) => number) | null
-  /** Virtual milliseconds until a tenth more peers own what they shall. */
-  readonly growthMs: ((peers: number, options: FleetOptions) => number) | null
-}
-
-export const measures: Measures = { viewSpreadMs: null, growthMs: null }
+/** Stored before the run for each peer that will join, for each second in which the fleet before was measured. */
+const contextsPerSecond = 600
 
 export type ScaleOptions = {
   readonly seed: number
@@ -34,6 +19,7 @@ export type ScaleOptions = {
   /** Sizes of the fleets whose placement alone is computed. */
   readonly placements: readonly number[]
   readonly clientsPerPeer: number
+  /** Of each fleet; else it is shorter the larger the fleet is. */
   readonly window?: LoadWindow
   readonly told?: (progress: string) => void
 }
@@ -42,9 +28,20 @@ export type FleetRow = LoadFigures & {
   readonly peers: number
   /** What each doubling since the fleet before left of the throughput of a peer; null for the first. */
   readonly efficiency: number | null
+  readonly window: LoadWindow
   readonly viewBytes: number
-  readonly viewSpreadMs: number | null
-  readonly growth: GrowthFigures & { readonly tookMs: number | null }
+  readonly join: JoinFigures & {
+    /** Stored before the run for each new peer that got something of it in the first wave of moves. */
+    readonly storedBytesEach: number
+    /** Of operations while they join, by that of before. */
+    readonly p99Ratio: number
+    /** The same while they copy what had been stored. */
+    readonly copyingP99Ratio: number | null
+  }
+  readonly growth: GrowthFigures & {
+    /** What the join took without its long copies, and each new peer's bytes at the rate of these copies. */
+    readonly tookMs: number | null
+  }
 }
 
 export type ScaleResult = {
@@ -53,7 +50,6 @@ export type ScaleResult = {
   readonly replicas: number
   readonly clientsPerPeer: number
   readonly writeShare: number
-  readonly window: LoadWindow
   readonly times: ServiceTimes
   readonly measuredOn: string
   readonly realFleet: typeof realFleet
@@ -65,7 +61,7 @@ export type ScaleResult = {
 
 /** Fleets of growing size under the same load for each peer, and placement alone for far larger ones. */
 export function runScale(wish: ScaleOptions): ScaleResult {
-  const { seed, peers, placements, clientsPerPeer, window = defaultWindow, told } = wish
+  const { seed, peers, placements, clientsPerPeer, window, told } = wish
   const options: FleetOptions = {
     ...defaultFleet,
     seed,
@@ -73,22 +69,8 @@ export function runScale(wish: ScaleOptions): ScaleResult {
   }
   const { partitions, replicas, workload, times } = options
   const fleets: FleetRow[] = []
-  for (const count of peers) {
-    told?.(`${count} peers under load`)
-    const load = measureLoad(count, options, window)
-    const before = fleets.at(-1)
-    fleets.push({
-      ...load,
-      peers: count,
-      efficiency: before ? efficiencyPerDoubling(before, { ...load, peers: count }) : null,
-      viewBytes: compactViewBytes(viewOf(count, replicas, partitions)),
-      viewSpreadMs: measures.viewSpreadMs?.(count, options) ?? null,
-      growth: {
-        ...measureGrowth(count, { partitions, replicas }, storedBytes),
-        tookMs: measures.growthMs?.(count, options) ?? null,
-      },
-    })
-  }
+  for (const count of peers)
+    fleets.push(measureFleet(count, options, window ?? defaultWindow(count), fleets.at(-1), told))
   const balances = placements.map(count => {
     told?.(`placement on ${count} peers`)
     return measureBalance(count, { partitions: partitionCountMax, replicas })
@@ -100,12 +82,52 @@ export function runScale(wish: ScaleOptions): ScaleResult {
     replicas,
     clientsPerPeer,
     writeShare,
-    window,
     times,
     measuredOn,
     realFleet,
     storedBytes,
     fleets,
     placements: balances,
+  }
+}
+
+/** @param before - the fleet before this one, whose efficiency this one is held against. */
+function measureFleet(
+  count: number,
+  options: FleetOptions,
+  window: LoadWindow,
+  before: FleetRow | undefined,
+  told: (progress: string) => void = () => undefined,
+): FleetRow {
+  const { partitions, replicas, times } = options
+  const view = viewOf(count, replicas, partitions)
+  const contextsEach = Math.ceil((contextsPerSecond * window.measureMs) / 1_000)
+  const comers = membersFrom(count + 1, comersOf(count))
+  const stored = storedFor(view, comers, contextsEach, times.envelopeBytes)
+  told(`${count} peers under load`)
+  const fleet = new ScaleFleet(count, { ...options, stored })
+  const load = loadOf(fleet, window)
+  told(`${count} peers take in ${comers.length} more`)
+  const join = measureJoin(fleet)
+  const { copying } = join
+  const growth = measureGrowth(count, { partitions, replicas }, storedBytes)
+  return {
+    ...load,
+    peers: count,
+    window,
+    efficiency: before ? efficiencyPerDoubling(before, { ...load, peers: count }) : null,
+    viewBytes: encodeView(view).length,
+    join: {
+      ...join,
+      storedBytesEach: contextsEach * times.envelopeBytes,
+      p99Ratio: join.p99Ms / load.p99Ms,
+      copyingP99Ratio: copying && copying.p99Ms / load.p99Ms,
+    },
+    growth: {
+      ...growth,
+      tookMs:
+        copying &&
+        join.tookMs - copying.tookMs + (growth.leastBytes / growth.added / copying.bytesPerSecond) * 1_000,
+    },
   }
 }

@@ -100,7 +100,15 @@ test('sim scale hands on its sizes, and prints a table or JSON', async () => {
         p50Ms: 10,
         p99Ms: 20,
         viewBytes: 2030,
-        growth: { added: 1, movedBytes: 7.5e9, leastBytes: 7.5e9 },
+        join: {
+          added: 1,
+          tookMs: 2_900,
+          spreadMs: 15,
+          spreadMostMs: 67,
+          copiedBytes: 8.6e6,
+          leastBytes: 8.5e6,
+          p99Ratio: 1.5,
+        },
       },
     ],
     placements: [
@@ -120,6 +128,7 @@ test('sim scale hands on its sizes, and prints a table or JSON', async () => {
   const shown = await run('--peers', '6,3,3', '--placement', '10', '--clients', '2', '--seed', '5')
   assert.equal(shown.code, 0)
   assert.match(shown.out, /^3 +1500 +500 +- +5\.7 /m)
+  assert.match(shown.out, /^3 +1 +2\.9 s +15, 67 ms +8\.6 of 8\.5 MB +1\.50$/m)
   assert.deepEqual(asked, [{ seed: 5, peers: [3, 6], placements: [10], clientsPerPeer: 2 }])
   assert.deepEqual(JSON.parse((await run('--json')).out), figures)
   assert.equal((await run('--peers', '2')).code, 2)

@@ -218,3 +218,33 @@ test('callbacks go through the process: a paused one hears nothing until it runs
   for (const run of held) run()
   assert.equal(answers.size, 2)
 })
+
+// Goal: a list is in the order of its keys and has what is there, whatever was written since the last one.
+// Method: random puts and deletes, a list after some of them, held against a plain set.
+test('lists between writes have every key once, in order', () => {
+  const step = fc.record({ index: fc.nat(40), isPut: fc.boolean(), isListed: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), steps => {
+      const { world, disk } = machine(3)
+      disk.fill([put(7), put(3)])
+      const { disk: open } = disk.restart()
+      const expected = new Set([3, 7])
+      for (const { index, isPut, isListed } of steps) {
+        open.write([isPut ? put(index) : { kind: 'delete', key: keyOf(index) }], () => undefined)
+        if (isPut) expected.add(index)
+        else expected.delete(index)
+        world.run(world.nowMs + 100)
+        if (!isListed) continue
+        let listed: number[] | null = null
+        open.scan(keyOf(0), keyOf(1_000), 1_000, (_, entries) => {
+          listed = entries.map(({ key }) => key[1]! * 256 + key[2]!)
+        })
+        world.run(world.nowMs + 100)
+        assert.deepEqual(
+          listed,
+          [...expected].sort((a, b) => a - b),
+        )
+      }
+    }),
+  )
+})

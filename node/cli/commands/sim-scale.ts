@@ -25,7 +25,8 @@ export function addScale(command: Command, session: Session): void {
     .description(
       'Runs the production peer in fleets of growing size whose processors, disks and network take the time ' +
         'that was measured on the real code. Every peer serves as many clients; so what a peer does in a large ' +
-        'fleet shows what size costs. The default sizes take a few minutes. docs/SCALE.md explains the figures.',
+        'fleet shows what size costs. Then a tenth more peers join it under that load. The default sizes take ' +
+        'a quarter of an hour, sizes up to 12 about a minute. docs/SCALE.md explains the figures.',
     )
     .option('--peers <counts>', 'Sizes of the fleets', counts(3, peersMax), peersDefault)
     .option(
@@ -47,7 +48,7 @@ async function measure(session: Session, options: ScaleOptions): Promise<void> {
   const startMs = performance.now()
   const told = (what: string) => {
     const seconds = Math.round((performance.now() - startMs) / 1_000)
-    if (session.errIsTerminal) session.err(`\r${seconds} s  ${what}\x1b[K`)
+    session.err(session.errIsTerminal ? `\r${seconds} s  ${what}\x1b[K` : `${seconds} s  ${what}\n`)
   }
   const figures = await session.wiring.simulateScale({ seed, peers, placements, clientsPerPeer, told })
   if (session.errIsTerminal) session.err('\r\x1b[K')
@@ -69,7 +70,14 @@ function describe({ fleets, placements, clientsPerPeer, writeShare }: ScaleFigur
     fleet.p50Ms.toFixed(1),
     fleet.p99Ms.toFixed(1),
     String(fleet.viewBytes),
-    `${fleet.growth.added}: ${(fleet.growth.movedBytes / 1e9).toFixed(1)} of ${(fleet.growth.leastBytes / 1e9).toFixed(1)} GB`,
+  ])
+  const joins = fleets.map(({ peers, join }) => [
+    String(peers),
+    String(join.added),
+    `${(join.tookMs / 1_000).toFixed(1)} s`,
+    `${join.spreadMs.toFixed(0)}, ${join.spreadMostMs.toFixed(0)} ms`,
+    `${(join.copiedBytes / 1e6).toFixed(1)} of ${(join.leastBytes / 1e6).toFixed(1)} MB`,
+    join.p99Ratio.toFixed(2),
   ])
   const placed = placements.map(each => [
     String(each.peers),
@@ -82,19 +90,13 @@ function describe({ fleets, placements, clientsPerPeer, writeShare }: ScaleFigur
   return [
     `Under load: ${clientsPerPeer} clients a peer, ${Math.round(writeShare * 100)} % of the operations write.`,
     table([
-      [
-        'peers',
-        'ops/s',
-        'of a peer',
-        'per doubling',
-        'messages/op',
-        'p50 ms',
-        'p99 ms',
-        'view B',
-        'a tenth joins',
-      ],
+      ['peers', 'ops/s', 'of a peer', 'per doubling', 'messages/op', 'p50 ms', 'p99 ms', 'view B'],
       ...load,
     ]),
+    '',
+    'A tenth more peers join meanwhile: until all is theirs; a view at its last member, median and longest;',
+    'what is copied, of what has to be; the 99th percentile meanwhile, by that of before.',
+    table([['peers', 'join', 'took', 'view', 'copied', 'p99 by before'], ...joins]),
     '',
     'Placement alone: partitions of a member; places that move, of those that have to.',
     table([['peers', 'mean', 'least to most', 'one joins', 'one leaves', 'took'], ...placed]),

@@ -12,6 +12,8 @@ import { line, medianUs, threadUs } from './sampled.ts'
 const valuesPerBatch = [1, 2, 4, 8, 16, 32]
 const batchesOfEach = 200
 const headBytes = 150
+const entriesPerPage = [8, 32, 128]
+const pagesOfEach = 500
 
 export type DiskTimes = {
   /** On the event loop: for one batch, and more for each value in it. */
@@ -22,6 +24,9 @@ export type DiskTimes = {
   readonly syncByteUs: number
   /** One look at a record. */
   readonly readUs: number
+  /** On the event loop: for one page of a list, and more for each entry of it. */
+  readonly loopPageUs: number
+  readonly loopEntryUs: number
 }
 
 export async function measureDisk(dataBytes: number): Promise<DiskTimes> {
@@ -61,15 +66,29 @@ export async function measureDisk(dataBytes: number): Promise<DiskTimes> {
     disk.read(key)
     reads.push((performance.now() - startMs) * 1_000)
   }
+  const pages: [number, number][] = []
+  const [from, to] = [Uint8Array.of(0x68), Uint8Array.of(0x69)]
+  for (const entries of entriesPerPage) {
+    const startUs = threadUs()
+    for (let i = 0; i < pagesOfEach; i++) {
+      await new Promise<void>((resolve, reject) =>
+        disk.scan(from, to, entries, failure => (failure === null ? resolve() : reject(failure))),
+      )
+    }
+    pages.push([entries, (threadUs() - startUs) / pagesOfEach])
+  }
   await close()
   await rm(dir, { recursive: true })
   const ofLoop = line(loop)
   const ofSync = line(sync)
+  const ofPage = line(pages)
   return {
     loopBatchUs: ofLoop.fixed,
     loopValueUs: ofLoop.slope,
     syncUs: ofSync.fixed,
     syncByteUs: ofSync.slope,
     readUs: medianUs(reads),
+    loopPageUs: ofPage.fixed,
+    loopEntryUs: ofPage.slope,
   }
 }

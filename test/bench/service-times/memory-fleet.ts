@@ -10,9 +10,10 @@ import { Driver } from '../../../node/driver/driver.ts'
 import type { Clock, Disk, DiskChange, Network, NetworkListener } from '../../../node/ports/ports.ts'
 import { defaultLimits } from '../../../replication/limits.ts'
 import type { Operation, Outcome } from '../../../replication/messages.ts'
-import { medianUs } from './sampled.ts'
+import { medianUs, threadUs } from './sampled.ts'
 
-type Timed = { readonly what: string; us: number; readonly parts: number }
+/** Wall time, and processor time, which is exact only in the sum of many. */
+type Timed = { readonly what: string; us: number; processorUs: number; readonly parts: number }
 
 export const peers = 5
 export const partitionCount = 64
@@ -178,35 +179,48 @@ export class MemoryFleet {
   }
 
   private enter(at: number, what: string, parts: number, run: () => void): void {
-    const timed: Timed = { what, us: 0, parts }
+    const timed: Timed = { what, us: 0, processorUs: 0, parts }
     this.last[at] = timed
-    const startMs = performance.now()
-    run()
-    timed.us = (performance.now() - startMs) * 1_000
+    addTimes(timed, run)
     if (!this.isMeasuring) return
     // What the tick's end adds belongs to what came in last.
     this.whenSettled.push(timed)
   }
 
   private add(at: number, run: () => void): void {
-    const startMs = performance.now()
-    run()
     const timed = this.last[at]
-    if (timed) timed.us += (performance.now() - startMs) * 1_000
+    if (timed) addTimes(timed, run)
+    else run()
   }
 
-  /** Medians of what was measured, of one part each where one input has several. */
+  /**
+   * What one part of each input took. Of short inputs the median of wall time; those of many parts take so long that
+   * others run in between, so they are told by the sum of processor time.
+   */
   medians(): { readonly times: Record<string, number>; readonly counts: Record<string, number> } {
-    const taken = new Map<string, number[]>()
-    for (const { what, us, parts } of this.whenSettled) {
-      const list = taken.get(what)
-      if (list) list.push(us / parts)
-      else taken.set(what, [us / parts])
-    }
-    const entries = [...taken].sort(([a], [b]) => (a < b ? -1 : 1))
+    const kinds = Map.groupBy(this.whenSettled, ({ what }) => what)
+    const entries = [...kinds].sort(([a], [b]) => (a < b ? -1 : 1))
     return {
-      times: Object.fromEntries(entries.map(([what, list]) => [what, medianUs(list)])),
-      counts: Object.fromEntries(entries.map(([what, list]) => [what, list.length])),
+      times: Object.fromEntries(entries.map(([what, all]) => [what, partUs(all)])),
+      counts: Object.fromEntries(entries.map(([what, all]) => [what, all.length])),
     }
   }
+}
+
+const manyParts = 4
+
+function partUs(all: readonly Timed[]): number {
+  const sum = (of: (each: Timed) => number) => all.reduce((total, each) => total + of(each), 0)
+  const parts = sum(each => each.parts)
+  return parts > manyParts * all.length
+    ? sum(({ processorUs }) => processorUs) / parts
+    : medianUs(all.map(each => each.us / each.parts))
+}
+
+function addTimes(timed: Timed, run: () => void): void {
+  const startUs = threadUs()
+  const startMs = performance.now()
+  run()
+  timed.us += (performance.now() - startMs) * 1_000
+  timed.processorUs += threadUs() - startUs
 }

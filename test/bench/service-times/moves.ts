@@ -22,6 +22,8 @@ const viewPartitions = 256
 export type MoveTimes = {
   readonly times: Readonly<Record<string, number>>
   readonly counts: Readonly<Record<string, number>>
+  /** A view that is told and adopted, without what its members and partitions cost. */
+  readonly viewToldUs: number
   /** Decoding and checking a view, and encoding it: for each partition where members are few, and for each more member. */
   readonly view: {
     readonly decodePartitionUs: number
@@ -60,7 +62,17 @@ export function measureMoves(dataBytes: number): MoveTimes {
     states('synced')
     change(toStable)
   }
-  return { ...bench.medians(), view: measureViews() }
+  const medians = bench.medians()
+  const costs = measureViews()
+  const { decodeMemberUs, decodePartitionUs, encodeMemberUs, encodePartitionUs } = costs
+  return {
+    ...medians,
+    viewToldUs:
+      medians.times.viewTold! -
+      (decodeMemberUs + encodeMemberUs) * peers -
+      (decodePartitionUs + encodePartitionUs) * partitionCount,
+    view: costs,
+  }
 }
 
 const stateOf = (
