@@ -183,10 +183,14 @@ export function onEpochs(coordinator: Coordinator, now: Moment): void {
   for (const job of [...coordinator.active.values()]) {
     const { round } = job
     if (round === null || round.quorum.epoch === process.placeOf(job.key).quorum.epoch) continue
-    const { obstacle, accepting } = round
     job.tries = 1
-    endRound(coordinator, job, { kind: 'lost', obstacle, accepting, withData: false }, now)
+    giveUpRound(coordinator, job, round, now)
   }
+}
+
+function giveUpRound(coordinator: Coordinator, job: RoundJob, round: Round, now: Moment): void {
+  const { obstacle, accepting } = round
+  endRound(coordinator, job, { kind: 'lost', obstacle, accepting, withData: false }, now)
 }
 
 function newJob(
@@ -215,9 +219,9 @@ function newJob(
 function enqueue(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   coordinator.jobs += 1
   if (coordinator.active.has(job.key)) {
-    const queue = coordinator.waiting.get(job.key)
-    if (queue) queue.push(job)
-    else coordinator.waiting.set(job.key, [job])
+    const queue = coordinator.waiting.get(job.key) ?? []
+    coordinator.waiting.set(job.key, queue)
+    queue.push(job)
     wakeAt(coordinator.process, job.deadlineMs)
     return
   }
@@ -231,10 +235,8 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const only = job.operation?.epoch ?? null
   if (only !== null && only !== quorum.epoch) {
     // Rule 10: under the quorums of another view it must not be proposed.
-    const outcome: Outcome = job.mayBeWritten
-      ? { kind: 'unknown' }
-      : { kind: 'elsewhere', reason: 'notOwner' }
-    return endJob(coordinator, job, outcome, now)
+    const elsewhere = { kind: 'elsewhere', reason: 'notOwner' } as const
+    return endJob(coordinator, job, job.mayBeWritten ? { kind: 'unknown' } : elsewhere, now)
   }
   const cached = job.operation ? takeCached(coordinator, job.key, quorum.epoch) : null
   const goal: Goal = job.operation
@@ -307,15 +309,13 @@ function askThese(coordinator: Coordinator, job: RoundJob, peers: readonly PeerI
 function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   const { process } = coordinator
   if (job.deadlineMs <= now.monotonicMs) {
-    return endJob(
-      coordinator,
-      job,
-      job.mayBeWritten && job.operation ? { kind: 'unknown' } : { kind: 'unreached' },
-      now,
-    )
+    const kind = job.mayBeWritten && job.operation ? 'unknown' : 'unreached'
+    return endJob(coordinator, job, { kind }, now)
   }
   if (!job.round) return tryRound(coordinator, job, now)
   if (job.spared.length > 0) return askSpared(coordinator, job, now)
+  // Somebody promised more, and the others may be dead: the next ballot is above that.
+  if (job.round.obstacle > job.round.ballot) return giveUpRound(coordinator, job, job.round, now)
   for (const peer of job.round.quorum.targets) {
     if (questionFor(job.round, peer)) suspect(process, peer, now.monotonicMs)
   }
