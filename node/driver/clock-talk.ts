@@ -1,10 +1,13 @@
 import type { PeerId } from '../../base/ids.ts'
+import type { View } from '../../dht/view.ts'
 import type { ClockMessage, PeerMessage } from '../peer/fleet-messages.ts'
 import type { Input } from '../peer/step.ts'
 import type { FleetClock } from './fleet-clock.ts'
 
 export type ClockTalkOptions = {
   readonly clock: FleetClock
+  /** The view in force. */
+  readonly view: () => View
   readonly send: (to: PeerId, message: ClockMessage) => void
 }
 
@@ -59,7 +62,7 @@ export class ClockTalk {
         this.#tell(from)
         return true
       case 'clockTold':
-        this.#options.clock.told(from, message.wallMs)
+        this.#options.clock.told(from, message)
         if (this.#whenKnown !== null && this.#options.clock.isKnown) this.#end()
         return true
       default:
@@ -74,9 +77,10 @@ export class ClockTalk {
   }
 
   #tell(to: PeerId): void {
-    const { clock, send } = this.#options
+    const { clock, send, view } = this.#options
+    const { epoch, members } = view()
     this.#toldMs.set(to, clock.monotonicMs())
-    send(to, { kind: 'clockTold', wallMs: clock.ownWallMs() })
+    send(to, { kind: 'clockTold', wallMs: clock.ownWallMs(), epoch, members: members.length })
   }
 
   #look(): void {

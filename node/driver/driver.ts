@@ -90,9 +90,9 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#options = options
-    const { clock: own, limits, self } = options
-    this.clock = new FleetClock({ own, self, view: () => this.view(), ...limits })
-    this.#talk = new ClockTalk({ clock: this.clock, send: (to, message) => this.pass(to, message) })
+    const view = () => this.view()
+    this.clock = new FleetClock({ own: options.clock, self: options.self, view, ...options.limits })
+    this.#talk = new ClockTalk({ clock: this.clock, view, send: (to, message) => this.pass(to, message) })
     const partitions = options.view.partitions.length
     this.#saved = new SavedRecords(options.disk, key => partitionOf(key, partitions))
     this.#lists = new Lists(options.disk, options.clock, partitions, input => this.#take(input))
@@ -270,9 +270,8 @@ export class Driver {
   #run(): void {
     if (this.#running || this.#stopped || !this.#peer || this.#inputs.length === 0) return
     this.#running = true
-    const { clock } = this
     for (let at = 0; at < this.#inputs.length && !this.#stopped; at++) {
-      const now = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() }
+      const now = { wallMs: this.clock.wallMs(), monotonicMs: this.clock.monotonicMs() }
       for (const effect of this.#peer.step(this.#inputs[at]!, now)) this.#perform(effect)
     }
     this.#inputs.length = 0
@@ -330,6 +329,7 @@ export class Driver {
       case 'listHints':
         return this.#lists.hints(effect)
       case 'report':
+        if (effect.event.kind === 'viewAdopted') this.clock.viewAdopted()
         return report(effect.event)
       case 'passOn':
         return this.#options.passedOn?.(effect.from, effect.message)

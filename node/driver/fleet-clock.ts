@@ -8,6 +8,8 @@ import {
   medianWith,
   within,
 } from '../../election/fleet-clock.ts'
+import { membersMax } from '../../election/health-state.ts'
+import type { ClockMessage } from '../peer/fleet-messages.ts'
 import type { Clock } from '../ports/ports.ts'
 
 export type FleetClockOptions = {
@@ -21,6 +23,8 @@ export type FleetClockOptions = {
 
 /** Whoever finds no majority that agrees on the time in so long makes do with the clocks that it knows. */
 const patienceMs = 30_000
+type ClockTold = Extract<ClockMessage, { kind: 'clockTold' }>
+
 /** The others' clocks are sorted anew at most so often. */
 const sortEveryMs = 250
 
@@ -34,6 +38,8 @@ export class FleetClock implements Clock {
   readonly #startedMs: number
   /** What each other member's wall clock is ahead of this process's monotonic clock. */
   readonly #told = new Map<PeerId, number>()
+  /** The newest view that anybody told of. */
+  #newest = { epoch: 0, members: 0 }
   #bounds: MedianBounds = medianBounds([])
   #sortDueMs = 0
   #isKnown = false
@@ -50,12 +56,14 @@ export class FleetClock implements Clock {
   get isKnown(): boolean {
     if (this.#isKnown) return true
     const { ballotDriftMaxMs, own, view } = this.#options
-    const { members, replicas } = view()
-    const clocksMs = [...this.#others(), this.#ownMs()]
+    const { epoch, members, replicas } = view()
+    const clocksMs = [...this.#told.values(), this.#ownMs()]
+    // The own view may be of long ago: it is brought up to date once this peer takes part.
+    const size = this.#newest.epoch > epoch ? this.#newest.members : members.length
     // Whoever needs no other to write needs no other to know the time.
     const isEnough = clocksMs.length > 1 || replicas === 1
     const isLate = own.monotonicMs() >= this.#startedMs + patienceMs
-    this.#isKnown = majorityAgrees(clocksMs, members.length, ballotDriftMaxMs) || (isLate && isEnough)
+    this.#isKnown = majorityAgrees(clocksMs, size, ballotDriftMaxMs) || (isLate && isEnough)
     return this.#isKnown
   }
 
@@ -91,41 +99,40 @@ export class FleetClock implements Clock {
     return Math.max(0, Math.floor(this.#options.own.wallMs()))
   }
 
-  /** What a member's own wall clock showed a moment ago. */
-  told(by: PeerId, wallMs: number): void {
-    const { own, self, view } = this.#options
-    if (by === self || !view().members.some(({ id }) => id === by)) return
-    this.#told.set(by, wallMs - own.monotonicMs())
-    if (this.#told.size > view().members.length) this.#forgetOthers()
+  /** What a member's own wall clock showed a moment ago, and how many members it knows of. */
+  told(by: PeerId, { wallMs, epoch, members }: ClockTold): void {
+    if (by === this.#options.self) return
+    this.#told.set(by, wallMs - this.#options.own.monotonicMs())
+    if (epoch > this.#newest.epoch) this.#newest = { epoch, members }
+    if (this.#told.size > membersMax) this.viewAdopted()
+  }
+
+  /** Who is no member has no say any more; who is one in a view that is newer than the own one has. */
+  viewAdopted(): void {
+    const members = this.#members()
+    for (const peer of this.#told.keys()) if (!members.has(peer)) this.#told.delete(peer)
   }
 
   /** How far each known clock is ahead of the fleet's, this process's own too, in milliseconds. */
   offsets(): ReadonlyMap<PeerId, number> {
     const ownMs = this.#ownMs()
-    const medianMs = medianWith(medianBounds(this.#others()), ownMs)
-    const members = new Set(this.#options.view().members.map(({ id }) => id))
-    const known = [...this.#told, [this.#options.self, ownMs] as const].filter(([peer]) => members.has(peer))
+    const medianMs = medianWith(medianBounds([...this.#told.values()]), ownMs)
+    const known = [...this.#told, [this.#options.self, ownMs] as const]
     return new Map(known.map(([peer, ms]) => [peer, Math.round(ms - medianMs)]))
   }
 
   #boundsAt(nowMs: number): MedianBounds {
     if (nowMs < this.#sortDueMs) return this.#bounds
     this.#sortDueMs = nowMs + sortEveryMs
-    this.#bounds = medianBounds(this.#others())
+    this.#bounds = medianBounds([...this.#told.values()])
     return this.#bounds
-  }
-
-  #others(): number[] {
-    const { self, view } = this.#options
-    return view().members.flatMap(({ id }) => (id === self ? [] : (this.#told.get(id) ?? [])))
   }
 
   #ownMs(): number {
     return this.#options.own.wallMs() - this.#options.own.monotonicMs()
   }
 
-  #forgetOthers(): void {
-    const members = new Set(this.#options.view().members.map(({ id }) => id))
-    for (const peer of this.#told.keys()) if (!members.has(peer)) this.#told.delete(peer)
+  #members(): ReadonlySet<PeerId> {
+    return new Set(this.#options.view().members.map(({ id }) => id))
   }
 }

@@ -53,8 +53,16 @@ export type ControlMessage =
 export type ClockMessage =
   /** The sender does not know the time of the fleet yet. */
   | { readonly kind: 'clockAsked' }
-  /** What the sender's own wall clock shows, in milliseconds: never what it makes of those of others. */
-  | { readonly kind: 'clockTold'; readonly wallMs: number }
+  /**
+   * What the sender's own wall clock shows, in milliseconds: never what it makes of those of others. With it go epoch and
+   * number of members of its view.
+   */
+  | {
+      readonly kind: 'clockTold'
+      readonly wallMs: number
+      readonly epoch: number
+      readonly members: number
+    }
 
 export type PeerMessage = Message | FleetMessage | ControlMessage | ClockMessage
 

@@ -315,7 +315,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'election/fleet-clock.ts',
         find: 'Math.min(highMs + slackMs, Math.max(lowMs - slackMs, ownMs))',
-        replace: 'ownMs + 0 * (lowMs + highMs + slackMs)',
+        replace: 'ownMs',
       },
     ],
   },

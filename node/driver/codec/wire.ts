@@ -165,7 +165,7 @@ const message: Codec<PeerMessage> = tagged({
   },
   replaceAsked: { tag: 25, fields: { id: peerText, name: shortText } },
   clockAsked: { tag: 26, fields: {} },
-  clockTold: { tag: 27, fields: { wallMs: instantMs } },
+  clockTold: { tag: 27, fields: { wallMs: instantMs, epoch: varint, members: varint } },
   health: { tag: 21, fields: { report } },
   beat: {
     tag: 20,
