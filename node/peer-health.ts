@@ -3,6 +3,7 @@ import { assignmentsOf, type View } from '../dht/view.ts'
 import type { PeerLag } from '../replication/lag.ts'
 import type { News } from './adapters/libp2p/news.ts'
 import type { DriverEvent } from './driver/driver.ts'
+import type { FleetClock } from './driver/fleet-clock.ts'
 import type { Network, NetworkListener } from './ports/ports.ts'
 import type { MemberLag, PeerStatus, ReadinessCheck } from './status.ts'
 
@@ -12,6 +13,7 @@ type StatusParts = {
   readonly leader: string | null
   readonly healthOf: (peer: PeerId) => string
   readonly lags: readonly PeerLag[]
+  readonly clock: FleetClock
   readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
   readonly held: readonly string[]
   readonly damaged: number
@@ -125,7 +127,9 @@ export class PeerHealth {
       const damaged = this.#damagedElsewhere.get(member.id) ?? 0
       if (damaged > 0) reasons.push(`${member.name} reads back ${damaged} partitions.`)
     }
+    if (!parts.clock.isKnown) reasons.push('The time of the fleet is not known here yet: too few are heard.')
     if (this.#diskFailed) reasons.push('The disk fails: no write is acknowledged.')
+    const clocksOffMs = parts.clock.offsets()
     const owned = this.#view.partitions.filter(each => each.owners.includes(this.#self)).length
     return {
       fleet: this.#view.fleet,
@@ -163,6 +167,7 @@ export class PeerHealth {
         partitions: this.#view.partitions.filter(each => each.owners.includes(id)).length,
         leaving: this.#view.leaving.includes(id),
         health: id === this.#self ? 'up' : parts.healthOf(id),
+        clockOffMs: clocksOffMs.get(id) ?? null,
         lag: lagText(parts.lags.find(each => each.peer === id)),
       })),
       counters: parts.counters,

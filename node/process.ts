@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
 import type { FleetId, PeerId } from '../base/ids.ts'
@@ -36,6 +37,8 @@ import { newContextStore, type StoreParts } from './store/context-store.ts'
 import { RetentionDesk } from './store/retention/retention-desk.ts'
 
 const newsEveryMs = 10_000
+/** A peer that cannot take part yet, as it hears nobody, can at least be asked for its state after so long. */
+const timeWaitMs = 2_000
 
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
@@ -119,7 +122,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     }
     const registers: RegisterParts = {
       hlc,
-      clock: systemClock,
+      clock: driver.clock,
       sealer: {
         seal: (facts, body) =>
           signControl({ ...facts, fleet: genesis.fleet, author: identity, expiresAtMs: 0 }, body),
@@ -156,10 +159,15 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       log.info({ epoch: newer.epoch }, 'this peer is no member of the fleet any more')
       options.onLeft?.()
     }
-    await new Promise<void>((resolve, reject) =>
-      driver.start(failure => (failure ? reject(failure) : resolve())),
+    const began = new Promise<void>((resolve, reject) =>
+      driver.start(failure => {
+        if (failure) return reject(failure)
+        control.start()
+        resolve()
+      }),
     )
-    control.start()
+    await Promise.race([began, delay(timeWaitMs, undefined, { ref: false })])
+    if (!driver.clock.isKnown) log.warn({}, 'too few other members are heard to know the time of the fleet')
     addressFile.learn(self, libp2p.addresses())
     libp2p.discovery
       .publishRecord(readRecord(join(dir, 'fleet.json')))
@@ -185,7 +193,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       author: identity,
       isAuthor,
       nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
-      clock: systemClock,
+      clock: driver.clock,
       hlc,
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
     }
@@ -238,6 +246,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           leader: admin.leader().leader,
           healthOf: peer => driver.healthOf(peer),
           lags: driver.lags(),
+          clock: driver.clock,
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),

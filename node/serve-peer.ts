@@ -60,6 +60,7 @@ export async function servePeer(
       metrics: requestsInFlight =>
         createMetrics({
           counters: () => running.counters(),
+          clocks: () => running.status().members,
           ready: () => running.checks().every(check => check.ok),
           requestsInFlight,
           startedAtMs,

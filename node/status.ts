@@ -32,6 +32,8 @@ export type PeerStatus = {
     leaving: boolean
     /** What the fleet takes it for, as this peer sees it: up, suspect, unreachable, down or flapping. */
     health: string
+    /** How far its wall clock is ahead of the fleet's, in milliseconds; null while this peer has not been told. */
+    clockOffMs: number | null
     /** How it compares with this peer in the partitions that both own; null where they share none. */
     lag: MemberLag | null
   }[]

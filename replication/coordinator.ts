@@ -55,9 +55,6 @@ export function newCoordinator(process: Process): Coordinator {
   }
 }
 
-/** Times that an operation does not wait for who misses an answer when somebody else refuses. */
-const impatientTries = 3
-
 /** Queues a write. A full coordinator says so at once, and nothing is written. */
 export function coordinateWrite(
   coordinator: Coordinator,
@@ -176,9 +173,8 @@ export function onEpochs(coordinator: Coordinator, now: Moment): void {
   for (const job of [...coordinator.active.values()]) {
     const { round } = job
     if (round === null || round.quorum.epoch === process.placeOf(job.key).quorum.epoch) continue
-    const { obstacle, accepting } = round
     job.tries = 1
-    endRound(coordinator, job, { kind: 'lost', obstacle, accepting, withData: false }, now)
+    endRound(coordinator, job, giveUp(round), now)
   }
 }
 
@@ -261,8 +257,8 @@ function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   for (const peer of job.round.quorum.targets) {
     if (questionFor(job.round, peer)) suspect(process, peer, now.monotonicMs)
   }
-  // Not again and again: where somebody refuses for long, one who is slow has to be waited for.
-  if (job.tries <= impatientTries && isHopeless(job, () => true))
+  // Somebody promised more, and without the silent ones nothing is left: the next ballot is above that.
+  if (job.round.obstacle > job.round.ballot && isHopeless(job, () => true))
     return endRound(coordinator, job, giveUp(job.round), now)
   ask(process, job, now)
 }

@@ -122,7 +122,7 @@ export function startChain(
     dueMs: deadlineMs,
   }
   reader.chains.set(job.id, job)
-  if (from !== null) takeChain(job, reader.ownChain(key, from, job.limit), process.limits.chainBytesMax)
+  takeOwn(reader, job)
   job.left = ownersToAsk(reader, job, now)
   walkOn(reader, job, now)
 }
@@ -163,6 +163,8 @@ export function onReaderAnswer(
     // Progress means that the next hole may be filled by anyone again.
     if (chain.records.length > before) {
       chain.silent.clear()
+      // Below the hole this replica may have what whoever filled it has not.
+      takeOwn(reader, chain)
       chain.left = ownersToAsk(reader, chain, now)
     }
     walkOn(reader, chain, now)
@@ -305,6 +307,12 @@ function ownersToAsk(reader: Reader, job: ChainJob, now: Moment): PeerId[] {
   return byPromise(reader.process, [...new Set(owners)], now.monotonicMs).filter(
     peer => peer !== reader.process.self,
   )
+}
+
+function takeOwn(reader: Reader, job: ChainJob): void {
+  const left = job.limit - job.records.length
+  if (job.next === null || left <= 0) return
+  takeChain(job, reader.ownChain(job.key, job.next, left), reader.process.limits.chainBytesMax)
 }
 
 function takeChain(job: ChainJob, found: readonly VersionRecord[], bytesMax: number): void {

@@ -28,11 +28,6 @@ export class MachineTime {
     this.jumpMs += byMs
   }
 
-  /** Sum of the jumps that were not healed. */
-  get jumpedMs(): number {
-    return this.jumpMs
-  }
-
   /** Undoes every jump. */
   heal(): void {
     this.jumpMs = 0

@@ -50,15 +50,14 @@ const hourMs = 3_600_000
 export class FaultDriver {
   /** How often each fault happened. */
   readonly counts: Record<string, number> = {}
-  /** Largest forward jump of a wall clock, in milliseconds. */
-  jumpedMs = 0
   private readonly world: World
   private readonly fleet: Fleet
   private readonly plan: FaultPlan
   private readonly told: (what: Telling) => void
   private readonly random: Random
   private readonly victim: Member
-  private readonly jumpsFar: boolean
+  /** Machines whose clocks jump: a minority, or nobody could say what time it is. */
+  private readonly drifters: readonly Member[]
   private isOn = true
 
   constructor(world: World, fleet: Fleet, plan: FaultPlan, told: (what: Telling) => void) {
@@ -68,10 +67,7 @@ export class FaultDriver {
     this.told = told
     this.random = world.random('faults')
     this.victim = this.random.pick(fleet.members)
-    // With records to heal, or a lead to contend for, an hour of waiting is an hour of futile rounds.
-    const heals = plan.has('bitFlips') || plan.has('lostTails') || plan.has('readErrors')
-    const contends = fleet.members.some(member => member.machine.controls)
-    this.jumpsFar = this.random.chance(0.25) && !heals && !contends
+    this.drifters = this.drawDrifters()
   }
 
   start(): void {
@@ -106,6 +102,14 @@ export class FaultDriver {
       member.process?.resume()
       this.fleet.comeBack(member, 10)
     }
+  }
+
+  /** Where the fleet changes it may shrink to three, of which one is the minority. */
+  private drawDrifters(): Member[] {
+    const left = this.fleet.members.filter(member => !member.isAway)
+    const changes = left.length < this.fleet.members.length
+    const most = changes ? 1 : Math.floor((left.length - 1) / 2)
+    return Array.from({ length: most }, () => left.splice(this.random.below(left.length), 1)[0]!)
   }
 
   private setWeather(): void {
@@ -248,15 +252,13 @@ export class FaultDriver {
   }
 
   private jump(): void {
+    if (this.drifters.length === 0) return
     this.count('clockJumps')
-    const member = this.random.pick(this.fleet.members)
-    // An hour ahead costs an hour of virtual time at the end, so that few runs have it.
-    const ahead = this.jumpsFar && this.random.chance(0.3) ? hourMs : this.random.pick([8_000, 30_000])
-    const sizeMs = this.random.chance(0.5) ? ahead : -this.random.pick([8_000, 30_000, hourMs])
-    const byMs = Math.round(sizeMs * this.random.next())
+    const member = this.random.pick(this.drifters)
+    const mostMs = this.random.pick([8_000, 30_000, hourMs])
+    const byMs = Math.round((this.random.chance(0.5) ? mostMs : -mostMs) * this.random.next())
     this.told({ kind: 'clockJumped', peer: member.machine.name, byMs })
     member.machine.time.jump(byMs)
-    this.jumpedMs = Math.max(this.jumpedMs, member.machine.time.jumpedMs)
     if (this.random.chance(0.5)) this.world.after(this.random.below(2_000), () => member.machine.time.heal())
   }
 

@@ -93,7 +93,7 @@ export class Process {
     this.control = new ControlPlane({
       self: machine.self,
       hlc: this.hlc,
-      clock,
+      clock: this.driver.clock,
       sealer: simControlSealer,
       submit: (operation, timeoutMs, done) => this.driver.submit(operation, timeoutMs, done),
       view: () => this.driver.view(),
@@ -136,7 +136,7 @@ export class Process {
   }
 
   wallMs(): number {
-    return this.machine.time.wallMs()
+    return this.driver.clock.wallMs()
   }
 
   /** As Driver.submit; a process that dies never calls `done`. */

@@ -234,8 +234,7 @@ class Run {
         key: null,
       })
     }
-    // A wall clock that jumped ahead left promises in its future: they bind for as long as that (rule 3).
-    this.run(settleMs + this.faults.jumpedMs)
+    this.run(settleMs)
     const ending = new Ending({
       fleet: this.fleet,
       invariants: this.invariants,

@@ -63,6 +63,8 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
     case 'dutyStopped':
     case 'dutyEnded':
     case 'replaceAsked':
+    case 'clockAsked':
+    case 'clockTold':
       return admitted
   }
 }

@@ -1,9 +1,9 @@
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
-import { noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
+import type { PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
-import { assignmentsOf, type View } from '../../dht/view.ts'
+import type { View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Limits } from '../../replication/limits.ts'
@@ -14,12 +14,14 @@ import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
 import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
+import { ClockTalk } from './clock-talk.ts'
 import { DecodeError } from './codec/reader.ts'
 import { encodeChange, viewChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
+import { FleetClock } from './fleet-clock.ts'
 import { Lists } from './lists.ts'
 import { Outbox } from './outbox.ts'
-import { SavedRecords } from './saved.ts'
+import { damagedIn, SavedRecords } from './saved.ts'
 
 export type DriverOptions = {
   readonly self: PeerId
@@ -32,6 +34,7 @@ export type DriverOptions = {
   /** The disk said at open that acknowledged writes are gone. */
   readonly recordsLost: boolean
   readonly network: Network
+  /** This machine's; the peer goes by the driver's `clock`. */
   readonly clock: Clock
   readonly checker: EnvelopeChecker
   readonly limits: Limits
@@ -61,6 +64,9 @@ type Gated = { readonly batch: number; readonly run: () => void }
  * at a time, and what rests on an unsynced change waits for it. The only place where ordering lives.
  */
 export class Driver {
+  /** For whatever else in this process needs the time. */
+  readonly clock: FleetClock
+  readonly #talk: ClockTalk
   readonly #options: DriverOptions
   readonly #saved: SavedRecords
   readonly #outbox: Outbox
@@ -84,6 +90,9 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#options = options
+    const view = () => this.view()
+    this.clock = new FleetClock({ own: options.clock, self: options.self, view, ...options.limits })
+    this.#talk = new ClockTalk({ clock: this.clock, view, send: (to, message) => this.pass(to, message) })
     const partitions = options.view.partitions.length
     this.#saved = new SavedRecords(options.disk, key => partitionOf(key, partitions))
     this.#lists = new Lists(options.disk, options.clock, partitions, input => this.#take(input))
@@ -95,49 +104,56 @@ export class Driver {
   }
 
   /**
-   * Notes the new boot on disk, then takes part.
+   * Notes the new boot on disk, finds out the time of the fleet, then takes part; `started` is called then, which may
+   * take until other members are heard.
    * @throws SlurpError FORMAT_UNKNOWN when the boot record is of a newer release.
    */
   start(started: (failure: DiskFailure | null) => void): void {
-    const { disk, network } = this.#options
-    const { incarnation } = this.#options
+    const { disk, incarnation, network } = this.#options
     disk.write([bootChange({ incarnation })], failure => {
       if (failure) return started(failure)
       if (this.#stopped) return
-      const { self, view, hlc, limits, random } = this.#options
-      this.#peer = newPeer({ self, view, clock: hlc, incarnation, records: this.#saved, limits, random })
-      if (this.#options.recordsLost) {
-        this.#damageBatch = this.#batch
-        this.#take({ kind: 'recordsLost' })
-      }
-      this.#lookForDamage()
-      this.#take({ kind: 'started' })
       network.listen({
         frameArrived: (from, frame) => this.#frameArrived(from, frame),
         peerConnected: peer => this.#take({ kind: 'peerConnected', peer }),
         peerLost: peer => this.#take({ kind: 'peerLost', peer }),
       })
-      started(null)
+      this.#talk.start(() => {
+        this.#begin()
+        started(null)
+      })
     })
+  }
+
+  #begin(): void {
+    const { hlc, incarnation, limits, random, recordsLost, self, view } = this.#options
+    this.#peer = newPeer({ self, view, clock: hlc, incarnation, records: this.#saved, limits, random })
+    if (recordsLost) {
+      this.#damageBatch = this.#batch
+      this.#take({ kind: 'recordsLost' })
+    } else {
+      const partitions = damagedIn(this.#saved, view)
+      if (partitions.length > 0) this.#take({ kind: 'damageSeen', partitions })
+    }
+    this.#take({ kind: 'started' })
+    for (const peer of this.#talk.connected) this.#take({ kind: 'peerConnected', peer })
   }
 
   /** Calls `done` exactly once, within `timeoutMs` and a little; never before `submit` returns. */
   submit(operation: Operation, timeoutMs: number, done: (outcome: Outcome) => void): void {
-    const refused =
-      this.#stopped || !this.#peer
-        ? 'closing'
-        : mayBeWritten(operation, this.#options.checker)
-          ? null
-          : 'invalid'
-    if (refused) {
-      this.#options.clock.soon(() => done({ kind: 'elsewhere', reason: refused }))
-      return
-    }
+    const refused = this.#refusalOf(operation)
+    if (refused) return this.#options.clock.soon(() => done(refused))
     this.#nextRequest += 1
     const request = this.#nextRequest
     this.#answers.set(request, done)
     this.#inputs.push({ kind: 'requested', request, operation, timeoutMs })
     this.#flushLater()
+  }
+
+  #refusalOf(operation: Operation): Outcome | null {
+    if (this.#stopped) return { kind: 'elsewhere', reason: 'closing' }
+    if (!this.#peer) return { kind: 'unreached' }
+    return mayBeWritten(operation, this.#options.checker) ? null : { kind: 'elsewhere', reason: 'invalid' }
   }
 
   /** Operations without an answer yet. */
@@ -203,6 +219,7 @@ export class Driver {
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
+    this.#talk.stop()
     this.#cancelTimer()
     this.#lists.stop()
     const answers = [...this.#answers.values()]
@@ -210,26 +227,18 @@ export class Driver {
     for (const done of answers) done({ kind: 'unknown' })
   }
 
-  #lookForDamage(): void {
-    if (this.#options.recordsLost) return
-    const partitions: PartitionId[] = []
-    for (const { partition } of assignmentsOf(this.#options.view)) {
-      const record = this.#saved.partition(partition)
-      if (record === 'damaged' || (record !== null && record.damagedBelow !== noBallot))
-        partitions.push(partition)
-    }
-    if (partitions.length > 0) this.#take({ kind: 'damageSeen', partitions })
-  }
-
   #frameArrived(from: PeerId, bytes: Uint8Array): void {
     if (this.#stopped) return
-    const { hlc, clock, limits, report } = this.#options
+    const { hlc, limits, report } = this.#options
     try {
       const frame = decodeFrame(bytes)
+      const messages = frame.messages.filter(message => !this.#talk.take(from, message))
+      // Before it takes part everything else is as good as lost: whoever asks asks again.
+      if (!this.#peer) return
       // Rule 13: clocks merge on every message; one that is far ahead is not followed.
-      if (!mergeHlc(hlc, frame.clock, clock.wallMs(), limits.ballotDriftMaxMs))
+      if (!mergeHlc(hlc, frame.clock, this.clock.wallMs(), limits.ballotDriftMaxMs))
         report({ kind: 'clockAhead', from })
-      for (const message of frame.messages) this.#admit(from, message)
+      for (const message of messages) this.#admit(from, message)
       this.#run()
     } catch (failure) {
       if (!(failure instanceof DecodeError)) throw failure
@@ -251,6 +260,8 @@ export class Driver {
 
   #take(input: Input): void {
     if (this.#stopped) return
+    this.#talk.note(input)
+    if (!this.#peer) return
     this.#inputs.push(input)
     this.#run()
   }
@@ -259,9 +270,8 @@ export class Driver {
   #run(): void {
     if (this.#running || this.#stopped || !this.#peer || this.#inputs.length === 0) return
     this.#running = true
-    const { clock } = this.#options
     for (let at = 0; at < this.#inputs.length && !this.#stopped; at++) {
-      const now = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() }
+      const now = { wallMs: this.clock.wallMs(), monotonicMs: this.clock.monotonicMs() }
       for (const effect of this.#peer.step(this.#inputs[at]!, now)) this.#perform(effect)
     }
     this.#inputs.length = 0
@@ -319,6 +329,7 @@ export class Driver {
       case 'listHints':
         return this.#lists.hints(effect)
       case 'report':
+        if (effect.event.kind === 'viewAdopted') this.clock.viewAdopted()
         return report(effect.event)
       case 'passOn':
         return this.#options.passedOn?.(effect.from, effect.message)
@@ -337,8 +348,10 @@ export class Driver {
   }
 
   #send(to: PeerId, message: PeerMessage): void {
-    if (to === this.#options.self) this.#inputs.push({ kind: 'messageArrived', from: to, message })
-    else this.#outbox.add(to, message)
+    if (to === this.#options.self)
+      return void this.#inputs.push({ kind: 'messageArrived', from: to, message })
+    this.#outbox.add(to, message)
+    if (message.kind === 'beat') this.#talk.beats(to)
   }
 
   #flushLater(): void {

@@ -1,4 +1,5 @@
-import type { ContextKey, PartitionId, Version } from '../../base/ids.ts'
+import { type ContextKey, noBallot, type PartitionId, type Version } from '../../base/ids.ts'
+import { assignmentsOf, type View } from '../../dht/view.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
 import type { Change, Head, PartitionRecord, Records } from '../../replication/records.ts'
 import { type Disk, DiskFailure } from '../ports/ports.ts'
@@ -100,4 +101,15 @@ export class SavedRecords implements Records {
       throw failure
     }
   }
+}
+
+/** Partitions that were marked damaged in an earlier boot, or whose record is. */
+export function damagedIn(saved: SavedRecords, view: View): PartitionId[] {
+  const partitions: PartitionId[] = []
+  for (const { partition } of assignmentsOf(view)) {
+    const record = saved.partition(partition)
+    if (record === 'damaged' || (record !== null && record.damagedBelow !== noBallot))
+      partitions.push(partition)
+  }
+  return partitions
 }

@@ -95,6 +95,7 @@ export const peerStatus = z.object({
       connected: z.boolean(),
       partitions: z.int(),
       health: z.string().describe('What the fleet takes it for, as this peer sees it'),
+      clockOffMs: z.int().nullable().describe("How far its clock is ahead of the fleet's; null: not heard"),
       lag: z
         .object({
           shared: z.int(),

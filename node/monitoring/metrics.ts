@@ -15,6 +15,8 @@ export type MetricsSources = {
   readonly ready: () => boolean
   readonly requestsInFlight: () => number
   readonly startedAtMs: number
+  /** How far the wall clock of each member is ahead of the fleet's, in milliseconds; null where it is not known. */
+  readonly clocks: () => readonly { readonly name: string; readonly clockOffMs: number | null }[]
 }
 
 export function createMetrics(sources: MetricsSources): Metrics {
@@ -55,6 +57,18 @@ export function createMetrics(sources: MetricsSources): Metrics {
     registers,
     collect() {
       for (const [event, value] of Object.entries(sources.counters())) this.set({ event }, value)
+    },
+  })
+
+  new Gauge({
+    name: 'slurp_clock_off_seconds',
+    help: "How far a member's wall clock is ahead of the fleet's, as this peer was told",
+    labelNames: ['peer'] as const,
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, clockOffMs } of sources.clocks())
+        if (clockOffMs !== null) this.set({ peer: name }, clockOffMs / 1_000)
     },
   })
 

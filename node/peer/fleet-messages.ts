@@ -49,7 +49,22 @@ export type ControlMessage =
   /** The sender lost its data: it asks to be replaced by itself under a new id, and gets the view that names it. */
   | { readonly kind: 'replaceAsked'; readonly id: PeerId; readonly name: string }
 
-export type PeerMessage = Message | FleetMessage | ControlMessage
+/** Of wall clocks, between the drivers of two processes; the peers do not see it. */
+export type ClockMessage =
+  /** The sender does not know the time of the fleet yet. */
+  | { readonly kind: 'clockAsked' }
+  /**
+   * What the sender's own wall clock shows, in milliseconds: never what it makes of those of others. With it go epoch and
+   * number of members of its view.
+   */
+  | {
+      readonly kind: 'clockTold'
+      readonly wallMs: number
+      readonly epoch: number
+      readonly members: number
+    }
+
+export type PeerMessage = Message | FleetMessage | ControlMessage | ClockMessage
 
 /** Reports in one beat, at most; a wave of moves has fewer partitions. */
 export const reportsMax = 4096

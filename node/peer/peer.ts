@@ -202,6 +202,10 @@ class RingMember implements Peer {
         )
       case 'reply':
         return onReply(this.#machines.requester, from, message, now)
+      case 'clockAsked':
+      case 'clockTold':
+        // The driver's: a peer is told what time it is.
+        return
     }
   }
 

@@ -294,7 +294,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'node/driver/driver.ts',
-        find: 'if (this.#options.recordsLost) {',
+        find: 'if (recordsLost) {',
         replace: 'if (this.#batch < 0) {',
       },
     ],
@@ -305,6 +305,28 @@ export const mutants: readonly Mutant[] = [
     how: 'seeds',
     world: { peers: 3, faults: { clockJumps: 1, crashes: 1, skew: 1 } },
     edits: [{ file: 'base/hlc.ts', find: '(incarnation & 0xff)', replace: '(incarnation & 0)' }],
+  },
+  {
+    name: 'a peer that goes by its own clock alone',
+    rule: 3,
+    how: 'seeds',
+    world: { peers: 3, faults: { clockJumps: 1, crashes: 1 } },
+    edits: [
+      {
+        file: 'election/fleet-clock.ts',
+        find: 'Math.min(highMs + slackMs, Math.max(lowMs - slackMs, ownMs))',
+        replace: 'ownMs',
+      },
+    ],
+  },
+  {
+    name: 'a peer that takes part before it knows the time',
+    rule: 3,
+    how: 'seeds',
+    world: { peers: 3, faults: { clockJumps: 1, crashes: 1 } },
+    edits: [
+      { file: 'node/driver/fleet-clock.ts', find: 'return this.#isKnown\n  }', replace: 'return true\n  }' },
+    ],
   },
   {
     name: 'a version that is not above its parent',

@@ -91,7 +91,7 @@ export class ScalePeer {
     this.control = new ControlPlane({
       self,
       hlc: this.hlc,
-      clock,
+      clock: this.driver.clock,
       sealer: this.sealer(),
       submit: (operation, waitMs, done) => {
         this.loop.use(ms(this.handlingUs(operation)))

@@ -134,6 +134,8 @@ test('metrics count by path pattern and never hold an address', async t => {
     /slurp_http_request_duration_seconds_count\{method="PUT",route="\/v1\/contexts\/\{address\}",status="200"\} 1/,
   )
   assert.match(text, /slurp_peer_events_total\{event="fastWrite"\} 1/)
+  assert.match(text, /slurp_clock_off_seconds\{peer="p3"\} -3600/)
+  assert.ok(!text.includes('slurp_clock_off_seconds{peer="p4"}'), 'nobody told its clock')
   assert.match(text, /slurp_http_refused_total\{code="NOT_FOUND"\} 1/)
   assert.ok(!text.includes('notes') && !text.includes('canary'))
 })

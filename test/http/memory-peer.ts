@@ -128,6 +128,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
         partitions: control.view.partitions.filter(({ owners }) => owners.includes(member.id)).length,
         leaving: control.view.leaving.includes(member.id),
         health: member.name === 'p4' ? 'down' : 'up',
+        clockOffMs: member.name === 'p4' ? null : member.name === 'p3' ? -3_600_000 : 4,
         lag:
           member.name === 'p2'
             ? {

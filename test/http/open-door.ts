@@ -55,7 +55,13 @@ export async function openTestDoor(
     token,
     limits: { ...limitsForTests, ...limits },
     metrics: requestsInFlight =>
-      createMetrics({ counters: memory.peer.counters, ready: () => true, requestsInFlight, startedAtMs: 0 }),
+      createMetrics({
+        counters: memory.peer.counters,
+        clocks: () => memory.peer.status().members,
+        ready: () => true,
+        requestsInFlight,
+        startedAtMs: 0,
+      }),
     log,
     version: '0.0.0',
   })

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noBallot } from '../../base/ids.ts'
 import type { Client } from '../../replication/context.ts'
-import { newReader, onReaderAnswer, startRead } from '../../replication/reader.ts'
+import type { VersionRecord } from '../../replication/messages.ts'
+import { newReader, onReaderAnswer, startChain, startRead } from '../../replication/reader.ts'
 import { ballotAt, key, peer, processOf, valueAt, wallMs } from './memory-records.ts'
 
 const owners = [peer('a'), peer('b'), peer('c')] as const
@@ -44,3 +45,24 @@ for (const historyLimit of [null, 10]) {
     ])
   })
 }
+
+test('below a hole that another owner filled a walk goes on with what this replica has (seed 182)', () => {
+  const self = owners[0]
+  const process = processOf(self, owners, 1)
+  const records = [4, 3, 2, 1].map((at): VersionRecord => {
+    const { version, kind, hash, expiresAtMs, data } = valueAt(at)
+    return { version, kind, hash, expiresAtMs, data, parent: at === 1 ? null : valueAt(at - 1).version }
+  })
+  const [newest, hole, ...oldest] = records as [VersionRecord, VersionRecord, ...VersionRecord[]]
+  const own = (from: string) => (from === newest.version ? [newest] : from === hole.version ? [] : oldest)
+  const reader = newReader(
+    process,
+    (_, from) => own(from),
+    () => assert.fail('nothing is to be settled'),
+  )
+  startChain(reader, local, key, newest.version, 10, 5_000, now)
+  const id = [...reader.chains.keys()][0]!
+  onReaderAnswer(reader, owners[1], { kind: 'chain', id, key, records: [hole] }, now)
+  const finished = process.wishes.find(wish => wish.kind === 'finish')
+  assert.deepEqual(finished?.outcome, { kind: 'versions', records, next: null })
+})

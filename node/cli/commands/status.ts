@@ -35,6 +35,7 @@ function describe(status: PeerStatus): string {
   return [
     `${status.peer.name} is ${status.state} at ${status.peer.url ?? 'no door'} (SLURP ${status.peer.version}, process ${status.peer.pid})`,
     ...status.reasons.map(reason => `  ! ${reason}`),
+    ...status.members.flatMap(describeClock).map(warning => `  ! ${warning}`),
     `fleet      ${status.fleet}`,
     `view       ${describeView(status)}`,
     `data       ${partitions.owned} of ${partitions.total} partitions here${damaged}; ${status.replicas} replicas of each`,
@@ -42,6 +43,17 @@ function describe(status: PeerStatus): string {
     '',
     table(members),
   ].join('\n')
+}
+
+const clockOffShownMs = 1_000
+
+/** A clock that is wrong does no harm as long as most are right; it is worth a look all the same. */
+function describeClock({ name, clockOffMs }: PeerStatus['members'][number]): string[] {
+  if (clockOffMs === null || Math.abs(clockOffMs) <= clockOffShownMs) return []
+  const seconds = (Math.abs(clockOffMs) / 1_000).toFixed(1)
+  return [
+    `The clock of ${name} is ${seconds} s ${clockOffMs > 0 ? 'ahead of' : 'behind'} the fleet's: run NTP there.`,
+  ]
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -37,6 +37,16 @@ export const spanMs: Codec<number> = {
   read: input => input.varint(),
 }
 
+/** Milliseconds since the epoch, as far as a hybrid logical clock can say them. */
+export const instantMs: Codec<number> = {
+  write: (out, value) => out.varint(value),
+  read: input => {
+    const ms = input.varint()
+    if (ms >= 2 ** 48) throw new DecodeError('an instant has 48 bits')
+    return ms
+  },
+}
+
 export const flag: Codec<boolean> = {
   write: (out, value) => out.u8(value ? 1 : 0),
   read: input => {

@@ -10,6 +10,7 @@ import {
   type Codec,
   flag,
   hex,
+  instantMs,
   list,
   oneOf,
   oneOfOr,
@@ -163,6 +164,8 @@ const message: Codec<PeerMessage> = tagged({
     },
   },
   replaceAsked: { tag: 25, fields: { id: peerText, name: shortText } },
+  clockAsked: { tag: 26, fields: {} },
+  clockTold: { tag: 27, fields: { wallMs: instantMs, epoch: varint, members: varint } },
   health: { tag: 21, fields: { report } },
   beat: {
     tag: 20,

@@ -67,7 +67,13 @@ async function serve(): Promise<void> {
       batchIdleMs: 60_000,
     },
     metrics: requestsInFlight =>
-      createMetrics({ counters: () => ({}), ready: () => true, requestsInFlight, startedAtMs: 0 }),
+      createMetrics({
+        counters: () => ({}),
+        clocks: () => [],
+        ready: () => true,
+        requestsInFlight,
+        startedAtMs: 0,
+      }),
     log,
     version: '0.0.0',
   })

@@ -167,6 +167,12 @@ export const messages: Kinds<PeerMessage> = {
   dutyOrdered: of('dutyOrdered', { ...duty, timeoutMs: number, state: data }),
   dutyStopped: of('dutyStopped', duty),
   dutyEnded: of('dutyEnded', { ...duty, outcome: fc.constantFrom(...runOutcomes), state: orNull(data) }),
+  clockAsked: fc.constant({ kind: 'clockAsked' }),
+  clockTold: of('clockTold', {
+    wallMs: fc.nat(2 ** 31).map(seconds => seconds * 65_537),
+    epoch: number,
+    members: number,
+  }),
   replaceAsked: of('replaceAsked', {
     id: peerId.map(id => id as PeerId),
     name: fc.stringMatching(/^[a-z0-9.-]{1,63}$/),

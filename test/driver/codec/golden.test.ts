@@ -127,6 +127,8 @@ const sampleMessages: { readonly [K in PeerMessage['kind']]: Extract<PeerMessage
   dutyStopped: { kind: 'dutyStopped', name: 'compaction', token: 5, run: 300 },
   dutyEnded: { kind: 'dutyEnded', name: 'compaction', token: 5, run: 300, outcome: 'more', state: null },
   replaceAsked: { kind: 'replaceAsked', id: p3, name: 'p2' },
+  clockAsked: { kind: 'clockAsked' },
+  clockTold: { kind: 'clockTold', wallMs: 1_700_000_000_000, epoch: 300, members: 5 },
   beat: {
     kind: 'beat',
     epoch: 400,

@@ -41,6 +41,8 @@ export const wireGolden: { readonly [K in PeerMessage['kind']]: string } = {
   dutyStopped: '020c0c0c0c0c0c0c0c0c0c0c0c01170a636f6d70616374696f6e05ac02',
   dutyEnded: '020c0c0c0c0c0c0c0c0c0c0c0c01180a636f6d70616374696f6e05ac020100',
   replaceAsked: '020c0c0c0c0c0c0c0c0c0c0c0c01190d313244334b6f6f577468726565027032',
+  clockAsked: '020c0c0c0c0c0c0c0c0c0c0c0c011a',
+  clockTold: '020c0c0c0c0c0c0c0c0c0c0c0c011b80d095ffbc31ac0205',
   beat: '020c0c0c0c0c0c0c0c0c0c0c0c011490030101ac0202',
   gather:
     '020c0c0c0c0c0c0c0c0c0c0c0c011fac0202ff010501c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1babababababababababababababababa',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { InvariantBroken } from '../../../base/assert.ts'
+import type { Hlc } from '../../../base/ids.ts'
 import { DecodeError } from '../../../node/driver/codec/reader.ts'
 import { dataBytesMax } from '../../../node/driver/codec/replica-shapes.ts'
 import { decodeFrame, encodeFrame, frameMessagesMax, wireVersion } from '../../../node/driver/codec/wire.ts'
@@ -76,6 +77,16 @@ test('cut, lengthened and spliced frames are refused with DecodeError', () => {
     }),
     { numRuns: 500 },
   )
+})
+
+test('a clock beyond what a hybrid logical clock can say is refused', () => {
+  const told = (wallMs: number) =>
+    encodeFrame({
+      clock: '0c'.repeat(12) as Hlc,
+      messages: [{ kind: 'clockTold', wallMs, epoch: 1, members: 3 }],
+    })
+  assert.equal(decodeFrame(told(2 ** 48 - 1)).messages.length, 1)
+  assert.throws(() => decodeFrame(told(2 ** 48)), DecodeError)
 })
 
 test('another wire version is refused by its number', () => {
