@@ -17,6 +17,7 @@ import { headOn, partitionOn, readBatch, viewOn } from './durable-records.ts'
 import { Epochs } from './epochs.ts'
 import { type Grant, Grants } from './grants.ts'
 import { KeyLedger } from './ledger.ts'
+import { saysOnlyWhoIsThere } from './lone-kinds.ts'
 import { Tokens } from './tokens.ts'
 
 /** Numbers are those of PROTOCOL; `bug`: an assertion of the peer itself. */
@@ -236,6 +237,7 @@ export class Invariants {
   }
 
   frameSent(from: PeerId, to: PeerId, frame: Uint8Array): void {
+    if (saysOnlyWhoIsThere(frame)) return
     for (const message of decodeFrame(frame).messages) this.sent(from, to, message)
   }
 
