@@ -122,8 +122,12 @@ const phiOfWatch = ({ options }: Detector, { heardMs, meanMs, deviationMs }: Wat
 
 function measured({ options }: Detector, known: Pick<Watch, 'gapsMs' | 'heardMs' | 'isHeard'>): Watch {
   const { gapsMs } = known
-  const meanMs = gapsMs.reduce((sum, gap) => sum + gap, 0) / gapsMs.length
-  const variance = gapsMs.reduce((sum, gap) => sum + (gap - meanMs) ** 2, 0) / gapsMs.length
+  let sumMs = 0
+  for (const gapMs of gapsMs) sumMs += gapMs
+  const meanMs = sumMs / gapsMs.length
+  let squares = 0
+  for (const gapMs of gapsMs) squares += (gapMs - meanMs) ** 2
+  const variance = squares / gapsMs.length
   return {
     ...known,
     // Traffic between heartbeats shortens the gaps; that is no promise to go on so.
