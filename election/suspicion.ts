@@ -78,7 +78,8 @@ export function heard(detector: Detector, peer: PeerId, nowMs: number): Detector
   if (known === undefined) return detector
   const { windowMax, gapMaxMs } = detector.options
   const gapMs = Math.min(gapMaxMs, Math.max(0, nowMs - known.heardMs))
-  const gapsMs = known.isHeard ? [...known.gapsMs.slice(1 - windowMax), gapMs] : known.gapsMs
+  const gapsMs = known.isHeard ? known.gapsMs.slice(1 - windowMax) : known.gapsMs.slice()
+  if (known.isHeard) gapsMs.push(gapMs)
   const next = measured(detector, { gapsMs, heardMs: nowMs, isHeard: true })
   return { ...detector, watches: new Map(detector.watches).set(peer, next) }
 }
