@@ -69,7 +69,7 @@ const wholeValue = struct({ ...description, ...window, data: optional(data) })
 const valueWithoutData = struct({ ...description, ...window })
 
 /** A field that is absent in memory is null in bytes. Named one by one: taking the rest of an object costs much more. */
-function valueOf(
+function valueWith(
   {
     version,
     parent,
@@ -90,14 +90,14 @@ export const value: Codec<Value> = {
   write: (out, each) => wholeValue.write(out, { ...each, keptFrom: each.keptFrom ?? null }),
   read: input => {
     const each = wholeValue.read(input)
-    return valueOf(each, each.data)
+    return valueWith(each, each.data)
   },
 }
 
 /** A value whose data is kept elsewhere; reads back with `data: null`. */
 export const bareValue: Codec<Value> = {
   write: (out, each) => valueWithoutData.write(out, { ...each, keptFrom: each.keptFrom ?? null }),
-  read: input => valueOf(valueWithoutData.read(input), null),
+  read: input => valueWith(valueWithoutData.read(input), null),
 }
 
 /** As it was before histories were trimmed. */
