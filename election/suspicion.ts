@@ -78,7 +78,8 @@ export function heard(detector: Detector, peer: PeerId, nowMs: number): Detector
   if (known === undefined) return detector
   const { windowMax, gapMaxMs } = detector.options
   const gapMs = Math.min(gapMaxMs, Math.max(0, nowMs - known.heardMs))
-  const gapsMs = known.isHeard ? [...known.gapsMs.slice(1 - windowMax), gapMs] : known.gapsMs
+  const gapsMs = known.isHeard ? known.gapsMs.slice(1 - windowMax) : known.gapsMs.slice()
+  if (known.isHeard) gapsMs.push(gapMs)
   const next = measured(detector, { gapsMs, heardMs: nowMs, isHeard: true })
   return { ...detector, watches: new Map(detector.watches).set(peer, next) }
 }
@@ -122,8 +123,12 @@ const phiOfWatch = ({ options }: Detector, { heardMs, meanMs, deviationMs }: Wat
 
 function measured({ options }: Detector, known: Pick<Watch, 'gapsMs' | 'heardMs' | 'isHeard'>): Watch {
   const { gapsMs } = known
-  const meanMs = gapsMs.reduce((sum, gap) => sum + gap, 0) / gapsMs.length
-  const variance = gapsMs.reduce((sum, gap) => sum + (gap - meanMs) ** 2, 0) / gapsMs.length
+  let sumMs = 0
+  for (const gapMs of gapsMs) sumMs += gapMs
+  const meanMs = sumMs / gapsMs.length
+  let squares = 0
+  for (const gapMs of gapsMs) squares += (gapMs - meanMs) ** 2
+  const variance = squares / gapsMs.length
   return {
     ...known,
     // Traffic between heartbeats shortens the gaps; that is no promise to go on so.

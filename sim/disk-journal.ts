@@ -139,13 +139,24 @@ function applyTo(table: Map<string, Uint8Array>, batch: readonly DiskChange[]): 
   }
 }
 
-/** A batch of our own: the caller may use its bytes again. */
-export const copyOf = (batch: readonly DiskChange[]): readonly DiskChange[] =>
-  batch.map(change =>
+/** A batch of our own, in one piece of memory: the caller may use its bytes again. */
+export function copyOf(batch: readonly DiskChange[]): readonly DiskChange[] {
+  const own = new Uint8Array(batch.reduce((sum, change) => sum + bytesIn(change), 0))
+  let end = 0
+  const copied = (bytes: Uint8Array) => {
+    own.set(bytes, end)
+    end += bytes.length
+    return new Uint8Array(own.buffer, end - bytes.length, bytes.length)
+  }
+  return batch.map(change =>
     change.kind === 'put'
-      ? { kind: 'put', key: change.key.slice(), value: change.value.slice() }
-      : { kind: 'delete', key: change.key.slice() },
+      ? { kind: 'put', key: copied(change.key), value: copied(change.value) }
+      : { kind: 'delete', key: copied(change.key) },
   )
+}
+
+const bytesIn = (change: DiskChange): number =>
+  change.key.length + (change.kind === 'put' ? change.value.length : 0)
 
 /** One character a byte, so that text order is byte order. */
 const textOf = (bytes: Uint8Array): string =>

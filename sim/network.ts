@@ -39,6 +39,16 @@ type Endpoint = {
   readonly sees: Map<PeerId, Endpoint>
 }
 
+/** One direction of one pair of peers. */
+type Link = {
+  /** Blocks that no frame passes; they nest. */
+  blocks: number
+  cloggedUntilMs: number
+  lastArrivalMs: number
+  latestUnorderedMs: number
+  queuedBytes: number
+}
+
 /**
  * Carries frames between virtual processes. On purpose worse than the real network, which keeps order within a
  * connection and never duplicates.
@@ -57,12 +67,7 @@ export class SimNetwork {
   private readonly world: World
   private readonly random: Random
   private readonly endpoints = new Map<PeerId, Endpoint>()
-  /** Directed pairs that no frame passes. */
-  private readonly blocked = new Map<string, number>()
-  private readonly cloggedUntilMs = new Map<string, number>()
-  private readonly lastArrivalMs = new Map<string, number>()
-  private readonly queuedBytes = new Map<string, number>()
-  private readonly latestUnorderedMs = new Map<string, number>()
+  private readonly links = new Map<PeerId, Map<PeerId, Link>>()
 
   constructor(world: World) {
     this.world = world
@@ -81,7 +86,7 @@ export class SimNetwork {
       },
       send: (to, frame) => {
         if (own === null || !alive() || !own.sees.has(to)) return false
-        if ((this.queuedBytes.get(pairOf(peer, to)) ?? 0) + frame.length > queuedBytesMax) return false
+        if (this.link(peer, to).queuedBytes + frame.length > queuedBytesMax) return false
         this.carry(peer, to, frame)
         return true
       },
@@ -102,8 +107,7 @@ export class SimNetwork {
 
   /** Stops frames from `from` to `to`. Both ends may notice after a while. Blocks nest. */
   block(from: PeerId, to: PeerId, noticedMs: number | null): void {
-    const pair = pairOf(from, to)
-    this.blocked.set(pair, (this.blocked.get(pair) ?? 0) + 1)
+    this.link(from, to).blocks += 1
     if (noticedMs === null) return
     this.world.after(noticedMs, () => {
       if (!this.isBlocked(from, to)) return
@@ -112,29 +116,46 @@ export class SimNetwork {
   }
 
   unblock(from: PeerId, to: PeerId): void {
-    const pair = pairOf(from, to)
-    const count = (this.blocked.get(pair) ?? 0) - 1
-    if (count > 0) this.blocked.set(pair, count)
-    else this.blocked.delete(pair)
-    if (count === 0) this.dial(from, to)
+    const link = this.link(from, to)
+    const isLast = link.blocks === 1
+    link.blocks = Math.max(0, link.blocks - 1)
+    if (isLast) this.dial(from, to)
   }
 
   /** Frames of the pair wait until then, and arrive at once. */
   clog(from: PeerId, to: PeerId, forMs: number): void {
-    this.cloggedUntilMs.set(pairOf(from, to), this.world.nowMs + forMs)
+    this.link(from, to).cloggedUntilMs = this.world.nowMs + forMs
   }
 
   /** From now on every frame arrives, in order and soon. */
   heal(): void {
     this.weather = calmWeather
-    this.blocked.clear()
-    this.cloggedUntilMs.clear()
+    for (const links of this.links.values()) {
+      for (const link of links.values()) {
+        link.blocks = 0
+        link.cloggedUntilMs = 0
+      }
+    }
     const peers = [...this.endpoints.keys()]
     for (const a of peers) for (const b of peers) if (a < b) this.dial(a, b)
   }
 
   private isBlocked(from: PeerId, to: PeerId): boolean {
-    return this.blocked.has(pairOf(from, to))
+    return this.link(from, to).blocks > 0
+  }
+
+  private link(from: PeerId, to: PeerId): Link {
+    let links = this.links.get(from)
+    if (links === undefined) {
+      links = new Map()
+      this.links.set(from, links)
+    }
+    let link = links.get(to)
+    if (link === undefined) {
+      link = { blocks: 0, cloggedUntilMs: 0, lastArrivalMs: 0, latestUnorderedMs: 0, queuedBytes: 0 }
+      links.set(to, link)
+    }
+    return link
   }
 
   private carry(from: PeerId, to: PeerId, frame: Uint8Array): void {
@@ -170,21 +191,18 @@ export class SimNetwork {
   }
 
   private deliver(from: PeerId, receiver: Endpoint, frame: Uint8Array, delayMs: number): void {
-    const pair = pairOf(from, receiver.peer)
-    let atMs = Math.max(this.world.nowMs + delayMs, this.cloggedUntilMs.get(pair) ?? 0)
+    const link = this.link(from, receiver.peer)
+    let atMs = Math.max(this.world.nowMs + delayMs, link.cloggedUntilMs)
     if (this.weather.ordered) {
-      atMs = Math.max(atMs, this.lastArrivalMs.get(pair) ?? 0)
-      this.lastArrivalMs.set(pair, atMs)
-    } else {
-      const latestMs = this.latestUnorderedMs.get(pair) ?? 0
-      if (atMs < latestMs) this.counts.reorder++
-      else this.latestUnorderedMs.set(pair, atMs)
-    }
-    this.queuedBytes.set(pair, (this.queuedBytes.get(pair) ?? 0) + frame.length)
+      atMs = Math.max(atMs, link.lastArrivalMs)
+      link.lastArrivalMs = atMs
+    } else if (atMs < link.latestUnorderedMs) this.counts.reorder++
+    else link.latestUnorderedMs = atMs
+    link.queuedBytes += frame.length
     this.world.after(atMs - this.world.nowMs, () => {
-      this.queuedBytes.set(pair, this.queuedBytes.get(pair)! - frame.length)
+      link.queuedBytes -= frame.length
       if (this.endpoints.get(receiver.peer) !== receiver) return
-      if (this.isBlocked(from, receiver.peer)) {
+      if (link.blocks > 0) {
         this.counts.cut++
         this.onFate(frame, 'cut')
         return
@@ -229,5 +247,3 @@ export class SimNetwork {
     one.whenRunning(() => one.listener.peerLost(other))
   }
 }
-
-const pairOf = (from: PeerId, to: PeerId): string => `${from}>${to}`

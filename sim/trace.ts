@@ -10,13 +10,26 @@ export class Trace {
   }
 
   text(value: string): void {
-    for (let i = 0; i < value.length; i++) this.word(value.charCodeAt(i))
+    let { high, low } = this
+    for (let i = 0; i < value.length; i++) {
+      const word = value.charCodeAt(i)
+      high = mixHigh(high, word)
+      low = mixLow(low, word)
+    }
+    this.high = high
+    this.low = low
   }
 
   bytes(value: Uint8Array): void {
+    let { high, low } = this
     const whole = value.length & ~3
-    for (let i = 0; i < whole; i += 4)
-      this.word(value[i]! | (value[i + 1]! << 8) | (value[i + 2]! << 16) | (value[i + 3]! << 24))
+    for (let i = 0; i < whole; i += 4) {
+      const word = value[i]! | (value[i + 1]! << 8) | (value[i + 2]! << 16) | (value[i + 3]! << 24)
+      high = mixHigh(high, word)
+      low = mixLow(low, word)
+    }
+    this.high = high
+    this.low = low
     for (let i = whole; i < value.length; i++) this.word(value[i]!)
     this.word(value.length)
   }
@@ -27,11 +40,19 @@ export class Trace {
   }
 
   private word(value: number): void {
-    this.high = Math.imul(this.high ^ value, 0x01000193)
-    this.high ^= this.high >>> 15
-    this.low = Math.imul(this.low ^ value, 0x5bd1e995)
-    this.low ^= this.low >>> 13
+    this.high = mixHigh(this.high, value)
+    this.low = mixLow(this.low, value)
   }
+}
+
+function mixHigh(before: number, word: number): number {
+  const mixed = Math.imul(before ^ word, 0x01000193)
+  return mixed ^ (mixed >>> 15)
+}
+
+function mixLow(before: number, word: number): number {
+  const mixed = Math.imul(before ^ word, 0x5bd1e995)
+  return mixed ^ (mixed >>> 13)
 }
 
 const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')

@@ -31,7 +31,8 @@ export class Outbox {
     const waiting = this.#waiting
     this.#waiting = new Map()
     for (const [to, messages] of waiting) {
-      for (const part of inFrames(messages)) {
+      // Most have one message: no list of parts is made of it.
+      for (const part of messages.length === 1 ? [messages] : inFrames(messages)) {
         const frame = encodeFrame({ clock: this.#clock(), messages: part })
         if (!this.#network.send(to, frame)) this.#dropped(to)
       }

@@ -1,5 +1,6 @@
 import { type Ballot, type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
 import type { GroupsByEpoch, KeyLedger } from './ledger.ts'
+import { PairMap } from './pair-map.ts'
 
 export type CollectionsOptions = {
   /** Ballot of what a peer holds durably, noBallot for nothing. */
@@ -11,9 +12,9 @@ export type CollectionsOptions = {
 /** What was collected by rule 9, seen from the disks: a head that is gone, and a floor that reached it. */
 export class Collections {
   private readonly options: CollectionsOptions
-  private readonly floors = new Map<string, Ballot>()
+  private readonly floors = new PairMap<PeerId, PartitionId, Ballot>()
   /** What a peer held when it collected a key: messages about that may still be on their way. */
-  private readonly dropped = new Map<string, Ballot>()
+  private readonly dropped = new PairMap<PeerId, ContextKey, Ballot>()
   /** Dead ballots that every acceptor of an epoch held, or had dropped, at one time: they may be collected. */
   private readonly over = new Map<ContextKey, Set<Ballot>>()
 
@@ -24,13 +25,13 @@ export class Collections {
   /** The floor of a partition on the disk of a peer. @returns whether it is another one than before. */
   floorIs(peer: PeerId, partition: PartitionId, floor: Ballot): boolean {
     if (this.floorOf(peer, partition) === floor) return false
-    this.floors.set(`${peer} ${partition}`, floor)
+    this.floors.set(peer, partition, floor)
     return true
   }
 
   /** What a peer holds, or held when it collected the key. */
   everHeld(peer: PeerId, key: ContextKey): Ballot {
-    const dropped = this.dropped.get(`${peer} ${key}`) ?? noBallot
+    const dropped = this.dropped.get(peer, key) ?? noBallot
     const held = this.options.durableBallot(peer, key)
     return held > dropped ? held : dropped
   }
@@ -53,11 +54,11 @@ export class Collections {
   /** The head of a key is gone from the disk of an acceptor. @returns whether rule 9 allowed it. */
   isCollection(peer: PeerId, key: ContextKey, partition: PartitionId, ballot: Ballot): boolean {
     if (!this.over.get(key)?.has(ballot) || this.floorOf(peer, partition) < ballot) return false
-    this.dropped.set(`${peer} ${key}`, ballot)
+    this.dropped.set(peer, key, ballot)
     return true
   }
 
   private floorOf(peer: PeerId, partition: PartitionId): Ballot {
-    return this.floors.get(`${peer} ${partition}`) ?? noBallot
+    return this.floors.get(peer, partition) ?? noBallot
   }
 }

@@ -1,10 +1,11 @@
 import type { PartitionId, PeerId } from '../../base/ids.ts'
 import { acceptorsOf, assignmentsOf, replicaSetsOf, type View } from '../../dht/view.ts'
+import { PairMap } from './pair-map.ts'
 
 /** Who votes and who accepts in every epoch of every partition, as far as a view of it was seen on a disk. */
 export class Epochs {
   private readonly groups = new Map<PartitionId, Map<number, readonly (readonly PeerId[])[]>>()
-  private readonly acceptors = new Map<string, readonly PeerId[]>()
+  private readonly acceptors = new PairMap<PartitionId, number, readonly PeerId[]>()
   private readonly seenViews = new Set<number>()
 
   /** @returns whether it is a view that was not seen before. */
@@ -13,7 +14,7 @@ export class Epochs {
     this.seenViews.add(view.epoch)
     for (const { partition, assignment } of assignmentsOf(view)) {
       this.groupsOf(partition).set(assignment.epoch, replicaSetsOf(assignment))
-      this.acceptors.set(`${partition} ${assignment.epoch}`, acceptorsOf(assignment))
+      this.acceptors.set(partition, assignment.epoch, acceptorsOf(assignment))
     }
     return true
   }
@@ -29,6 +30,6 @@ export class Epochs {
   }
 
   accepts(peer: PeerId, partition: PartitionId, epoch: number): boolean {
-    return this.acceptors.get(`${partition} ${epoch}`)?.includes(peer) ?? false
+    return this.acceptors.get(partition, epoch)?.includes(peer) ?? false
   }
 }

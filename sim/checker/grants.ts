@@ -1,4 +1,5 @@
 import { type Ballot, type ContextKey, noBallot, type PeerId } from '../../base/ids.ts'
+import { PairMap } from './pair-map.ts'
 
 export type Grant = {
   readonly peer: PeerId
@@ -14,7 +15,7 @@ export class Grants {
   /** Of one event of the world: their frames leave peer by peer, not in the order of the steps. */
   private grants: Grant[] = []
   private step = -1
-  private readonly highest = new Map<string, Ballot>()
+  private readonly highest = new PairMap<PeerId, ContextKey, Ballot>()
   private readonly stepNow: () => number
   private readonly broken: (grant: Grant, before: Ballot) => void
 
@@ -36,9 +37,9 @@ export class Grants {
     this.grants = []
     if (grants.length > 1) grants.sort((a, b) => (a.ballot < b.ballot ? -1 : 1))
     for (const grant of grants) {
-      const name = `${grant.peer} ${grant.key}`
-      const before = this.highest.get(name) ?? noBallot
-      if (grant.ballot >= before) this.highest.set(name, grant.ballot)
+      const { peer, key, ballot } = grant
+      const before = this.highest.get(peer, key) ?? noBallot
+      if (ballot >= before) this.highest.set(peer, key, ballot)
       else if (!grant.isAgain) this.broken(grant, before)
     }
   }

@@ -16,7 +16,9 @@ import { Collections } from './collections.ts'
 import { headOn, partitionOn, readBatch, viewOn } from './durable-records.ts'
 import { Epochs } from './epochs.ts'
 import { type Grant, Grants } from './grants.ts'
-import { KeyLedger } from './ledger.ts'
+import { addIn, isMajority, KeyLedger } from './ledger.ts'
+import { saysOnlyWhoIsThere } from './lone-kinds.ts'
+import { PairMap } from './pair-map.ts'
 import { Tokens } from './tokens.ts'
 
 /** Numbers are those of PROTOCOL; `bug`: an assertion of the peer itself. */
@@ -55,7 +57,7 @@ export class Invariants {
   private readonly ledgers = new Map<ContextKey, KeyLedger>()
   private readonly replicas = new Map<PeerId, Replica>()
   /** Questions of the running boots, by who asked, then whom and under which id. */
-  private readonly questions = new Map<PeerId, Map<string, Question>>()
+  private readonly questions = new Map<PeerId, PairMap<PeerId, number, Question>>()
   private readonly grants: Grants
 
   /**
@@ -103,7 +105,7 @@ export class Invariants {
   /** A process opened its disk: what is really there replaces what was believed. */
   opened(peer: PeerId, disk: Disk, genesis: View): void {
     const replica = this.replica(peer)
-    this.questions.set(peer, new Map())
+    this.questions.set(peer, new PairMap())
     replica.view = viewOn(disk) ?? genesis
     for (const { partition } of assignmentsOf(genesis)) {
       const record = partitionOn(disk, partition)
@@ -197,18 +199,18 @@ export class Invariants {
   /** A ballot that a whole quorum of one epoch holds now, all of them in that epoch, is what a read returns. */
   private checkHeld(key: ContextKey): void {
     const partition = this.partitionOf(key)
-    const counts = new Map<string, Set<PeerId>>()
+    const held = new Map<Ballot, Map<number, Set<PeerId>>>()
     for (const [peer, replica] of this.replicas) {
       const ballot = replica.heads.get(key)
       if (ballot === undefined || replica.isBetween) continue
-      const name = `${this.epochAt(replica, key)} ${ballot}`
-      counts.set(name, (counts.get(name) ?? new Set()).add(peer))
+      addIn(held, ballot, assignmentAt(replica.view, partition).epoch, peer)
     }
-    for (const [name, peers] of counts) {
-      const [epoch, ballot] = name.split(' ')
-      const groups = this.epochs.groupsOf(partition).get(Number(epoch))
-      if (!groups?.every(group => group.filter(peer => peers.has(peer)).length > group.length / 2)) continue
-      this.complain(2, this.ledger(key).choose(ballot as Ballot), key)
+    const groups = this.epochs.groupsOf(partition)
+    for (const [ballot, byEpoch] of held) {
+      for (const [epoch, peers] of byEpoch) {
+        const isHeld = groups.get(epoch)?.every(group => isMajority(group, peer => peers.has(peer)))
+        if (isHeld) this.complain(2, this.ledger(key).choose(ballot), key)
+      }
     }
   }
 
@@ -236,6 +238,7 @@ export class Invariants {
   }
 
   frameSent(from: PeerId, to: PeerId, frame: Uint8Array): void {
+    if (saysOnlyWhoIsThere(frame)) return
     for (const message of decodeFrame(frame).messages) this.sent(from, to, message)
   }
 
@@ -261,7 +264,7 @@ export class Invariants {
         return this.proposed(from, message.key, message.ballot, message.value)
       case 'promise': {
         this.reported(from, message)
-        const question = this.questions.get(to)?.get(`${from}#${message.id}`)
+        const question = this.questionTo(from, to, message.id)
         if (message.granted && question?.kind === 'prepare')
           this.promised(from, question, message.promised, 'granted a promise of')
         return
@@ -269,7 +272,7 @@ export class Invariants {
       case 'report':
         return this.reported(from, message)
       case 'accepted': {
-        const question = this.questions.get(to)?.get(`${from}#${message.id}`)
+        const question = this.questionTo(from, to, message.id)
         if (!message.granted || (question?.kind !== 'accept' && question?.kind !== 'replay')) return
         this.accepted(from, question)
         if (message.nextGranted && question.kind === 'accept')
@@ -288,7 +291,11 @@ export class Invariants {
   }
 
   private asked(from: PeerId, to: PeerId, question: Question): void {
-    this.questions.get(from)?.set(`${to}#${question.id}`, question)
+    this.questions.get(from)?.set(to, question.id, question)
+  }
+
+  private questionTo(answerer: PeerId, asker: PeerId, id: number): Question | undefined {
+    return this.questions.get(asker)?.get(answerer, id)
   }
 
   private stored(

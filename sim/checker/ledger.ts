@@ -28,7 +28,7 @@ export class KeyLedger {
 
   /** A replica said that it granted this ballot in an epoch, asked for by a prepare or as `next`. */
   grant(ballot: Ballot, by: PeerId, epoch: number): void {
-    add(this.grants, ballot, epoch, by)
+    addIn(this.grants, ballot, epoch, by)
   }
 
   /** Rules 4 and 6: whether in one epoch a majority granted the ballot that `proposer`, which may vote for itself unseen, proposes under. */
@@ -80,7 +80,7 @@ export class KeyLedger {
     const proposed = this.proposals.get(ballot)
     if (proposed !== undefined && this.isHeldInAny(holders)) this.held.add(proposed.version)
     if (epoch === null) return null
-    const acceptors = add(this.acceptors, ballot, epoch, by)
+    const acceptors = addIn(this.acceptors, ballot, epoch, by)
     return this.isQuorum(epoch, peer => acceptors.has(peer)) ? this.choose(ballot) : null
   }
 
@@ -188,7 +188,7 @@ export class KeyLedger {
   }
 
   private isQuorum(epoch: number, has: (peer: PeerId) => boolean): boolean {
-    return this.groups.get(epoch)?.every(group => group.filter(has).length > group.length / 2) ?? false
+    return this.groups.get(epoch)?.every(group => isMajority(group, has)) ?? false
   }
 
   private followsOn(chosen: Ballot, later: Ballot): string | null {
@@ -201,7 +201,14 @@ export class KeyLedger {
   }
 }
 
-function add(
+export function isMajority(group: readonly PeerId[], has: (peer: PeerId) => boolean): boolean {
+  let count = 0
+  for (const peer of group) if (has(peer)) count += 1
+  return count > group.length / 2
+}
+
+/** Adds a peer to those under a ballot and an epoch. @returns all of them. */
+export function addIn(
   map: Map<Ballot, Map<number, Set<PeerId>>>,
   ballot: Ballot,
   epoch: number,

@@ -82,8 +82,7 @@ export const ascii = <T extends string>(bytesMax: number): Codec<T> => ({
     out.raw(Buffer.from(value, 'latin1'))
   },
   read: input => {
-    const { buffer, byteOffset, length } = input.peek(lengthOf(input, bytesMax))
-    const text = Buffer.from(buffer, byteOffset, length).toString('latin1')
+    const text = input.latin1(lengthOf(input, bytesMax))
     if (!printable.test(text)) throw new DecodeError('text that is not ASCII')
     return text as T
   },

@@ -5,13 +5,11 @@ export class DecodeError extends Error {
 
 /** Walks bytes of unknown origin; every step is checked and throws DecodeError. Never changes or keeps them. */
 export class Reader {
-  private readonly bytes: Uint8Array
-  private readonly text: Buffer
+  private readonly bytes: Buffer
   private at = 0
 
   constructor(bytes: Uint8Array) {
-    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
   get leftBytes(): number {
@@ -25,7 +23,7 @@ export class Reader {
 
   u32(): number {
     this.need(4)
-    const value = this.text.readUInt32BE(this.at)
+    const value = this.bytes.readUInt32BE(this.at)
     this.at += 4
     return value
   }
@@ -50,14 +48,23 @@ export class Reader {
   hex(bytes: number): string {
     this.need(bytes)
     this.at += bytes
-    return this.text.toString('hex', this.at - bytes, this.at)
+    return this.bytes.toString('hex', this.at - bytes, this.at)
+  }
+
+  /** One character a byte. */
+  latin1(bytes: number): string {
+    this.need(bytes)
+    this.at += bytes
+    return this.bytes.toString('latin1', this.at - bytes, this.at)
   }
 
   /** A copy: what is kept must neither change with the frame nor keep all of it in memory. */
   raw(bytes: number): Uint8Array {
     this.need(bytes)
+    const copy = new Uint8Array(bytes)
+    copy.set(this.bytes.subarray(this.at, this.at + bytes))
     this.at += bytes
-    return this.bytes.slice(this.at - bytes, this.at)
+    return copy
   }
 
   /** A view for a look at bytes that are not kept. */

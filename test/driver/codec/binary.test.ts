@@ -109,3 +109,18 @@ test('what does not fit its own cap is a bug', () => {
   assert.throws(() => encode(ascii(9), 'ä'), InvariantBroken)
   assert.throws(() => encode(utf8(9), '\ud800'), InvariantBroken)
 })
+
+// Goal: small records share memory, and none changes another. Method: many records of one writer, looked at in the end.
+test('what was taken stays as it was while the writer goes on', () => {
+  const out = new Writer(64)
+  const record = (seed: number) =>
+    Uint8Array.from({ length: (seed * 37) % 300 }, (_, at) => (seed + at) & 0xff)
+  const seeds = Array.from({ length: 200 }, (_, at) => at)
+  const taken = seeds.map(seed => {
+    out.raw(Uint8Array.of(1, 2, 3))
+    out.clear()
+    out.raw(record(seed))
+    return out.take()
+  })
+  for (const seed of seeds) assert.deepStrictEqual(taken[seed], record(seed))
+})
