@@ -17,7 +17,7 @@ export function drawFleet(random: Random, faults: FaultPlan, options: SimOptions
   if (random.chance(0.3)) limits.hedgeMs = 10
   if (random.chance(0.3)) limits.resendMs = 60
   if (random.chance(0.3)) limits.attemptMaxMs = 250
-  limits.beatMs = moves ? random.pick([100, 250, 1_000]) : random.pick([1_000, 5_000, 20_000])
+  limits.beatMs = moves ? random.pick([250, 250, 1_000]) : random.pick([1_000, 5_000, 20_000])
   limits.silentMs = limits.beatMs * 1.6
   limits.steadyMs = limits.beatMs * 4
   limits.dropAfterMs = random.pick([0, 1_000, 60_000])

@@ -115,12 +115,14 @@ export class FaultDriver {
   private setWeather(): void {
     const on = (kind: FaultKind) => this.plan.get(kind) ?? 0
     const { random } = this
+    const ordered = !this.plan.has('reorder')
     this.fleet.network.weather = {
       lossRate: on('loss') * 0.3,
       duplicateRate: on('duplicates') * 0.3,
-      tailRate: on('tails') * 0.1,
+      // In order one late frame keeps all later ones of its pair waiting: as often as that the pair would stand still.
+      tailRate: on('tails') * (ordered ? 0.005 : 0.1),
       tailMeanMs: 50 + random.next() * 1_500,
-      ordered: !this.plan.has('reorder'),
+      ordered,
     }
   }
 

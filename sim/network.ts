@@ -174,11 +174,12 @@ export class SimNetwork {
     }
     const receiver = this.endpoints.get(to)
     if (receiver === undefined) return
-    this.deliver(from, receiver, frame, this.delayMs(frame))
+    this.deliver(from, receiver, frame, this.delayMs(frame), this.weather.ordered)
     if (random.chance(weather.duplicateRate) && this.mayDuplicate(frame)) {
       this.counts.duplicates++
       const lateMs = random.chance(0.3) ? random.next() * 6_000 : random.next() * 50
-      this.deliver(from, receiver, frame, this.delayMs(frame) + lateMs)
+      // What comes a second time holds nothing up that was sent since.
+      this.deliver(from, receiver, frame, this.delayMs(frame) + lateMs, false)
     }
   }
 
@@ -190,10 +191,16 @@ export class SimNetwork {
     return delayMs - Math.log(1 - random.next()) * weather.tailMeanMs
   }
 
-  private deliver(from: PeerId, receiver: Endpoint, frame: Uint8Array, delayMs: number): void {
+  private deliver(
+    from: PeerId,
+    receiver: Endpoint,
+    frame: Uint8Array,
+    delayMs: number,
+    inOrder: boolean,
+  ): void {
     const link = this.link(from, receiver.peer)
     let atMs = Math.max(this.world.nowMs + delayMs, link.cloggedUntilMs)
-    if (this.weather.ordered) {
+    if (inOrder) {
       atMs = Math.max(atMs, link.lastArrivalMs)
       link.lastArrivalMs = atMs
     } else if (atMs < link.latestUnorderedMs) this.counts.reorder++
