@@ -72,10 +72,10 @@ export class Ending {
   converge(): void {
     for (let round = 0; !this.parts.isOver(); round++) {
       for (const key of this.parts.keys) this.readEverywhere(key)
-      this.parts.run(3_000)
+      this.parts.run(1_000)
       const apart = this.parts.keys.find(key => !this.isConverged(key))
       if (apart === undefined || this.parts.isOver()) return
-      if (round === 8)
+      if (round === 40)
         this.parts.breached({ invariant: 14, what: 'the replicas of a key stay apart', key: apart })
     }
   }

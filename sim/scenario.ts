@@ -78,7 +78,7 @@ export type SimResult = {
 
 /** Virtual time that clients may take at most, and that the end may take after the faults stopped. */
 const activeMsMax = 120_000
-const settleMs = 25_000
+const settleMs = 8_000
 
 /** Runs the world of one seed to its end, or to the first broken invariant; then again, to tell its story. */
 export function runSeed(seed: number, options: SimOptions = {}): SimResult {
