@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { partitionOf } from '../../../dht/keyspace.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
@@ -45,7 +44,6 @@ export async function verify(
   let unread: ReadonlySet<string> = addresses
   for (let round = 1; ; round++) {
     told(`round ${round}: waiting until every peer is well`)
-    await delay(fleet.bindMs())
     const unwell = await settle(fleet, settleMsMax)
     for (const what of unwell) broken('', `after the faults ended: ${what}`)
     told(`round ${round}: reading back`)

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { defaultLimits } from '../../../replication/limits.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { Weather } from '../network/line.ts'
 import { Relay } from '../network/relay.ts'
@@ -39,7 +38,6 @@ export class ChaosFleet {
   private newcomers = 0
   private readonly peers = new Map<string, PeerProcess>()
   private readonly cuts = new Set<string>()
-  private readonly bindUntilMs = new Map<string, number>()
   private readonly aborts = new AbortController()
 
   constructor(plan: FleetPlan) {
@@ -161,18 +159,6 @@ export class ChaosFleet {
     this.relay.change(from, to, weather)
   }
 
-  /** A peer has promised ballots that are so far ahead: until then it may be unable to take others. */
-  promisesBindFor(name: string, ms: number): void {
-    this.bindUntilMs.set(name, performance.now() + ms)
-    setTimeout(() => this.note(), ms).unref()
-  }
-
-  /** Milliseconds for which promises of the kind above still bind a peer, from now on. */
-  bindMs(names: readonly string[] = this.names): number {
-    const untilMs = Math.max(0, ...names.map(name => this.bindUntilMs.get(name) ?? 0))
-    return Math.max(0, untilMs - performance.now())
-  }
-
   /** Undoes what was done to processes and network, and starts who is down. @throws ChaosFailure. */
   async heal(): Promise<void> {
     this.cuts.clear()
@@ -200,14 +186,7 @@ export class ChaosFleet {
   }
 
   private note(): void {
-    const up = this.names.filter(name => this.isWell(this.peer(name)))
+    const up = this.names.filter(name => this.peer(name).state === 'up')
     this.conditions.note({ atMs: this.plan.nowMs(), up: new Set(up), cuts: new Set(this.cuts) })
-  }
-
-  /** Running, and with a clock that the protocol bears: a peer further off takes no part, which is meant so. */
-  private isWell({ name, state, clockOffMs }: PeerProcess): boolean {
-    return (
-      state === 'up' && Math.abs(clockOffMs) <= defaultLimits.ballotDriftMaxMs && this.bindMs([name]) === 0
-    )
   }
 }

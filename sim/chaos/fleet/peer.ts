@@ -36,8 +36,6 @@ export class PeerProcess {
   readonly name: string
   readonly dir: string
   state: PeerState = 'down'
-  /** By how much its wall clock is off. */
-  clockOffMs = 0
   /** What its latest start said; null before the first. */
   ready: Ready | null = null
   private readonly options: PeerOptions
@@ -131,7 +129,6 @@ export class PeerProcess {
   /** Sets its wall clock off from that of the machine, for later starts too. */
   setClock(offMs: number): void {
     this.writeClock(offMs)
-    this.clockOffMs = offMs
     // One that starts may have no handler for the signal yet, which would end it; it gets it once it is ready.
     if (this.state === 'up' || this.state === 'paused') this.child?.kill('SIGUSR2')
     this.options.changed(this)
