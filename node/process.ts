@@ -154,7 +154,6 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const adopted = (newer: View) => {
       view = newer
       control.viewAdopted()
-      libp2p.gossip.publish({ kind: 'epoch', epoch: newer.epoch })
       if (isMember(self)) return
       log.info({ epoch: newer.epoch }, 'this peer is no member of the fleet any more')
       options.onLeft?.()
@@ -176,6 +175,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const news = setInterval(() => {
       const counters = { damagedPartitions: driver.damagedPartitions() }
       libp2p.gossip.publish({ kind: 'health', peer: self, counters })
+      // Beats tell it to whom this peer is connected, at once; while partitions move, views follow each other fast.
+      libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
     }, newsEveryMs)
     closers.unshift(async () => clearInterval(news))
 

@@ -134,13 +134,7 @@ export class ChaosRun {
       operations: countOperations(load),
       refusals: countRefusals(load),
       faults: countFaults(faults, gaps),
-      latency: latencies(load, firstFaultMs, ({ calledMs, returnedMs }) => {
-        const others = faults.filter(({ kind }) => !quietMoves.has(kind))
-        return (
-          this.rings.wasMoving(calledMs, returnedMs) &&
-          !others.some(fault => isNear(fault, calledMs, returnedMs))
-        )
-      }),
+      latency: latencies(load, firstFaultMs, call => this.whatWentOn(call, faults)),
       moved: movedFrom({
         moved: this.rings.moved,
         leastCopies: fleet.leastCopies,
@@ -214,6 +208,14 @@ export class ChaosRun {
       .flatMap(({ parts }) => (partition === null ? parts : parts.slice(partition, partition + 1)))
       .flatMap(({ owners, next }) => (next.length === 0 ? [owners] : [owners, next]))
     return groups.every(owners => this.fleet.conditions.hadQuorum(owners, calledMs, returnedMs))
+  }
+
+  /** What went on during a call besides the load. */
+  private whatWentOn({ calledMs, returnedMs }: Call, faults: readonly FaultRecord[]) {
+    const near = faults.filter(fault => isNear(fault, calledMs, returnedMs))
+    if (near.some(({ kind }) => !quietMoves.has(kind))) return 'faults'
+    if (this.rings.wasMoving(calledMs, returnedMs)) return 'moves'
+    return near.length === 0 ? 'nothing' : 'faults'
   }
 
   /** The kinds that were asked for. @throws ChaosFailure for one that does not exist. */

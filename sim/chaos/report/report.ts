@@ -30,6 +30,8 @@ export type Report = {
     readonly during: { readonly read: Percentiles; readonly write: Percentiles }
     /** While partitions moved and nothing else was wrong. */
     readonly moving: { readonly read: Percentiles; readonly write: Percentiles }
+    /** Between the faults, once the processes are warm: what the times above are to be held against. */
+    readonly calm: { readonly read: Percentiles; readonly write: Percentiles }
   }
   readonly moved: Moved
   /** Longest time from the loss of a disk until the fleet had all copies again; null: none was lost. */
@@ -91,11 +93,11 @@ export function countFaults(faults: readonly FaultRecord[], gaps: readonly Gap[]
   )
 }
 
-/** How long served calls took: before the first fault, from then on, and while nothing but partitions moved. */
+/** How long served calls took: before the first fault, from then on, while nothing but partitions moved, and in between. */
 export function latencies(
   calls: readonly Call[],
   firstFaultMs: number,
-  wasMoving: (call: Call) => boolean,
+  during: (call: Call) => 'moves' | 'faults' | 'nothing',
 ): Report['latency'] {
   const served = calls.filter(isServed)
   const of = (those: readonly Call[]) => {
@@ -108,7 +110,8 @@ export function latencies(
   return {
     before: of(served.filter(call => call.calledMs < firstFaultMs)),
     during: of(served.filter(call => call.calledMs >= firstFaultMs)),
-    moving: of(served.filter(wasMoving)),
+    moving: of(served.filter(call => during(call) === 'moves')),
+    calm: of(served.filter(call => call.calledMs >= firstFaultMs && during(call) === 'nothing')),
   }
 }
 

@@ -16,7 +16,7 @@ export function reportWords(report: Report): string[] {
   for (const [kind, { served, refused, unknown }] of Object.entries(operations))
     lines.push(`  ${kind.padEnd(11)} ${served} served, ${refused} refused, ${unknown} of unknown outcome`)
   lines.push(`  refusals    ${listed(report.refusals)}`)
-  for (const when of ['before', 'during', 'moving'] as const) {
+  for (const when of ['before', 'during', 'moving', 'calm'] as const) {
     const { read, write } = latency[when]
     const words = (of: typeof read) => `${of.calls}, p50 ${of.p50} ms, p99 ${of.p99} ms, most ${of.most} ms`
     lines.push(`  ${when.padEnd(11)} reads ${words(read)}; writes ${words(write)}`)
