@@ -45,7 +45,7 @@ export function nextView(world: PureWorld): View | null {
 export function writeOf(
   key: ContextKey,
   number: number,
-  parent: Version | null | 'any',
+  parent: Version | null,
   kind: ValueKind = 'live',
 ): WriteOperation {
   const id = hlcFrom(worldStartMs - 1_000 + number, 0, '000000ff')

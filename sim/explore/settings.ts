@@ -14,9 +14,9 @@ function settingOf(name: string, names: readonly PeerId[], owners: PeerId[], nex
     name,
     leader,
     asks: [
-      { at: leader, operation: writeOf(keys[0], 10, 'any') },
-      { at: lastOwner, operation: writeOf(keys[0], 20, 'any') },
-      { at: nextOwners.at(-1)!, operation: writeOf(keys[1], 30, 'any', 'tombstone') },
+      { at: leader, operation: writeOf(keys[0], 10, firsts[0]!.id) },
+      { at: lastOwner, operation: writeOf(keys[0], 20, firsts[0]!.id) },
+      { at: nextOwners.at(-1)!, operation: writeOf(keys[1], 30, firsts[1]!.id, 'tombstone') },
     ],
     open() {
       const world = new PureWorld(names, viewOf(names, owners))

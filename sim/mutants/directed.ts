@@ -82,7 +82,7 @@ function ungrantedNext(): string | null {
   )
   stage.request(d, a, writeOf(3, first.id))
   stage.settle()
-  return judged(stage, 'written written unreached')
+  return judged(stage, 'written written moved')
 }
 
 /**

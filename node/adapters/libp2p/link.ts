@@ -46,6 +46,8 @@ export class Link {
   private readonly outgoing = new OutgoingFrames()
   private full = false
   private flushWanted = false
+  /** This end was closed in good order, and waits for the other one. */
+  private gone: (() => void) | null = null
   private lost = false
   /** Set while `finish` waits for the queue to run dry. */
   private emptied: (() => void) | null = null
@@ -73,7 +75,12 @@ export class Link {
   /** Takes frames from now on; those that came with the handshake are reported before it returns. */
   start(): void {
     spareWindowUpdates(this.stream)
-    this.stream.addEventListener('close', () => this.close('closed'))
+    this.stream.addEventListener('close', () => {
+      this.gone?.()
+      if (this.gone === null) this.close('closed')
+    })
+    // All that the peer sent before its end has been read: it waits for this.
+    this.stream.addEventListener('remoteCloseWrite', () => this.close('closed'))
     this.stream.addEventListener('drain', () => this.drained())
     this.readFrames()
     if (this.lost) return
@@ -140,12 +147,23 @@ export class Link {
     }
     if (!this.lost && this.outgoing.length === 0) {
       try {
+        // A connection that ends with bytes unread takes along what the peer has not read either.
+        const gone = this.goneBefore(late)
         await this.stream.close({ signal: late })
+        await gone
       } catch (cause) {
         this.stream.abort(cause instanceof Error ? cause : new Error('not closed in time'))
       }
     }
     this.close('stopped')
+  }
+
+  /** When the peer has closed its end too, or the time is over. */
+  private goneBefore(late: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      this.gone = resolve
+      late.addEventListener('abort', () => resolve())
+    })
   }
 
   private drained(): void {
