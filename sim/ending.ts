@@ -43,7 +43,7 @@ export class Ending {
       if (operator.isSettled(view)) return
       operator.resume(view)
       this.parts.run(2_000)
-      if (round === 60) {
+      if (round === 70) {
         const moving = view.partitions.filter(each => each.stage !== 'stable').length
         this.parts.breached({
           invariant: 14,
