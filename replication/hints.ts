@@ -1,5 +1,5 @@
 import type { PeerId } from '../base/ids.ts'
-import { newId, type Process, send } from './context.ts'
+import { newId, type Process, send, wakeAt } from './context.ts'
 import type { ReplicaMessage } from './messages.ts'
 import type { Change, Hint, Records } from './records.ts'
 
@@ -10,18 +10,37 @@ export type Deliverer = {
   readonly sent: Map<number, Hint>
   /** Peers with more hints than one list held. */
   readonly more: Set<PeerId>
+  /** Connected peers for whom hints wait, and when those are tried (monotonic milliseconds). */
+  readonly dueMs: Map<PeerId, number>
 }
 
 /** Hints in one list: what may be on its way to one peer at once. */
 export const hintsListedMax = 128
 
 export function newDeliverer(process: Process, records: Records): Deliverer {
-  return { process, records, sent: new Map(), more: new Set() }
+  return { process, records, sent: new Map(), more: new Set(), dueMs: new Map() }
+}
+
+/** Who was only slow, or whose frame was lost, keeps its connection: its hints do not wait for the next one. */
+export function tryHintsLater({ process, dueMs }: Deliverer, peer: PeerId, nowMs: number): void {
+  if (!process.connected.has(peer) || dueMs.has(peer)) return
+  dueMs.set(peer, nowMs + process.limits.hintRetryMs)
+  wakeAt(process, nowMs + process.limits.hintRetryMs)
+}
+
+/** Peers whose hints are to be listed now. */
+export function sweepHints(deliverer: Deliverer, nowMs: number): PeerId[] {
+  const { process, dueMs } = deliverer
+  const due = [...dueMs].filter(([, atMs]) => atMs <= nowMs).map(([peer]) => peer)
+  for (const peer of due) forgetDeliveries(deliverer, peer)
+  for (const atMs of dueMs.values()) wakeAt(process, atMs)
+  return due
 }
 
 /** @returns the hints that need no delivery any more, to be forgotten. */
-export function deliver(deliverer: Deliverer, peer: PeerId, hints: readonly Hint[]): Change[] {
+export function deliver(deliverer: Deliverer, peer: PeerId, hints: readonly Hint[], nowMs: number): Change[] {
   const { process, records } = deliverer
+  if (hints.length > 0) tryHintsLater(deliverer, peer, nowMs)
   const done: Change[] = []
   if (hints.length >= hintsListedMax) deliverer.more.add(peer)
   let bytes = 0
@@ -69,6 +88,7 @@ export function onDelivered(
 export function forgetDeliveries(deliverer: Deliverer, peer: PeerId): void {
   for (const [id, hint] of deliverer.sent) if (hint.peer === peer) deliverer.sent.delete(id)
   deliverer.more.delete(peer)
+  deliverer.dueMs.delete(peer)
 }
 
 /** Whether its peer is an acceptor of the key still: the partition may have moved on. */

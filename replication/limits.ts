@@ -20,6 +20,8 @@ export type Limits = {
   readonly attemptMaxMs: number
   /** A replica that has not acknowledged a chosen write by then gets a hint (rule 8). */
   readonly hintAfterMs: number
+  /** Between two tries to deliver the hints of a peer that stays connected. */
+  readonly hintRetryMs: number
   /** An owner that missed an attempt is asked last for so long. */
   readonly suspectMs: number
   /** Pause before a round that lost to another ballot is tried again; doubled up to 16 times, with jitter. */
@@ -59,6 +61,7 @@ export const defaultLimits: Limits = {
   hedgeMs: 60,
   attemptMaxMs: 2_000,
   hintAfterMs: 800,
+  hintRetryMs: 5_000,
   suspectMs: 2_000,
   retryRoundMs: 5,
   healsAtOnceMax: 32,

@@ -11,7 +11,13 @@ import {
   onRoundAnswer,
   sweepRounds,
 } from '../../replication/coordinator.ts'
-import { deliver, forgetDeliveries, hintsListedMax, onDelivered } from '../../replication/hints.ts'
+import {
+  deliver,
+  forgetDeliveries,
+  hintsListedMax,
+  onDelivered,
+  sweepHints,
+} from '../../replication/hints.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
 import { onReadEpochs, onReaderAnswer, startChain, startRead, sweepReads } from '../../replication/reader.ts'
@@ -118,8 +124,7 @@ class RingMember implements Peer {
         this.#process.connected.add(input.peer)
         this.#process.suspects.delete(input.peer)
         noteHeard(this.#process, input.peer, now.monotonicMs)
-        this.#effects.push({ kind: 'listHints', peer: input.peer, limit: hintsListedMax })
-        return
+        return this.#listHints(input.peer)
       case 'peerLost':
         this.#process.connected.delete(input.peer)
         this.#process.heard.delete(input.peer)
@@ -146,7 +151,7 @@ class RingMember implements Peer {
       case 'taskAsked':
         return this.#machines.upkeep.begin(input.task, input.work, now)
       case 'hintsListed':
-        return this.#save(deliver(this.#machines.deliverer, input.peer, input.hints))
+        return this.#save(deliver(this.#machines.deliverer, input.peer, input.hints, now.monotonicMs))
       case 'recordsLost':
         return this.#machines.repair.recordsLost(now)
       case 'damageSeen':
@@ -219,7 +224,7 @@ class RingMember implements Peer {
     const delivered = onDelivered(this.#machines.deliverer, from, message)
     if (delivered) {
       if (delivered.change) this.#save([delivered.change])
-      if (delivered.ready) this.#effects.push({ kind: 'listHints', peer: from, limit: hintsListedMax })
+      if (delivered.ready) this.#listHints(from)
       return
     }
     if (this.#machines.puller.answered(from, message, now)) return
@@ -271,11 +276,16 @@ class RingMember implements Peer {
     wakeAt(this.#process, sweepRounds(this.#machines.coordinator, now))
     wakeAt(this.#process, sweepReads(this.#machines.reader, now))
     wakeAt(this.#process, sweepRequests(this.#machines.requester, now))
+    for (const peer of sweepHints(this.#machines.deliverer, now.monotonicMs)) this.#listHints(peer)
     wakeAt(this.#process, this.#machines.repair.sweep(now))
     wakeAt(this.#process, this.#machines.puller.sweep(now))
     wakeAt(this.#process, this.#machines.membership.sweep(now))
     wakeAt(this.#process, this.#machines.watch.sweep(now))
     wakeAt(this.#process, this.#machines.upkeep.sweep(now))
+  }
+
+  #listHints(peer: PeerId): void {
+    this.#effects.push({ kind: 'listHints', peer, limit: hintsListedMax })
   }
 
   #arm(now: Now): void {

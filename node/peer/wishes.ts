@@ -2,6 +2,7 @@ import type { ContextKey } from '../../base/ids.ts'
 import { isGone } from '../../replication/collection.ts'
 import type { Client } from '../../replication/context.ts'
 import { bringUp } from '../../replication/coordinator.ts'
+import { tryHintsLater } from '../../replication/hints.ts'
 import type { Outcome } from '../../replication/messages.ts'
 import { toPlace } from '../../replication/partition-state.ts'
 import { startChain } from '../../replication/reader.ts'
@@ -29,6 +30,7 @@ export function grantWishes(machines: Machines, now: Now): void {
         const { peer, key, version } = wish
         emit({ kind: 'report', event: { kind: 'counted', name: 'hintKept' } })
         emit({ kind: 'save', changes: [{ kind: 'hint', hint: { peer, key, version } }] })
+        tryHintsLater(machines.deliverer, peer, now.monotonicMs)
         break
       }
       case 'keep': {

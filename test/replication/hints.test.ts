@@ -26,7 +26,7 @@ function withHints(count: number, of: PeerId) {
     return { peer: of, ...at }
   })
   const deliverer = newDeliverer(process, records)
-  const done = deliver(deliverer, of, hints)
+  const done = deliver(deliverer, of, hints, 0)
   const sent = process.wishes.flatMap(wish => (wish.kind === 'send' ? [wish.message] : []))
   return { deliverer, hints, done, sent }
 }
