@@ -36,7 +36,7 @@ export function newEnvelopeChecker(rules: { readonly fleet: FleetId; isAuthor(pe
           header.fleet === rules.fleet &&
           header.key === claim.key &&
           header.version === claim.version &&
-          (claim.parent === 'any' || header.parent === claim.parent) &&
+          header.parent === claim.parent &&
           header.kind === claim.kind &&
           header.expiresAtMs === claim.expiresAtMs &&
           rules.isAuthor(header.author)

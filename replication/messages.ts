@@ -46,8 +46,8 @@ export type WriteOperation = {
   readonly attempt: number
   readonly key: ContextKey
   readonly expect: Expected
-  /** The version that the sealed bytes are bound to; `any` where nothing is bound. Null: an absent key. */
-  readonly parent: Version | null | 'any'
+  /** The version that the sealed bytes are bound to. Null: an absent key. */
+  readonly parent: Version | null
   readonly value: {
     readonly kind: ValueKind
     readonly hash: Digest

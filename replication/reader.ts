@@ -28,6 +28,8 @@ export type ReadJob = {
   readonly deadlineMs: number
   /** Versions wanted after the current one; null for a plain read. */
   readonly historyLimit: number | null
+  /** What stood when the history was begun before, and was trimmed away before it could be told. */
+  readonly trimmed: Version | null
   reading: Reading
   hedged: boolean
   dueMs: number
@@ -39,6 +41,8 @@ export type ChainJob = {
   readonly client: Client
   readonly deadlineMs: number
   readonly limit: number
+  /** What was settled as current, when the walk begins with it; null for a walk that goes on further down. */
+  readonly current: Version | null
   readonly records: VersionRecord[]
   next: Version | null
   /** Owners not asked yet about `next`, best first. */
@@ -80,6 +84,7 @@ export function startRead(
   historyLimit: number | null,
   timeoutMs: number,
   now: Moment,
+  trimmed: Version | null = null,
 ): void {
   const { process } = reader
   if (reader.reads.size >= process.limits.operationsMax) {
@@ -91,7 +96,7 @@ export function startRead(
   const reading = newReading(key, quorum, byPromise(process, voters, now.monotonicMs), newId(process))
   const deadlineMs = now.monotonicMs + timeoutMs
   const dueMs = Math.min(deadlineMs, now.monotonicMs + process.limits.hedgeMs)
-  const job: ReadJob = { key, client, deadlineMs, historyLimit, reading, hedged: false, dueMs }
+  const job: ReadJob = { key, client, deadlineMs, historyLimit, trimmed, reading, hedged: false, dueMs }
   reader.reads.set(reading.id, job)
   wakeAt(process, dueMs)
   ask(reader, job)
@@ -107,19 +112,36 @@ export function startChain(
   deadlineMs: number,
   now: Moment,
 ): void {
+  walk(reader, { key, client, deadlineMs, limit, current: null }, from, now)
+}
+
+/** Walks from what was settled as current just now; null: nothing is. */
+export function startHistory(
+  reader: Reader,
+  client: Client,
+  key: ContextKey,
+  current: Version | null,
+  limit: number,
+  deadlineMs: number,
+  now: Moment,
+): void {
+  walk(reader, { key, client, deadlineMs, limit, current }, current, now)
+}
+
+type Walk = Pick<ChainJob, 'key' | 'client' | 'deadlineMs' | 'limit' | 'current'>
+
+function walk(reader: Reader, walked: Walk, from: Version | null, now: Moment): void {
   const { process } = reader
   const job: ChainJob = {
-    key,
-    client,
-    deadlineMs,
-    limit: Math.min(limit, process.limits.chainMax),
+    ...walked,
+    limit: Math.min(walked.limit, process.limits.chainMax),
     records: [],
     next: from,
     left: [],
     silent: new Set(),
     id: newId(process),
     bytes: 0,
-    dueMs: deadlineMs,
+    dueMs: walked.deadlineMs,
   }
   reader.chains.set(job.id, job)
   takeOwn(reader, job)
@@ -195,6 +217,7 @@ export function onReadEpochs(reader: Reader, now: Moment): void {
       job.historyLimit,
       Math.max(1, job.deadlineMs - now.monotonicMs),
       now,
+      job.trimmed,
     )
   }
 }
@@ -267,7 +290,13 @@ function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment):
     process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome })
     return
   }
-  startChain(reader, job.client, job.key, end.value?.version ?? null, job.historyLimit, job.deadlineMs, now)
+  const current = end.value?.version ?? null
+  // Nobody has what stands: it is damaged, not trimmed, and to call that an empty history would be a lie.
+  if (current !== null && current === job.trimmed) {
+    process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome: { kind: 'unreached' } })
+    return
+  }
+  startHistory(reader, job.client, job.key, current, job.historyLimit, job.deadlineMs, now)
 }
 
 /** A history goes on from what the round settles: reading again would meet the same promise, at once and without end. */
@@ -329,14 +358,20 @@ function takeChain(job: ChainJob, found: readonly VersionRecord[], bytesMax: num
 function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
   const { process } = reader
   const full = job.records.length >= job.limit || job.bytes > process.limits.chainBytesMax
-  if (job.next === null || job.next < reader.oldestKept(job.key) || full) {
-    const isEnd = job.next !== null && job.next < reader.oldestKept(job.key)
-    return endChain(reader, job, { kind: 'versions', records: job.records, next: isEnd ? null : job.next })
+  const isTrimmed = job.next !== null && job.next < reader.oldestKept(job.key)
+  if (job.next === null || isTrimmed || full) {
+    if (isTrimmed && isLost(job)) return settleAgain(reader, job, now)
+    return endChain(reader, job, {
+      kind: 'versions',
+      records: job.records,
+      next: isTrimmed ? null : job.next,
+    })
   }
   // Who was silent may only be slow: it is asked again, until the deadline.
   const peer = job.left.shift() ?? [...job.silent][0]
   if (peer === undefined) {
     // Every owner answered and none has it: what lay there was collected with its key, or trimmed (rule 9).
+    if (isLost(job)) return settleAgain(reader, job, now)
     return endChain(reader, job, { kind: 'versions', records: job.records, next: null })
   }
   job.silent.delete(peer)
@@ -345,6 +380,15 @@ function walkOn(reader: Reader, job: ChainJob, now: Moment): void {
   wakeAt(process, job.dueMs)
   const limit = job.limit - job.records.length
   send(process, peer, { kind: 'chainAsked', id: job.id, key: job.key, from: job.next, limit })
+}
+
+/** What was current is gone before it could be told: something newer stands, and the history was trimmed to that. */
+const isLost = (job: ChainJob): boolean => job.current !== null && job.records.length === 0
+
+function settleAgain(reader: Reader, job: ChainJob, now: Moment): void {
+  reader.chains.delete(job.id)
+  const leftMs = Math.max(1, job.deadlineMs - now.monotonicMs)
+  startRead(reader, job.client, job.key, job.limit, leftMs, now, job.current)
 }
 
 function endChain(reader: Reader, job: ChainJob, outcome: Outcome): void {

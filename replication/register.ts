@@ -66,15 +66,8 @@ export function outcomeOf(
   replicas: number,
 ): Outcome {
   switch (answer) {
-    case 'written': {
-      const parent =
-        operation.parent === 'any'
-          ? current?.version === operation.id
-            ? current.parent
-            : null
-          : operation.parent
-      return { kind: 'written', version: operation.id, parent, acks, replicas }
-    }
+    case 'written':
+      return { kind: 'written', version: operation.id, parent: operation.parent, acks, replicas }
     case 'conflict':
       return { kind: 'conflict', current: isDead(current, wallMs) ? null : (current?.version ?? null) }
     case 'moved':
@@ -99,7 +92,7 @@ function answerOf(current: Value | null, operation: WriteOperation, wallMs: numb
     return 'conflict'
   }
   const version: Version | null = current?.version ?? null
-  if (operation.parent !== 'any' && operation.parent !== version) return 'moved'
+  if (operation.parent !== version) return 'moved'
   // Rule 13: a new version is greater than its parent.
   return version !== null && operation.id <= version ? 'moved' : 'written'
 }

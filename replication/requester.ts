@@ -95,21 +95,20 @@ export function onTargetLost(requester: Requester, peer: PeerId, now: Moment): v
 export function sweepRequests(requester: Requester, now: Moment): number {
   let wakeMs = Number.POSITIVE_INFINITY
   for (const job of [...requester.jobs.values()]) {
-    if (job.dueMs <= now.monotonicMs) {
-      const { target } = job
-      if (target !== null && isWorthWaiting(requester, job, target, now.monotonicMs))
-        setDue(requester, job, target, now)
-      else {
-        if (target !== null) {
-          suspect(requester.process, target, now.monotonicMs)
-          job.mayBeWritten = true
-        }
-        tryNext(requester, job, now)
-      }
-    }
+    if (job.dueMs <= now.monotonicMs) lookAt(requester, job, now)
     if (requester.jobs.get(job.id) === job) wakeMs = Math.min(wakeMs, job.dueMs)
   }
   return wakeMs
+}
+
+function lookAt(requester: Requester, job: RequestJob, now: Moment): void {
+  const { target } = job
+  if (target !== null) {
+    if (isWorthWaiting(requester, job, target, now.monotonicMs)) return setDue(requester, job, target, now)
+    suspect(requester.process, target, now.monotonicMs)
+    job.mayBeWritten = true
+  }
+  tryNext(requester, job, now)
 }
 
 /** A target that still says something is only slow, and two coordinators of one key hinder each other. */

@@ -7,7 +7,7 @@ import type { Expected, ValueKind, WriteOperation } from '../replication/message
 export type EnvelopeFacts = {
   readonly key: ContextKey
   readonly version: Version
-  readonly parent: Version | null | 'any'
+  readonly parent: Version | null
   readonly kind: ValueKind
   readonly expiresAtMs: number
 }
@@ -40,7 +40,7 @@ export function cheapHash(data: Uint8Array): Digest {
 
 /** The first attempt to write what these facts say. */
 export function writeOperation(
-  facts: EnvelopeFacts & { readonly parent: Version | null },
+  facts: EnvelopeFacts,
   filling: string,
   expect: Expected = 'any',
 ): WriteOperation {
@@ -71,7 +71,7 @@ export const simEnvelopeChecker: EnvelopeChecker = {
       version === claim.version &&
       kind === claim.kind &&
       expiresAtMs === String(claim.expiresAtMs) &&
-      (parent === 'any' || claim.parent === 'any' || parent === (claim.parent ?? 'none'))
+      parent === (claim.parent ?? 'none')
     )
   },
 }

@@ -1,6 +1,7 @@
 import type { PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import type { Network, NetworkListener } from '../node/ports/ports.ts'
+import { PairMap } from './pair-map.ts'
 import type { World } from './world.ts'
 
 /** Bytes on their way from one peer to another, at most. */
@@ -67,7 +68,7 @@ export class SimNetwork {
   private readonly world: World
   private readonly random: Random
   private readonly endpoints = new Map<PeerId, Endpoint>()
-  private readonly links = new Map<PeerId, Map<PeerId, Link>>()
+  private readonly links = new PairMap<PeerId, PeerId, Link>()
 
   constructor(world: World) {
     this.world = world
@@ -130,11 +131,9 @@ export class SimNetwork {
   /** From now on every frame arrives, in order and soon. */
   heal(): void {
     this.weather = calmWeather
-    for (const links of this.links.values()) {
-      for (const link of links.values()) {
-        link.blocks = 0
-        link.cloggedUntilMs = 0
-      }
+    for (const link of this.links.all()) {
+      link.blocks = 0
+      link.cloggedUntilMs = 0
     }
     const peers = [...this.endpoints.keys()]
     for (const a of peers) for (const b of peers) if (a < b) this.dial(a, b)
@@ -145,16 +144,10 @@ export class SimNetwork {
   }
 
   private link(from: PeerId, to: PeerId): Link {
-    let links = this.links.get(from)
-    if (links === undefined) {
-      links = new Map()
-      this.links.set(from, links)
-    }
-    let link = links.get(to)
-    if (link === undefined) {
-      link = { blocks: 0, cloggedUntilMs: 0, lastArrivalMs: 0, latestUnorderedMs: 0, queuedBytes: 0 }
-      links.set(to, link)
-    }
+    const known = this.links.get(from, to)
+    if (known !== undefined) return known
+    const link = { blocks: 0, cloggedUntilMs: 0, lastArrivalMs: 0, latestUnorderedMs: 0, queuedBytes: 0 }
+    this.links.set(from, to, link)
     return link
   }
 

@@ -20,7 +20,7 @@ import { World, worldStepsMax } from './world.ts'
 export type SimOptions = {
   /** Members of the fleet, 3 to 100; else the seed chooses 3 to 9. */
   readonly peers?: number
-  /** Operations of all clients together; 150 when absent. */
+  /** Operations of all clients together; else the seed chooses 10 to 150. */
   readonly operations?: number
   /** Callers, at least 1; else the seed chooses 2 to 6. */
   readonly clients?: number
@@ -120,7 +120,8 @@ class Run {
     const upkeep = options.upkeep ?? this.world.random('upkeep').chance(0.4)
     const drawnFleet = drawFleet(random, plan, options, moves)
     const fleetPlan = upkeep ? withGraces(drawnFleet, this.world.random('graces'), options) : drawnFleet
-    const operations = options.operations ?? 150
+    // Most of what can break breaks in small worlds, and those of three sizes are seen more of than of one.
+    const operations = chosen(options.operations, this.world.random('size').pick([10, 20, 40, 80, 150]))
     this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
       opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),

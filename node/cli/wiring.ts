@@ -68,6 +68,8 @@ export type SimulationOptions = {
   readonly keys?: number
   /** Whether peers join, leave and are replaced; else the seed chooses. */
   readonly moves?: boolean
+  /** Whether what is dead is collected and replicas are compared; else the seed chooses. */
+  readonly upkeep?: boolean
   /** Kinds that are on, and how hard each hits, 0 to 1; else the seed chooses. */
   readonly faults?: Readonly<Record<string, number>>
   /** Looks for a smaller world that breaks the same invariant, when the seed breaks one. */

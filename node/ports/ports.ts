@@ -86,8 +86,7 @@ export interface EnvelopeChecker {
 export type EnvelopeClaim = {
   readonly key: string
   readonly version: string
-  /** `any` where the asker does not know it (a request that binds nothing). */
-  readonly parent: string | null | 'any'
+  readonly parent: string | null
   readonly kind: 'live' | 'tombstone'
   readonly hash: string
   readonly expiresAtMs: number

@@ -1,6 +1,6 @@
 import { type Ballot, type ContextKey, noBallot, type PartitionId, type PeerId } from '../../base/ids.ts'
+import { PairMap } from '../pair-map.ts'
 import type { GroupsByEpoch, KeyLedger } from './ledger.ts'
-import { PairMap } from './pair-map.ts'
 
 export type CollectionsOptions = {
   /** Ballot of what a peer holds durably, noBallot for nothing. */

@@ -1,6 +1,6 @@
 import type { PartitionId, PeerId } from '../../base/ids.ts'
 import { acceptorsOf, assignmentsOf, replicaSetsOf, type View } from '../../dht/view.ts'
-import { PairMap } from './pair-map.ts'
+import { PairMap } from '../pair-map.ts'
 
 /** Who votes and who accepts in every epoch of every partition, as far as a view of it was seen on a disk. */
 export class Epochs {

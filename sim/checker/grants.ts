@@ -1,5 +1,5 @@
 import { type Ballot, type ContextKey, noBallot, type PeerId } from '../../base/ids.ts'
-import { PairMap } from './pair-map.ts'
+import { PairMap } from '../pair-map.ts'
 
 export type Grant = {
   readonly peer: PeerId

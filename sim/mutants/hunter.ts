@@ -16,7 +16,7 @@ const schedules: Readonly<Record<string, () => string | null>> = {
 function search({ directed, seedsMax, world }: Orders): Prey {
   if (directed !== null) return { caught: schedules[directed]!(), seeds: 0 }
   for (let seed = 1; seed <= seedsMax; seed++) {
-    const [violation] = runSeed(seed, { ...world, tellsStory: false }).violations
+    const [violation] = runSeed(seed, { operations: 150, ...world, tellsStory: false }).violations
     if (violation !== undefined) return { caught: `${violation.invariant}: ${violation.what}`, seeds: seed }
   }
   return { caught: null, seeds: seedsMax }

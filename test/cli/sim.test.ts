@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ScaleFigures, SimulationResult } from '../../node/cli/wiring.ts'
+import { commandOf } from '../../sim/minimise/words.ts'
 import { runHere } from './run-command.ts'
 
 const held: SimulationResult = {
@@ -68,16 +69,15 @@ test('a world is given in full, and a broken one is made smaller and drawn', asy
       },
     })
   const html = join(dir, 'story.html')
-  const world = ['--clients', '2', '--keys', '1', '--no-moves', '--faults', 'loss=0.5,crashes=1']
+  // As a minimised seed is told: what it says can be typed.
+  const plan = { clients: 2, keys: 1, moves: false, upkeep: true, faults: { loss: 0.5, crashes: 1 } }
+  const world = commandOf(7, plan).split(' ').slice(9)
   const told = await run(...world, '--minimise', '--html', html)
   assert.match(told.out, /dropped: fault loss/)
   assert.equal(readFileSync(html, 'utf8'), '<html></html>')
   assert.deepEqual(JSON.parse((await run('--faults', 'none', '--json')).out), smaller)
   assert.deepEqual(asked, [
-    [
-      7,
-      { clients: 2, keys: 1, moves: false, faults: { loss: 0.5, crashes: 1 }, minimises: true, draws: true },
-    ],
+    [7, { ...plan, minimises: true, draws: true }],
     [7, { faults: {} }],
   ])
   for (const wrong of ['loss', 'loss=2', 'loss=0.5,', 'loss=-1', ''])

@@ -283,7 +283,7 @@ test('any bytes are read or end in a SlurpError, and the checker never throws', 
       const claim = {
         key,
         version,
-        parent: 'any',
+        parent: plan.parent,
         kind: 'live',
         hash: sha256Hex(bytes),
         expiresAtMs: plan.expiresAtMs,

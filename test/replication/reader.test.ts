@@ -5,7 +5,14 @@ import { test } from 'node:test'
 import { noBallot } from '../../base/ids.ts'
 import type { Client } from '../../replication/context.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
-import { newReader, onReaderAnswer, startChain, startRead } from '../../replication/reader.ts'
+import {
+  newReader,
+  onReaderAnswer,
+  startChain,
+  startHistory,
+  startRead,
+  sweepReads,
+} from '../../replication/reader.ts'
 import { ballotAt, key, peer, processOf, valueAt, wallMs } from './memory-records.ts'
 
 const owners = [peer('a'), peer('b'), peer('c')] as const
@@ -65,4 +72,49 @@ test('below a hole that another owner filled a walk goes on with what this repli
   onReaderAnswer(reader, owners[1], { kind: 'chain', id, key, records: [hole] }, now)
   const finished = process.wishes.find(wish => wish.kind === 'finish')
   assert.deepEqual(finished?.outcome, { kind: 'versions', records, next: null })
+})
+
+const record = (at: number): VersionRecord => {
+  const { version, kind, hash, expiresAtMs, data, parent } = valueAt(at)
+  return { version, kind, hash, expiresAtMs, data, parent }
+}
+
+test('a history whose beginning was trimmed away on the way is settled again, never called empty (seed 1002308)', () => {
+  const process = newProcess()
+  const reader = newReader(
+    process,
+    () => [],
+    () => assert.fail('nothing is to be settled by a round'),
+  )
+  const noneLeft = () => {
+    const id = [...reader.chains.keys()][0]!
+    for (const owner of owners) onReaderAnswer(reader, owner, { kind: 'chain', id, key, records: [] }, now)
+  }
+  const outcome = () => process.wishes.find(wish => wish.kind === 'finish')?.outcome ?? null
+  /** What a majority says stands now. */
+  const stands = (at: number) => {
+    const id = [...reader.reads.keys()][0]!
+    const report = { kind: 'report', id, key, gcFloor: noBallot, accepted: ballotAt(at) } as const
+    for (const owner of owners.slice(0, 2))
+      onReaderAnswer(reader, owner, { ...report, value: valueAt(at) }, now)
+  }
+  startHistory(reader, local, key, valueAt(5).version, 10, 5_000, now)
+  noneLeft()
+  assert.equal(outcome(), null)
+  stands(6)
+  const id = [...reader.chains.keys()][0]!
+  onReaderAnswer(reader, owners[0], { kind: 'chain', id, key, records: [record(6)] }, now)
+  assert.deepEqual(outcome(), { kind: 'versions', records: [record(6)], next: null })
+  process.wishes.length = 0
+
+  startHistory(reader, local, key, valueAt(7).version, 10, 5_000, now)
+  noneLeft()
+  stands(7)
+  assert.deepEqual(outcome(), { kind: 'unreached' }, 'what stands and what nobody has is damaged, not absent')
+  process.wishes.length = 0
+
+  startHistory(reader, local, key, valueAt(7).version, 10, 5_000, now)
+  noneLeft()
+  sweepReads(reader, { ...now, monotonicMs: 5_000 })
+  assert.deepEqual(outcome(), { kind: 'unreached' })
 })

@@ -93,7 +93,7 @@ test('property: however operations are repeated and reordered, each applies at m
         const operation: WriteOperation = writeAt(
           at,
           'any',
-          bound ? ((current as Value | null)?.version ?? null) : 'any',
+          bound ? ((current as Value | null)?.version ?? null) : versionAt(41),
         )
         const applied = apply(current, operation, retried)
         if (applied.kind !== 'write') continue

@@ -3,7 +3,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { hlcFrom } from '../../base/hlc.ts'
-import type { Operation, Outcome } from '../../replication/messages.ts'
+import type { Operation, Outcome, WriteOperation } from '../../replication/messages.ts'
 import { refusal } from './refusal.ts'
 import { openRegisterBench, PatientClock } from './register-submitter.ts'
 import { newAddress, storeOn, withTime } from './stores.ts'
@@ -24,6 +24,20 @@ async function openFaulty() {
   return { bench, clock, store, other, befall }
 }
 
+/** Lets something happen in the place of the first write, which is lost. */
+function beforeTheFirst(
+  { mishap }: Awaited<ReturnType<typeof openFaulty>>['bench'],
+  act: (write: WriteOperation) => Promise<void>,
+): void {
+  let befallen = false
+  mishap.of = async operation => {
+    if (operation.kind !== 'write' || befallen) return null
+    befallen = true
+    await act(operation)
+    return 'lostBefore'
+  }
+}
+
 test('an unknown write that was carried out is found in the history, once something newer stands or it stands itself', async () => {
   const { store, befall } = await openFaulty()
   const address = newAddress()
@@ -41,13 +55,7 @@ test('an unknown write behind which something newer stands was not carried out, 
   const { bench, store, other } = await openFaulty()
   const address = newAddress()
   await store.storeContext(address, { title: '1' })
-  let befallen = false
-  bench.mishap.of = async operation => {
-    if (operation.kind !== 'write' || befallen) return null
-    befallen = true
-    await other.storeContext(address, { title: 'newer' })
-    return 'lostBefore'
-  }
+  beforeTheFirst(bench, async () => void (await other.storeContext(address, { title: 'newer' })))
   const stored = await store.storeContext(address, { title: '2' })
   const titles = []
   for (const temporal of ['*~', '^^1', '^^2'])
@@ -281,16 +289,12 @@ test('an unknown write may have been trimmed by the time that it is looked for: 
   const { bench, store, other } = await openFaulty()
   const address = newAddress()
   await store.storeContext(address, { title: '1' })
-  let befallen = false
-  bench.mishap.of = async operation => {
-    if (operation.kind !== 'write' || befallen) return null
-    befallen = true
+  beforeTheFirst(bench, async operation => {
     bench.registers.perform(operation)
     const { version } = await other.storeContext(address, { title: 'newer' })
     const keepFrom = version as typeof operation.id
     bench.registers.perform({ kind: 'trim', key: operation.key, keepFrom })
-    return 'lostBefore'
-  }
+  })
   const failed = await refusal(store.storeContext(address, { title: '2' }))
   equal(failed.code, 'QUORUM_UNREACHED')
   match(failed.message, /outcome unknown/i)

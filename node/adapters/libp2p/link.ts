@@ -46,7 +46,7 @@ export class Link {
   private readonly outgoing = new OutgoingFrames()
   private full = false
   private flushWanted = false
-  /** This end was closed in good order, and waits for the other one. */
+  /** Set while `finish`, which has closed this end in good order, waits for the other one. */
   private gone: (() => void) | null = null
   private lost = false
   /** Set while `finish` waits for the queue to run dry. */
@@ -76,8 +76,8 @@ export class Link {
   start(): void {
     spareWindowUpdates(this.stream)
     this.stream.addEventListener('close', () => {
-      this.gone?.()
       if (this.gone === null) this.close('closed')
+      else this.gone()
     })
     // All that the peer sent before its end has been read: it waits for this.
     this.stream.addEventListener('remoteCloseWrite', () => this.close('closed'))
@@ -140,15 +140,16 @@ export class Link {
     const late = AbortSignal.timeout(graceMs)
     this.flush()
     if (!this.lost && this.outgoing.length > 0) {
-      await new Promise<void>(resolve => {
+      await orLate(late, resolve => {
         this.emptied = resolve
-        late.addEventListener('abort', () => resolve())
       })
     }
     if (!this.lost && this.outgoing.length === 0) {
       try {
         // A connection that ends with bytes unread takes along what the peer has not read either.
-        const gone = this.goneBefore(late)
+        const gone = orLate(late, resolve => {
+          this.gone = resolve
+        })
         await this.stream.close({ signal: late })
         await gone
       } catch (cause) {
@@ -156,14 +157,6 @@ export class Link {
       }
     }
     this.close('stopped')
-  }
-
-  /** When the peer has closed its end too, or the time is over. */
-  private goneBefore(late: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      this.gone = resolve
-      late.addEventListener('abort', () => resolve())
-    })
   }
 
   private drained(): void {
@@ -205,4 +198,12 @@ export class Link {
       this.events.frameArrived(this, arrival.frame)
     }
   }
+}
+
+/** Waits until what it hands over is called, or the time is over. */
+function orLate(late: AbortSignal, until: (resolve: () => void) => void): Promise<void> {
+  return new Promise(resolve => {
+    until(resolve)
+    late.addEventListener('abort', () => resolve())
+  })
 }

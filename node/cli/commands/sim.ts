@@ -7,7 +7,7 @@ import type { SimulationOptions, SimulationResult } from '../wiring.ts'
 import { addScale } from './sim-scale.ts'
 
 type RunOptions = JsonOption &
-  Pick<SimulationOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'faults'> & {
+  Pick<SimulationOptions, 'peers' | 'operations' | 'clients' | 'keys' | 'moves' | 'upkeep' | 'faults'> & {
     seed: number
     minimise?: boolean
     html?: string
@@ -35,6 +35,8 @@ export function addSimulation(command: Command, session: Session): void {
     .option('--keys <count>', 'Keys that they share; else the seed chooses', wholeNumber(1, keysMax))
     .option('--moves', 'Peers join, leave and are replaced; else the seed chooses')
     .option('--no-moves', 'Members and owners stay')
+    .option('--upkeep', 'What is dead is collected, replicas are compared; else the seed chooses')
+    .option('--no-upkeep', 'Nothing is collected or compared')
     .option('--faults <kind=hardness,...>', '`none`, or what is on and how hard it hits, 0 to 1', hardness)
     .option('--minimise', 'When it breaks, look for a smaller world that breaks the same way')
     .option('--html <file>', 'When it breaks, write its story as a page for a browser')

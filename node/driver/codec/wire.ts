@@ -61,7 +61,7 @@ const operation: Codec<Operation> = tagged({
       attempt: varint,
       key: contextKey,
       expect: oneOfOr(['any', 'none'], version),
-      parent: oneOfOr([null, 'any'], version),
+      parent: optional(version),
       value: struct({ kind: valueKind, hash: digest, expiresAtMs: varint, data }),
       epoch: optional(varint),
     },

@@ -1,4 +1,5 @@
 import { hlcMs } from '../../../base/hlc.ts'
+import type { ContextKey } from '../../../base/ids.ts'
 import { partitionOf } from '../../../dht/keyspace.ts'
 import type { Replica } from '../after/compare.ts'
 import type { HeldVersion } from '../after/replica-disk.ts'
@@ -37,18 +38,16 @@ export function movedFrom(parts: MovedParts): Moved {
   return { copies: moved.length, leastCopies, bytes: copiedBytes, leastBytes }
 }
 
-function versionsByPartition(replicas: Iterable<Replica>, partitions: number): Map<number, HeldVersion[]> {
-  const chains = new Map<string, readonly HeldVersion[]>()
+/** The longest history of each key that some replica has, by the partition of the key. */
+function versionsByPartition(
+  replicas: Iterable<Replica>,
+  partitions: number,
+): Map<number, readonly HeldVersion[]> {
+  const chains = new Map<ContextKey, readonly HeldVersion[]>()
   for (const replica of replicas)
     for (const [key, head] of replica)
       if (head !== 'damaged' && head.chain.length > (chains.get(key)?.length ?? 0))
         chains.set(key, head.chain)
-  const held = new Map<number, HeldVersion[]>()
-  for (const [key, chain] of chains) {
-    const partition = partitionOf(key as never, partitions)
-    const list = held.get(partition)
-    if (list) list.push(...chain)
-    else held.set(partition, [...chain])
-  }
-  return held
+  const grouped = Map.groupBy(chains, ([key]) => partitionOf(key, partitions))
+  return new Map([...grouped].map(([partition, list]) => [partition, list.flatMap(([, chain]) => chain)]))
 }

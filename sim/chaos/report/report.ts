@@ -100,6 +100,7 @@ export function latencies(
   during: (call: Call) => 'moves' | 'faults' | 'nothing',
 ): Report['latency'] {
   const served = calls.filter(isServed)
+  const byWhat = Map.groupBy(served, during)
   const of = (those: readonly Call[]) => {
     const isRead = ({ ask }: Call) => ask.kind === 'get' || ask.kind === 'history'
     return {
@@ -110,8 +111,8 @@ export function latencies(
   return {
     before: of(served.filter(call => call.calledMs < firstFaultMs)),
     during: of(served.filter(call => call.calledMs >= firstFaultMs)),
-    moving: of(served.filter(call => during(call) === 'moves')),
-    calm: of(served.filter(call => call.calledMs >= firstFaultMs && during(call) === 'nothing')),
+    moving: of(byWhat.get('moves') ?? []),
+    calm: of((byWhat.get('nothing') ?? []).filter(call => call.calledMs >= firstFaultMs)),
   }
 }
 

@@ -61,7 +61,7 @@ const operations: Kinds<Operation> = {
     attempt: number,
     key: contextKey,
     expect: fc.oneof(fc.constantFrom('any' as const, 'none' as const), hlc),
-    parent: fc.oneof(fc.constantFrom(null, 'any' as const), hlc),
+    parent: fc.option(hlc),
     value: record({ kind: valueKind, hash: digest, expiresAtMs: number, data }),
     epoch: orNull(number),
   }),

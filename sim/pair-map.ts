@@ -11,4 +11,8 @@ export class PairMap<A, B, V> {
     if (under === undefined) this.values.set(first, new Map([[second, value]]))
     else under.set(second, value)
   }
+
+  *all(): Iterable<V> {
+    for (const under of this.values.values()) yield* under.values()
+  }
 }
