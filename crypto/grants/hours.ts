@@ -66,12 +66,14 @@ export function hoursChangeAfter(hours: Hours, atMs: number): number | null {
 function nextCandidate({ zone, windows }: Hours, atMs: number): number {
   const wall = wallMs(zone, atMs)
   const offset = wall - atMs
-  const edges = windows.flatMap(({ days, from, to }) =>
-    days.flatMap(day => [weekPlaceOf(day, from), weekPlaceOf(day, to)]),
+  const edges = windows.flatMap(window =>
+    window.days.flatMap(day => {
+      const start = weekPlaceOf(day, window.from)
+      return [start, start + lengthMs(window)]
+    }),
   )
   const place = placeInWeek(wall)
   const waits = edges.map(edge => modulo(edge - place - 1, weekMs) + 1)
-  // An edge at midnight is named 24:00 or 00:00 of the next day; both are here, as the week is a circle.
   const next = atMs + Math.min(strideMs, ...waits)
   return wallMs(zone, next) - next === offset ? next : offsetChange(zone, atMs, next)
 }
@@ -90,11 +92,14 @@ function offsetChange(zone: string, fromMs: number, toMs: number): number {
 
 const isOpenOnWall = ({ windows }: Hours, wall: number): boolean => {
   const place = placeInWeek(wall)
-  return windows.some(({ days, from, to }) => {
-    const lengthMs = modulo(timeOf(to) - timeOf(from), dayMs) || dayMs
-    return days.some(day => modulo(place - weekPlaceOf(day, from), weekMs) < lengthMs)
-  })
+  // The week is a circle: what opens on Sunday night closes on Monday.
+  return windows.some(window =>
+    window.days.some(day => modulo(place - weekPlaceOf(day, window.from), weekMs) < lengthMs(window)),
+  )
 }
+
+/** By the clock on the wall; 00:00 to 24:00 is a day. */
+const lengthMs = ({ from, to }: HourWindow): number => modulo(timeOf(to) - timeOf(from), dayMs) || dayMs
 
 const placeInWeek = (wall: number): number => modulo(wall - firstMondayMs, weekMs)
 const weekPlaceOf = (day: number, time: string): number => (day - 1) * dayMs + timeOf(time)
