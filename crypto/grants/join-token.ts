@@ -44,7 +44,7 @@ export const newJoinToken = (
   authorityPublicKey,
   expiresMs,
   bootstrap,
-  secret: randomBytes(secretBytes),
+  secret: Uint8Array.from(randomBytes(secretBytes)),
 })
 
 /** One line without blanks: `slurp-join-1.FLEET.AUTHORITY.EXPIRY.ADDRESSES.SECRET.CHECKSUM`. @throws SlurpError CONFIG_INVALID. */

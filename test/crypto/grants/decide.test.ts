@@ -101,9 +101,21 @@ test('operations are those that are listed', async () => {
   assert.equal(ruleOf(ring, onFleet('admin:ring')), 'granted')
   denies(ask(ring, onFleet('admin:keys')), 'operations')
   // What is for the fleet is not asked of a context, nor the other way round.
-  denies(ask(admin, { ...readAt(), operation: 'admin:ring' } as unknown as GrantRequest), 'operations')
-  denies(ask(chain, { ...onFleet('admin:ring'), operation: 'read' } as unknown as GrantRequest), 'operations')
-  denies(ask(chain, { ...readAt(), operation: 'ponder' } as unknown as GrantRequest), 'operations')
+  denies(
+    ask(admin, { ...readAt(), operation: 'admin:ring' } as unknown as GrantRequest),
+    'operations',
+    'delegate',
+  )
+  denies(
+    ask(chain, { ...onFleet('admin:ring'), operation: 'read' } as unknown as GrantRequest),
+    'operations',
+    'delegate',
+  )
+  denies(
+    ask(chain, { ...readAt(), operation: 'ponder' } as unknown as GrantRequest),
+    'operations',
+    'delegate',
+  )
 })
 
 test('a grant gives nothing that its delegate could not', async () => {
@@ -118,8 +130,8 @@ test('roles: one of those of the context', async () => {
   const held = await limitedTo({ roles: [developer] })
   assert.equal(ruleOf(held, withRoles(developer, tester)), 'granted')
   denies(ask(held, withRoles(tester)), 'roles')
-  denies(ask(held, withRoles()), 'roles')
-  denies(ask(chain, withRoles()), 'roles')
+  denies(ask(held, withRoles()), 'roles', 'delegate')
+  denies(ask(chain, withRoles()), 'roles', 'delegate')
   denies(ask(await limitedTo({ roles: [] })), 'roles')
 })
 
