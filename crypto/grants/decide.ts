@@ -83,8 +83,8 @@ type Refusal = Extract<Verdict, { allowed: false }>
 const windowsTriedMax = 64
 
 /**
- * Whether a chain allows a request. Both links have to: a grant never gives what its delegate could not. Pure; about
- * 20 µs, up to 1 ms where hours have to be looked ahead.
+ * Whether a chain allows a request. Both links have to: a grant never gives what its delegate could not. Pure.
+ * Hours cost some tens of calls of Intl, as they are looked ahead.
  *
  * @param nowMs - milliseconds since 1970.
  */

@@ -41,7 +41,7 @@ export function isZone(text: string): boolean {
   }
 }
 
-/** Whether the wall clock of the zone stands in one of the windows at `atMs`. About 3 µs. */
+/** Whether the wall clock of the zone stands in one of the windows at `atMs`. */
 export const hoursOpen = (hours: Hours, atMs: number): boolean =>
   isOpenOnWall(hours, wallMs(hours.zone, atMs))
 

@@ -18,7 +18,7 @@ const base64url = /^[A-Za-z0-9_-]+$/
 const seedBytes = 32
 const signatureLength = 86
 
-/** A compact JSON web signature (RFC 7515) over a text. About 0.5 ms. @throws SlurpError GRANT_INVALID when too long. */
+/** A compact JSON web signature (RFC 7515) over a text. @throws SlurpError GRANT_INVALID when too long. */
 export async function signToken(type: TokenType, key: SigningKey, payload: string): Promise<string> {
   const token = await new CompactSign(Buffer.from(payload))
     .setProtectedHeader(headerOf(type))
