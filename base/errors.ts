@@ -47,6 +47,18 @@ export const advice = {
     retry: 'never',
     hint: 'Ask a peer that holds one of the roles of this context; `slurp status` shows who holds which.',
   },
+  GRANT_INVALID: {
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    hint: 'Ask whoever signs the grants of this fleet for a new one; `slurp status` shows the id of the fleet.',
+  },
+  JOIN_TOKEN_WRONG: {
+    http: 403,
+    exit: 6,
+    retry: 'never',
+    hint: 'Ask whoever made it for a new one, and copy all of it; each works once and not for long.',
+  },
   NOT_FOUND: {
     http: 404,
     exit: 4,
