@@ -92,12 +92,14 @@ export function stepCollection(collection: KeyCollection, input: CollectionInput
   }
 }
 
-/** @returns when `timePassed` is due, in monotonic milliseconds; null when nothing waits. */
-export function collectionDueMs({ phase, holders }: KeyCollection): number | null {
-  if (phase !== 'collecting') return null
-  const times = [...holders.values()].flatMap(state => {
+/** @returns when `timePassed` is due, in monotonic milliseconds, never a past one twice; null when nothing waits. */
+export function collectionDueMs(collection: KeyCollection): number | null {
+  if (collection.phase !== 'collecting') return null
+  // While enough are asked nobody is asked again, however long the pause has been over.
+  const isShort = stillWanted(collection) > 0
+  const times = [...collection.holders.values()].flatMap(state => {
     if (state.kind === 'asked') return [state.untilMs]
-    return state.kind === 'silent' || state.kind === 'refused' ? [state.againMs] : []
+    return isShort && (state.kind === 'silent' || state.kind === 'refused') ? [state.againMs] : []
   })
   return times.length === 0 ? null : Math.min(...times)
 }
@@ -133,7 +135,7 @@ function advance(before: KeyCollection, nowMs: number): CollectionStep {
       : [],
   )
   const collection = withStates(before, late)
-  const wanted = collection.set.threshold - count(collection, 'released') - count(collection, 'asked')
+  const wanted = stillWanted(collection)
   const peers = [...collection.holders]
   const unasked = peers.filter(([, state]) => state.kind === 'unasked')
   const again = peers.filter(
@@ -158,6 +160,9 @@ function withStates(
   const known = states.filter(([peer]) => collection.holders.has(peer))
   return { ...collection, holders: new Map([...collection.holders, ...known]) }
 }
+
+const stillWanted = (collection: KeyCollection): number =>
+  collection.set.threshold - count(collection, 'released') - count(collection, 'asked')
 
 const count = ({ holders }: KeyCollection, kind: HolderState['kind']): number =>
   [...holders.values()].filter(state => state.kind === kind).length
