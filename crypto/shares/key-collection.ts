@@ -22,6 +22,8 @@ type HolderState =
 export type KeyCollection = {
   readonly phase: 'sealed' | 'collecting' | 'open'
   readonly set: ShareSet
+  /** A `combine` was ordered, and neither `keyOpened` nor `foundBad` has come. */
+  readonly isCombining: boolean
   /** Every holder of the set, in the order in which they are asked. */
   readonly holders: ReadonlyMap<PeerId, HolderState>
 }
@@ -45,7 +47,8 @@ export type CollectionInput =
 
 export type CollectionEffect =
   | { readonly kind: 'ask'; readonly holder: PeerId }
-  /** Enough have released: put it together, and say `keyOpened` or `foundBad`. */
+  /** Enough have released: put together all that came, and say `keyOpened` or `foundBad`, or for a set that is misdealt
+   * `keyDropped`. */
   | { readonly kind: 'combine' }
 
 export type CollectionStep = {
@@ -57,7 +60,12 @@ export type CollectionStep = {
 export function newKeyCollection(set: ShareSet, order: readonly PeerId[] = []): KeyCollection {
   const known = new Set(set.holders.map(({ peer }) => peer))
   const peers = new Set([...order.filter(peer => known.has(peer)), ...known])
-  return { phase: 'sealed', set, holders: new Map([...peers].map(peer => [peer, { kind: 'unasked' }])) }
+  return {
+    phase: 'sealed',
+    set,
+    isCombining: false,
+    holders: new Map([...peers].map(peer => [peer, { kind: 'unasked' }])),
+  }
 }
 
 /** Late, repeated and foreign answers change nothing. Cost: O(holders). */
@@ -76,11 +84,11 @@ export function stepCollection(collection: KeyCollection, input: CollectionInput
     }
     case 'foundBad': {
       const states = input.bad.map(({ peer, why }) => [peer, { kind: 'bad', why }] as const)
-      return advance(withStates(collection, states), input.nowMs)
+      return advance({ ...withStates(collection, states), isCombining: false }, input.nowMs)
     }
     case 'keyOpened':
       if (collection.phase !== 'collecting') return { collection, effects: [] }
-      return { collection: { ...collection, phase: 'open' }, effects: [] }
+      return { collection: { ...collection, phase: 'open', isCombining: false }, effects: [] }
     case 'keyDropped':
       return { collection: newKeyCollection(collection.set, [...collection.holders.keys()]), effects: [] }
     case 'setReplaced':
@@ -94,7 +102,7 @@ export function stepCollection(collection: KeyCollection, input: CollectionInput
 
 /** @returns when `timePassed` is due, in monotonic milliseconds, never a past one twice; null when nothing waits. */
 export function collectionDueMs(collection: KeyCollection): number | null {
-  if (collection.phase !== 'collecting') return null
+  if (collection.phase !== 'collecting' || collection.isCombining) return null
   // While enough are asked nobody is asked again, however long the pause has been over.
   const isShort = stillWanted(collection) > 0
   const times = [...collection.holders.values()].flatMap(state => {
@@ -109,10 +117,7 @@ function released(collection: KeyCollection, from: PeerId, nowMs: number): Colle
   // Late is as good as in time; unasked for it is not.
   if (collection.phase !== 'collecting' || (kind !== 'asked' && kind !== 'silent'))
     return { collection, effects: [] }
-  const next = withStates(collection, [[from, { kind: 'released' }]])
-  return count(next, 'released') >= next.set.threshold
-    ? { collection: next, effects: [{ kind: 'combine' }] }
-    : advance(next, nowMs)
+  return advance(withStates(collection, [[from, { kind: 'released' }]]), nowMs)
 }
 
 function replaced(collection: KeyCollection, set: ShareSet, nowMs: number): CollectionStep {
@@ -126,9 +131,12 @@ function replaced(collection: KeyCollection, set: ShareSet, nowMs: number): Coll
   return advance(fresh, nowMs)
 }
 
-/** Gives up on the silent, and asks as many as are still needed: the unasked first, then whose pause is over. */
+/** Orders what enough have released for, once; else gives up on the silent, and asks as many as are still needed: the unasked first, then whose pause is over. */
 function advance(before: KeyCollection, nowMs: number): CollectionStep {
   if (before.phase !== 'collecting') return { collection: before, effects: [] }
+  if (before.isCombining) return { collection: before, effects: [] }
+  if (count(before, 'released') >= before.set.threshold)
+    return { collection: { ...before, isCombining: true }, effects: [{ kind: 'combine' }] }
   const late = [...before.holders].flatMap(([peer, state]) =>
     state.kind === 'asked' && state.untilMs <= nowMs
       ? [[peer, { kind: 'silent', againMs: nowMs + askAgainMs }] as const]
@@ -137,11 +145,17 @@ function advance(before: KeyCollection, nowMs: number): CollectionStep {
   const collection = withStates(before, late)
   const wanted = stillWanted(collection)
   const peers = [...collection.holders]
-  const unasked = peers.filter(([, state]) => state.kind === 'unasked')
-  const again = peers.filter(
-    ([, state]) => (state.kind === 'silent' || state.kind === 'refused') && state.againMs <= nowMs,
-  )
-  const chosen = [...unasked, ...again].slice(0, Math.max(0, wanted)).map(([peer]) => peer)
+  const unasked = peers.flatMap(([peer, state]) => (state.kind === 'unasked' ? [peer] : []))
+  // The longest waiting first: else a few dead ones at the front would be asked in turn, and nobody behind them.
+  const again = peers
+    .flatMap(([peer, state]) =>
+      (state.kind === 'silent' || state.kind === 'refused') && state.againMs <= nowMs
+        ? [{ peer, againMs: state.againMs }]
+        : [],
+    )
+    .sort((a, b) => a.againMs - b.againMs)
+    .map(({ peer }) => peer)
+  const chosen = [...unasked, ...again].slice(0, Math.max(0, wanted))
   const asked = { kind: 'asked', untilMs: nowMs + answerMs } as const
   return {
     collection: withStates(

@@ -147,6 +147,15 @@ test('a newer set begins anew; an older one and the same one change nothing', ()
   assert.deepEqual([run.wanted(), run.status().state, run.status().setVersion], ['', 'open', 4])
 })
 
+test('one order to combine is out at a time, and cheats that many late answers outnumber cost no further asking', () => {
+  const run = new Run(setOf('abcde')).step(wanted).step({ kind: 'timePassed', nowMs: answerMs })
+  assert.equal(run.wanted(), 'abcde')
+  assert.equal(run.released('abcd', answerMs).wanted(), '!')
+  assert.equal(collectionDueMs(run.collection), null)
+  run.step({ kind: 'foundBad', bad: [{ peer: 'a' as PeerId, why: 'It lies.' }], nowMs: answerMs })
+  assert.equal(run.wanted(), '!')
+})
+
 test('strangers are heard of in no way', () => {
   const run = new Run(setOf('abc')).step(wanted)
   run.wanted()
@@ -181,6 +190,7 @@ test('it opens when k holders are good, and only then', () => {
               kind === 'released' && ways.get(peer) === 'bad' ? [{ peer, why: 'It lies.' }] : [],
             )
             for (const { peer } of bad) cheated.add(peer)
+            assert.ok(run.status().released >= run.status().needed)
             run.step(bad.length === 0 ? { kind: 'keyOpened' } : { kind: 'foundBad', bad, nowMs })
           } else if (way === 'no') run.step({ kind: 'shareRefused', from, why: 'No.', nowMs })
           else if (way !== 'dead' && (round > 3 || random.chance(0.5))) {
