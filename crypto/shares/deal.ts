@@ -41,7 +41,7 @@ export type Dealing = {
 
 /**
  * Splits a secret so that `threshold` holders together have it and fewer know nothing of it. The caller wipes `secret`.
- * About 0.4 ms a holder.
+ * About 0.6 ms a holder.
  *
  * @param secret - 32 bytes.
  * @throws SlurpError CONFIG_INVALID for a plan that breaks a cap.
@@ -107,8 +107,9 @@ const isVersion = (value: number): boolean => Number.isSafeInteger(value) && val
 
 /** The library's shares taken apart. Its work is checked before anybody relies on it: the key may exist nowhere else. */
 async function splitChecked(payload: Uint8Array, holders: number, threshold: number): Promise<OpenShare[]> {
-  const raw = await split(payload, holders, threshold)
+  let raw: Uint8Array[] = []
   try {
+    raw = await split(payload, holders, threshold)
     for (const some of [raw.slice(0, threshold), raw.slice(-threshold)]) {
       const again = await combine(some)
       assert(sameBytes(again, payload), 'shares that were just dealt combine to what was split')
@@ -144,15 +145,17 @@ async function sealShare(
   share: OpenShare,
 ): Promise<Uint8Array> {
   const packed = packShare(subjectHash, share)
-  const sealed = await sealTo([recipient], packed)
-  wipe(packed)
-  return encodeSealedShare('share', dealer, {
-    binding: subjectHash,
-    holder: peer,
-    signer: dealer.peerId,
-    index: share.index,
-    sealed,
-  })
+  try {
+    return encodeSealedShare('share', dealer, {
+      binding: subjectHash,
+      holder: peer,
+      signer: dealer.peerId,
+      index: share.index,
+      sealed: await sealTo([recipient], packed),
+    })
+  } finally {
+    wipe(packed)
+  }
 }
 
 const broken = (how: string) => new SlurpError('CONFIG_INVALID', `A dealing of a key ${how}.`)
