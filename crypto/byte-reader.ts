@@ -3,9 +3,12 @@ import { SlurpError } from '../base/errors.ts'
 /** Reads fixed fields one after the other. @throws SlurpError INTEGRITY_FAILED past the end, nothing else. */
 export class ByteReader {
   readonly #bytes: Buffer
+  readonly #what: string
   #at = 0
 
-  constructor(bytes: Uint8Array) {
+  /** @param what - begins the sentence of a refusal. */
+  constructor(bytes: Uint8Array, what = 'An envelope') {
+    this.#what = what
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
@@ -18,7 +21,7 @@ export class ByteReader {
   }
 
   take(length: number): Buffer {
-    if (length > this.left) throw new SlurpError('INTEGRITY_FAILED', 'An envelope is cut off.')
+    if (length > this.left) throw new SlurpError('INTEGRITY_FAILED', `${this.#what} is cut off.`)
     this.#at += length
     return this.#bytes.subarray(this.#at - length, this.#at)
   }
