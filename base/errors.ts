@@ -28,6 +28,12 @@ export const advice = {
     retry: 'never',
     hint: 'Split the context, or raise `contextBytesMax` on every peer.',
   },
+  TOO_DEEP: {
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    hint: 'Ask for an address further up; `slurp tree PREFIX` shows what lies where.',
+  },
   TOO_MANY: { http: 429, exit: 1, retry: 'afterBackoff', hint: 'Send fewer requests at once and try again.' },
   REQUEST_TIMEOUT: {
     http: 408,

@@ -36,6 +36,14 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'List the versions of a context',
     load: async () => (await import('./commands/history.ts')).addHistory,
   },
+  diff: {
+    summary: 'Show what changed between two versions',
+    load: async () => (await import('./commands/diff.ts')).addDiff,
+  },
+  resolve: {
+    summary: 'Print what holds at an address, inherited fields too',
+    load: async () => (await import('./commands/resolve.ts')).addResolve,
+  },
   peer: {
     summary: 'Let peers into the fleet and out of it',
     load: async () => (await import('./commands/peer.ts')).addPeer,

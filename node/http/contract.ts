@@ -13,6 +13,7 @@ import {
 } from './answers.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
+import { hierarchyOperations } from './hierarchy-contract.ts'
 import type { Operation } from './operation.ts'
 import { retentionOperations } from './retention-contract.ts'
 
@@ -115,6 +116,7 @@ export const operations = {
     answer: { type: json, schema: historyPage },
     errors: ['ADDRESS_INVALID', 'NOT_FOUND', 'VERSION_UNKNOWN', 'QUORUM_UNREACHED', 'SEALED'],
   },
+  ...hierarchyOperations,
   batchStore: {
     method: 'POST',
     path: '/v1/batch',

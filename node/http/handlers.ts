@@ -34,6 +34,10 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   retrieveContext: ({ peer }, { address, query }) => peer.store.retrieveContext(address, given(query)),
   deleteContext: ({ peer }, { address, query }) => peer.store.deleteContext(address, given(query)),
   contextHistory: ({ peer }, { address, query }) => peer.store.contextHistory(address, given(query)),
+  resolveContext: ({ peer }, { address, query: { explain, ...query } }) =>
+    peer.store.resolveContext(address, { ...given(query), explain: explain === '1' || explain === 'true' }),
+  compareContexts: ({ peer }, { address, query: { to, ...query } }) =>
+    peer.store.compareContexts(address, to, given(query)),
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),

@@ -10,6 +10,9 @@ import type {
   StoredContext,
   StoreOptions,
 } from './api.ts'
+import type { CompareOptions, Comparison } from './compare/api.ts'
+import type { ResolvedContext, ResolveOptions } from './hierarchy/api.ts'
+import { resolveAddress } from './hierarchy/resolve.ts'
 import { StoreDesk, type StoreParts } from './store-desk.ts'
 import { StoreReads } from './store-reads.ts'
 import { StoreWrites } from './store-writes.ts'
@@ -56,6 +59,20 @@ class SealingStore implements RunningContextStore {
 
   contextHistory(address: string, options: HistoryOptions = {}): Promise<HistoryPage> {
     return this.#run(() => this.#reads.history(address, options))
+  }
+
+  resolveContext(address: string, options: ResolveOptions = {}): Promise<ResolvedContext> {
+    return this.#run(async () => {
+      const { explain = false, ...reading } = options
+      const deadline = this.#desk.deadline(options.timeoutMs)
+      const read = (each: string) =>
+        this.#reads.retrieve(each, { ...reading, timeoutMs: Math.max(1, deadline.leftMs) })
+      return await resolveAddress(read, address, explain)
+    })
+  }
+
+  compareContexts(from: string, to?: string, options: CompareOptions = {}): Promise<Comparison> {
+    return this.#run(() => this.#reads.compare(from, to, options))
   }
 
   async close(): Promise<void> {

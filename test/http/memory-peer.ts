@@ -2,6 +2,9 @@ import { SlurpError } from '../../base/errors.ts'
 import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
+import { compareFields } from '../../node/store/compare/compare.ts'
+import { parseSides } from '../../node/store/compare/side.ts'
+import { resolveAddress } from '../../node/store/hierarchy/resolve.ts'
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
 import { memoryRetention } from './memory-retention.ts'
@@ -54,7 +57,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     },
     async retrieveContext(text) {
       const address = parseAddress(text)
-      const found = current(canonicalOf(address))
+      const hops = address.temporal.kind === 'back' ? address.temporal.hops : 0
+      const found = hops > 0 ? kept.get(canonicalOf(address))?.[hops] : current(canonicalOf(address))
       if (!found?.context) throw new SlurpError('NOT_FOUND', 'Nothing is at this address.')
       const { version, writtenAt, author, context } = found
       const parent = kept.get(canonicalOf(address))?.[1]?.version ?? null
@@ -85,6 +89,17 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       }
       kept.set(canonical, [entry, ...(kept.get(canonical) ?? [])])
       return { address: formatAddress(address), version }
+    },
+    resolveContext: (text, given = {}) =>
+      resolveAddress(each => store.retrieveContext(each), text, given.explain ?? false),
+    async compareContexts(from, to) {
+      const sides = parseSides(from, to)
+      const [before, after] = await Promise.all(
+        [sides.from, sides.to].map(({ address }) => store.retrieveContext(formatAddress(address))),
+      )
+      const { context: old, parent: _, roles: _r, ...shownFrom } = before!
+      const { context: now, parent: _p, roles: _n, ...shownTo } = after!
+      return { from: shownFrom, to: shownTo, changes: compareFields(old, now) }
     },
     async contextHistory(text, given = {}) {
       const address = parseAddress(text)
