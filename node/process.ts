@@ -33,8 +33,11 @@ import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import { sharedRegister } from './shared-register.ts'
 import type { Submitter } from './store/api.ts'
+import { CatalogueDesk } from './store/catalogue/catalogue-desk.ts'
+import { LocalEntries } from './store/catalogue/local-entries.ts'
 import { newContextStore, type StoreParts } from './store/context-store.ts'
 import { RetentionDesk } from './store/retention/retention-desk.ts'
+import { StoreDesk } from './store/store-desk.ts'
 
 const newsEveryMs = 10_000
 /** A peer that cannot take part yet, as it hears nobody, can at least be asked for its state after so long. */
@@ -199,10 +202,20 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
     }
     const store = newContextStore(storeParts)
+    const local = localHistories(opened.disk, self, () => view)
     const retention = new RetentionDesk({
       store: storeParts,
       register: sharedRegister(registers, retentionRegisterKey),
-      local: localHistories(opened.disk, self, () => view),
+      local,
+    })
+    const desk = new StoreDesk(storeParts)
+    const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
+    closers.unshift(async () => entries.close())
+    const catalogue = new CatalogueDesk({
+      entries,
+      store,
+      clock: driver.clock,
+      checkReader: role => desk.access.checkReader(role),
     })
     const counters = () => ({
       ...health.counters(),
@@ -239,6 +252,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       fleet: view.fleet,
       store,
       retention,
+      catalogue,
       addresses: () => libp2p.addresses(),
       status: () =>
         health.status({

@@ -3,6 +3,7 @@ import type { View } from '../dht/view.ts'
 import type { FleetControl } from './fleet-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
+import type { Catalogue } from './store/catalogue/api.ts'
 import type { Retention } from './store/retention/api.ts'
 
 /**
@@ -41,6 +42,7 @@ export interface RunningPeer {
   readonly fleet: FleetId
   readonly store: ContextStore
   readonly retention: Retention
+  readonly catalogue: Catalogue
   /** Multiaddresses that the peer protocol listens on. */
   addresses(): string[]
   /** `peer.url` is null here: the HTTP door fills in its own. */

@@ -11,6 +11,7 @@ import {
   retrievedContext,
   storedContext,
 } from './answers.ts'
+import { catalogueOperations } from './catalogue-contract.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
 import { hierarchyOperations } from './hierarchy-contract.ts'
@@ -117,6 +118,7 @@ export const operations = {
     errors: ['ADDRESS_INVALID', 'NOT_FOUND', 'VERSION_UNKNOWN', 'QUORUM_UNREACHED', 'SEALED'],
   },
   ...hierarchyOperations,
+  ...catalogueOperations,
   batchStore: {
     method: 'POST',
     path: '/v1/batch',

@@ -38,6 +38,10 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
     peer.store.resolveContext(address, { ...given(query), explain: explain === '1' || explain === 'true' }),
   compareContexts: ({ peer }, { address, query: { to, ...query } }) =>
     peer.store.compareContexts(address, to, given(query)),
+  listContexts: ({ peer }, { query }) => peer.catalogue.list(given(query)),
+  contextTree: ({ peer }, { query }) => peer.catalogue.tree(given(query)),
+  contextDecisions: ({ peer }, { address, query }) => peer.catalogue.decisions(address, given(query)),
+  staleContexts: ({ peer }, { query }) => peer.catalogue.stale(given(query)),
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),

@@ -2,6 +2,9 @@ import { SlurpError } from '../../base/errors.ts'
 import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
+import { CatalogueDesk } from '../../node/store/catalogue/catalogue-desk.ts'
+import { entryOf } from '../../node/store/catalogue/entry.ts'
+import { Snapshot } from '../../node/store/catalogue/snapshot.ts'
 import { compareFields } from '../../node/store/compare/compare.ts'
 import { parseSides } from '../../node/store/compare/side.ts'
 import { resolveAddress } from '../../node/store/hierarchy/resolve.ts'
@@ -20,6 +23,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   const kept = new Map<string, Kept[]>()
   let count = 0
   let hold: Promise<void> = Promise.resolve()
+  const coverage = { partitions: 16 }
   const nextVersion = () => (++count).toString(16).padStart(24, '0')
   const current = (canonical: string) => {
     const newest = kept.get(canonical)?.[0]
@@ -109,6 +113,22 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       return { address: formatAddress(address), versions: page, cursor: null, keptFrom: null }
     },
   }
+  const catalogue = new CatalogueDesk({
+    store,
+    clock: { wallMs: () => 0, monotonicMs: () => 0, at: () => () => undefined },
+    checkReader: role => {
+      if (role !== undefined && !roles.includes(role))
+        throw new SlurpError('ROLE_UNKNOWN', 'There is no such role.')
+    },
+    entries: {
+      async current() {
+        const standing = [...kept.keys()].filter(canonical => current(canonical))
+        const found = await Promise.all(standing.map(place => store.retrieveContext(place)))
+        const snapshot = new Snapshot(found.map(each => entryOf(each, 0)))
+        return { snapshot, partitions: coverage.partitions, partitionsTotal: 16, unlisted: [] }
+      },
+    },
+  })
   const control = new MemoryControl()
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
@@ -118,6 +138,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     fleet,
     store,
     retention: memoryRetention(),
+    catalogue,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
       fleet,
@@ -168,6 +189,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   return {
     peer,
     control,
+    /** Partitions of 16 that the catalogue goes through. */
+    coverage,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -65,7 +65,7 @@ test('hunks of lines turn the text before into the text after', () => {
     fc.property(fc.array(line, { minLength: 2 }), fc.array(line, { minLength: 2 }), (old, now) => {
       const change = textChange(`${old.join('\n')}\n`, `${now.join('\n')}\n`)
       ok('hunks' in change)
-      const made = [...old]
+      const made: string[] = [...old]
       for (const { oldStart, oldLines, lines } of change.hunks.toReversed()) {
         const kept = lines.filter(each => !each.startsWith('-')).map(each => each.slice(1))
         made.splice(oldLines === 0 ? oldStart : oldStart - 1, oldLines, ...kept)

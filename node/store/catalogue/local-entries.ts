@@ -1,0 +1,222 @@
+import { SlurpError } from '../../../base/errors.ts'
+import type { ContextKey, PartitionId, PeerId, Version } from '../../../base/ids.ts'
+import type { ScanEntry, Value } from '../../../replication/messages.ts'
+import { formatAddress, parseAddress } from '../address.ts'
+import type { Deadline } from '../deadline.ts'
+import type { LocalHistories } from '../retention/ports.ts'
+import type { StoreDesk } from '../store-desk.ts'
+import { authorOf, contextFrom, isGone, writtenAtOf } from '../version-opener.ts'
+import { bytesOf, type Entry, entryOf } from './entry.ts'
+import type { ContextEntries, Known } from './ports.ts'
+import { Snapshot } from './snapshot.ts'
+
+export type LocalEntriesParts = {
+  readonly desk: StoreDesk
+  readonly local: LocalHistories
+  /** Goes up with everything that becomes durable on this disk: while it stands, nothing has changed. */
+  readonly changes: () => number
+  /** Memory for entries; what does not fit is counted and not listed. */
+  readonly bytesMax?: number
+}
+
+/** What became of one context that stands. Null: not for the roles of this peer. */
+type Met = {
+  readonly version: Version
+  readonly entry: Entry | null
+  readonly unlisted: readonly string[] | null
+}
+
+const bytesMaxDefault = 128 * 1024 * 1024
+const headsAtOnce = 256
+/** Versions opened in one go; in between whatever else waits has its turn. */
+const opensAtOnce = 16
+
+/**
+ * The catalogue of one process: it looks through the heads on its own disk and opens what its roles open. A walk costs the
+ * look at every head; only what has changed since the walk before is opened. Nothing of it is ever written down.
+ */
+export class LocalEntries implements ContextEntries {
+  readonly #parts: LocalEntriesParts
+  readonly #met = new Map<PartitionId, Map<ContextKey, Met>>()
+  #bytes = 0
+  #snapshot = new Snapshot([])
+  #unlisted: (readonly string[])[] = []
+  #isStale = false
+  /** Partitions that the walk in progress, or the last one, went through. */
+  #walked = 0
+  #walking: Promise<void> | null = null
+  #next: Promise<void> | null = null
+  /** What the disk had come to when the last whole walk began; null: none was whole. */
+  #walkedTo: string | null = null
+  #closed = false
+
+  constructor(parts: LocalEntriesParts) {
+    this.#parts = parts
+  }
+
+  async current(deadline: Deadline): Promise<Known> {
+    const { local, desk } = this.#parts
+    if (desk.parts.keys.fleetSecret === null)
+      throw new SlurpError('SEALED', 'This peer is blind: it knows no addresses, and can list nothing.', {
+        hint: 'Ask the door of a peer that holds roles; `slurp status` at a door shows which it holds.',
+      })
+    if (this.#walkedTo !== this.#state()) await this.#withinTime(this.#walkAfresh(), deadline)
+    if (this.#isStale) {
+      this.#isStale = false
+      const met = [...this.#met.values()].flatMap(partition => [...partition.values()])
+      this.#snapshot = new Snapshot(met.flatMap(({ entry }) => entry ?? []))
+      this.#unlisted = met.flatMap(({ unlisted }) => (unlisted === null ? [] : [unlisted]))
+    }
+    return {
+      snapshot: this.#snapshot,
+      partitions: this.#walked,
+      partitionsTotal: local.partitionsTotal(),
+      unlisted: this.#unlisted,
+    }
+  }
+
+  /** No walk goes on. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #state(): string {
+    return `${this.#parts.changes()} ${this.#parts.local.partitions().join()}`
+  }
+
+  /** A walk that begins after this call; those who come meanwhile share the next one. */
+  #walkAfresh(): Promise<void> {
+    if (this.#walking === null) return this.#begin()
+    this.#next ??= this.#walking.then(() => {
+      this.#next = null
+      return this.#begin()
+    })
+    return this.#next
+  }
+
+  #begin(): Promise<void> {
+    this.#walking = this.#walk().finally(() => {
+      this.#walking = null
+    })
+    return this.#walking
+  }
+
+  async #walk(): Promise<void> {
+    const { local } = this.#parts
+    const state = this.#state()
+    const mine = local.partitions()
+    this.#walkedTo = null
+    this.#walked = 0
+    for (const partition of this.#met.keys()) if (!mine.includes(partition)) this.#drop(partition)
+    let isWhole = true
+    for (const partition of mine) {
+      if (this.#closed) return
+      if (await this.#walkPartition(partition)) this.#walked += 1
+      else isWhole = false
+    }
+    if (isWhole) this.#walkedTo = state
+  }
+
+  /** @returns false where something of it could not be read. */
+  async #walkPartition(partition: PartitionId): Promise<boolean> {
+    const { local } = this.#parts
+    const before = this.#met.get(partition) ?? new Map<ContextKey, Met>()
+    this.#met.set(partition, before)
+    const there = new Set<ContextKey>()
+    let after: ContextKey | null = null
+    let isWhole = true
+    let opened = 0
+    try {
+      for (;;) {
+        const { entries, isLast } = await local.heads(partition, after, headsAtOnce)
+        for (const head of entries) {
+          after = head.key
+          if (this.#closed) return false
+          const value = this.#standing(head)
+          if (value === null) continue
+          there.add(head.key)
+          if (before.get(head.key)?.version === value.version) continue
+          if (++opened % opensAtOnce === 0) await this.#rest()
+          if (!(await this.#meet(before, head.key, value))) isWhole = false
+        }
+        if (isLast) break
+      }
+    } catch (thrown) {
+      // The disk failed, and whoever runs this peer knows it already; what cannot be read is not covered.
+      if (!(thrown instanceof Error) || thrown.name !== 'DiskFailure') throw thrown
+      return false
+    }
+    for (const key of before.keys()) if (!there.has(key)) this.#forget(before, key)
+    return isWhole
+  }
+
+  #standing({ value }: ScanEntry): Value | null {
+    return value === null || isGone(value, this.#parts.desk.wallMs) ? null : value
+  }
+
+  /** @returns false where it stands and cannot be read here. */
+  async #meet(partition: Map<ContextKey, Met>, key: ContextKey, value: Value): Promise<boolean> {
+    const { desk, local } = this.#parts
+    this.#forget(partition, key)
+    const { version } = value
+    try {
+      const record = local.version(key, version)
+      if (record === null) return false
+      const { roles, author } = desk.opener.prove(key, record)
+      const { place, json } = await desk.opener.textOf(key, record)
+      const names = roles.map(({ name }) => name)
+      const context = contextFrom(json)
+      const signer = desk.parts.nameOf?.(author as PeerId) ?? author
+      const entry =
+        place === null
+          ? null
+          : entryOf(
+              {
+                address: formatAddress(parseAddress(place)),
+                version,
+                parent: value.parent,
+                writtenAt: writtenAtOf(version),
+                author: authorOf(context, signer),
+                roles: roles.map(({ name, keyVersion }) => ({ name, keyVersion })),
+                context,
+              },
+              value.expiresAtMs,
+            )
+      const fits = entry !== null && this.#bytes + bytesOf(entry) <= (this.#parts.bytesMax ?? bytesMaxDefault)
+      if (fits) this.#bytes += bytesOf(entry)
+      partition.set(key, { version, entry: fits ? entry : null, unlisted: fits ? null : names })
+      this.#isStale = true
+      return true
+    } catch (thrown) {
+      if (!(thrown instanceof SlurpError)) throw thrown
+      if (thrown.code !== 'ROLE_DENIED') return false
+      partition.set(key, { version, entry: null, unlisted: null })
+      return true
+    }
+  }
+
+  #forget(partition: Map<ContextKey, Met>, key: ContextKey): void {
+    const entry = partition.get(key)?.entry
+    if (entry) this.#bytes -= bytesOf(entry)
+    if (partition.delete(key)) this.#isStale = true
+  }
+
+  #drop(partition: PartitionId): void {
+    const met = this.#met.get(partition)
+    for (const key of met?.keys() ?? []) this.#forget(met!, key)
+    this.#met.delete(partition)
+  }
+
+  #rest(): Promise<void> {
+    const { clock } = this.#parts.desk.parts
+    return new Promise(resolve => void clock.at(clock.monotonicMs(), () => resolve()))
+  }
+
+  async #withinTime(walk: Promise<void>, deadline: Deadline): Promise<void> {
+    const { clock } = this.#parts.desk.parts
+    await new Promise<void>((resolve, reject) => {
+      const cancel = clock.at(deadline.atMs, () => resolve())
+      walk.then(resolve, reject).finally(cancel)
+    })
+  }
+}

@@ -1,0 +1,35 @@
+import { SlurpError } from '../../../base/errors.ts'
+import { sha256Hex } from '../../../crypto/digest.ts'
+
+const markDigits = 8
+
+/**
+ * One page of rows that each have a place in a fixed order. The cursor names the last row, so that pages neither repeat nor
+ * skip what stood all the while, whatever comes and goes in between.
+ *
+ * @param question - what is asked beside the page: a cursor is good for that question only.
+ * @throws SlurpError USAGE for a cursor of another question.
+ */
+export function pageOf<Row>(
+  rows: readonly Row[],
+  orderOf: (row: Row) => string,
+  page: { question: string; limit: number; cursor: string | undefined },
+): { rows: readonly Row[]; cursor: string | null } {
+  const mark = sha256Hex(Buffer.from(page.question)).slice(0, markDigits)
+  const after = page.cursor === undefined ? null : decode(page.cursor, mark)
+  const start = after === null ? 0 : rows.findIndex(row => orderOf(row) > after)
+  const found = start < 0 ? [] : rows.slice(start, start + page.limit)
+  const isLast = start < 0 || start + page.limit >= rows.length
+  const last = found.at(-1)
+  return { rows: found, cursor: isLast || last === undefined ? null : encode(mark, orderOf(last)) }
+}
+
+const encode = (mark: string, order: string): string => Buffer.from(mark + order).toString('base64url')
+
+function decode(cursor: string, mark: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString()
+  if (text.startsWith(mark) && encode(mark, text.slice(markDigits)) === cursor) return text.slice(markDigits)
+  throw new SlurpError('USAGE', 'The cursor is none that this list gave out.', {
+    hint: 'Ask with the same prefix and role as before, or start again without a cursor.',
+  })
+}
