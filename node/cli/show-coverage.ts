@@ -4,12 +4,16 @@ import type { Session } from './session.ts'
 const partial = 3
 
 /** Says what an answer does not speak of, and makes the exit code that of a partial one. */
-export function noteCoverage(session: Session, { partitions, partitionsTotal, unlisted }: Coverage): void {
+export function noteCoverage(session: Session, coverage: Coverage): void {
+  const { partitions, partitionsHere, partitionsTotal, unlisted } = coverage
   if (partitions < partitionsTotal) {
     session.exitCode = partial
+    const why =
+      partitions < partitionsHere
+        ? 'it is not through with its own disk yet, ask again'
+        : 'other peers have the rest, ask them with --url'
     session.err(
-      `partial: the peer that was asked went through ${partitions} of ${partitionsTotal} partitions; ` +
-        'other peers have the rest (--url)\n',
+      `partial: the peer that was asked went through ${partitions} of ${partitionsTotal} partitions; ${why}\n`,
     )
   }
   if (unlisted > 0) {

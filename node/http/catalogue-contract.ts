@@ -37,7 +37,8 @@ const listing = {
 
 const coverage = z
   .object({
-    partitions: z.int().describe('That this peer has and went through'),
+    partitions: z.int().describe('That this peer went through for the answer'),
+    partitionsHere: z.int().describe('That it has a copy of'),
     partitionsTotal: z.int(),
     unlisted: z.int().describe('Contexts that it can open and not list'),
   })

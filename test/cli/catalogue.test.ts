@@ -73,14 +73,16 @@ test('for people there are tables, trees and marked words', async t => {
 test('a partial answer ends with 3 and says what is missing, on stderr only', async t => {
   const bench = await openBench(t)
   await filled(bench)
-  bench.memory.coverage.partitions = 12
+  Object.assign(bench.memory.coverage, { partitions: 12, partitionsHere: 12 })
   for (const words of [['ls'], ['tree'], ['stale'], ['decisions', at('src/new')]]) {
     const { code, err, out } = await bench.slurp([...words, '--json'])
     assert.equal(code, 3, words.join(' '))
-    assert.match(err, /12 of 16 partitions/)
+    assert.match(err, /12 of 16 partitions; other peers/)
     assert.equal(JSON.parse(out).coverage.partitions, 12)
   }
   assert.equal((await bench.slurp(['resolve', at('src/new')])).code, 0)
+  bench.memory.coverage.partitionsHere = 16
+  assert.match((await bench.slurp(['ls'])).err, /12 of 16 partitions; it is not through/)
 })
 
 test('misuse has exit code 2 and a hint', async t => {

@@ -58,7 +58,7 @@ test('lists, trees and stale contexts come in pages, under a prefix', async t =>
   assert.deepEqual([rest.contexts[0].address, rest.cursor], [at('c'), null])
   const { nodes, coverage } = await json('/v1/tree?depth=1')
   assert.deepEqual(nodes, [{ project: 'shop', path: '', depth: 1, here: 0, contexts: 3 }])
-  assert.deepEqual(coverage, { partitions: 16, partitionsTotal: 16, unlisted: 0 })
+  assert.deepEqual(coverage, { partitions: 16, partitionsHere: 16, partitionsTotal: 16, unlisted: 0 })
   const stale = await json('/v1/stale')
   assert.deepEqual(stale.contexts[0].follows, [
     { address: at('a'), standing: 'withdrawn', status: 'withdrawn', supersededBy: [] },

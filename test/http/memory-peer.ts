@@ -23,7 +23,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   const kept = new Map<string, Kept[]>()
   let count = 0
   let hold: Promise<void> = Promise.resolve()
-  const coverage = { partitions: 16 }
+  const coverage = { partitions: 16, partitionsHere: 16 }
   const nextVersion = () => (++count).toString(16).padStart(24, '0')
   const current = (canonical: string) => {
     const newest = kept.get(canonical)?.[0]
@@ -125,7 +125,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
         const standing = [...kept.keys()].filter(canonical => current(canonical))
         const found = await Promise.all(standing.map(place => store.retrieveContext(place)))
         const snapshot = new Snapshot(found.map(each => entryOf(each, 0)))
-        return { snapshot, partitions: coverage.partitions, partitionsTotal: 16, unlisted: [] }
+        return { snapshot, ...coverage, partitionsTotal: 16, unlisted: [] }
       },
     },
   })
@@ -189,7 +189,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   return {
     peer,
     control,
-    /** Partitions of 16 that the catalogue goes through. */
+    /** Partitions of 16 that the catalogue went through, and has. */
     coverage,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {

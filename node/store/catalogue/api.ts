@@ -1,7 +1,8 @@
 /** How much of what the asker may read the answer speaks of. */
 export type Coverage = {
-  /** Partitions that the peer has a copy of and went through for this answer, and those of the fleet. */
+  /** Partitions that the peer went through for this answer, those that it has a copy of, and those of the fleet. */
   readonly partitions: number
+  readonly partitionsHere: number
   readonly partitionsTotal: number
   /** Contexts of these that could be opened and are left out: sealed without their address, or more than a peer lists. */
   readonly unlisted: number

@@ -129,12 +129,12 @@ export class CatalogueDesk implements Catalogue {
     const known = await entries.current(new Deadline(clock, Math.ceil(patienceMs * walkShare)))
     const wallMs = clock.wallMs()
     const mayRead = (roles: readonly string[]) => role === undefined || roles.includes(role)
-    const { partitions, partitionsTotal, unlisted } = known
+    const { partitions, partitionsHere, partitionsTotal, unlisted } = known
     return {
       known,
       deadline,
       sees: ({ expiresAtMs, roles }) => (expiresAtMs === 0 || expiresAtMs > wallMs) && mayRead(roles),
-      coverage: { partitions, partitionsTotal, unlisted: unlisted.filter(mayRead).length },
+      coverage: { partitions, partitionsHere, partitionsTotal, unlisted: unlisted.filter(mayRead).length },
     }
   }
 

@@ -28,6 +28,8 @@ type Met = {
 
 const bytesMaxDefault = 128 * 1024 * 1024
 const headsAtOnce = 256
+/** Partitions whose heads are scanned side by side: a scan waits more than it works. */
+const scansAtOnce = 16
 /** Versions opened in one go; in between whatever else waits has its turn. */
 const opensAtOnce = 16
 
@@ -48,6 +50,7 @@ export class LocalEntries implements ContextEntries {
   #next: Promise<void> | null = null
   /** What the disk had come to when the last whole walk began; null: none was whole. */
   #walkedTo: string | null = null
+  #opened = 0
   #closed = false
 
   constructor(parts: LocalEntriesParts) {
@@ -70,6 +73,7 @@ export class LocalEntries implements ContextEntries {
     return {
       snapshot: this.#snapshot,
       partitions: this.#walked,
+      partitionsHere: local.partitions().length,
       partitionsTotal: local.partitionsTotal(),
       unlisted: this.#unlisted,
     }
@@ -87,10 +91,13 @@ export class LocalEntries implements ContextEntries {
   /** A walk that begins after this call; those who come meanwhile share the next one. */
   #walkAfresh(): Promise<void> {
     if (this.#walking === null) return this.#begin()
-    this.#next ??= this.#walking.then(() => {
-      this.#next = null
-      return this.#begin()
-    })
+    this.#next ??= this.#walking
+      // Who asked for that one is told of its failure.
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = null
+        return this.#begin()
+      })
     return this.#next
   }
 
@@ -109,42 +116,52 @@ export class LocalEntries implements ContextEntries {
     this.#walked = 0
     for (const partition of this.#met.keys()) if (!mine.includes(partition)) this.#drop(partition)
     let isWhole = true
-    for (const partition of mine) {
-      if (this.#closed) return
-      if (await this.#walkPartition(partition)) this.#walked += 1
-      else isWhole = false
+    for (let at = 0; at < mine.length; at += scansAtOnce) {
+      const some = mine.slice(at, at + scansAtOnce)
+      const scans = await Promise.all(some.map(partition => this.#scan(partition)))
+      for (const [index, heads] of scans.entries()) {
+        if (this.#closed) return
+        if (heads !== null && (await this.#take(some[index]!, heads))) this.#walked += 1
+        else isWhole = false
+      }
     }
     if (isWhole) this.#walkedTo = state
   }
 
-  /** @returns false where something of it could not be read. */
-  async #walkPartition(partition: PartitionId): Promise<boolean> {
+  /** What stands in a partition; null where that cannot be read. */
+  async #scan(partition: PartitionId): Promise<(readonly [ContextKey, Value])[] | null> {
     const { local } = this.#parts
+    const standing: (readonly [ContextKey, Value])[] = []
+    let after: ContextKey | null = null
+    try {
+      for (;;) {
+        if (this.#closed) return null
+        const { entries, isLast } = await local.heads(partition, after, headsAtOnce)
+        for (const head of entries) {
+          const value = this.#standing(head)
+          if (value !== null) standing.push([head.key, value])
+          after = head.key
+        }
+        if (isLast) return standing
+      }
+    } catch (thrown) {
+      return unlessDisk(thrown)
+    }
+  }
+
+  /** @returns false where something of it could not be read. */
+  async #take(partition: PartitionId, heads: readonly (readonly [ContextKey, Value])[]): Promise<boolean> {
     const before = this.#met.get(partition) ?? new Map<ContextKey, Met>()
     this.#met.set(partition, before)
     const there = new Set<ContextKey>()
-    let after: ContextKey | null = null
     let isWhole = true
-    let opened = 0
-    try {
-      for (;;) {
-        const { entries, isLast } = await local.heads(partition, after, headsAtOnce)
-        for (const head of entries) {
-          after = head.key
-          if (this.#closed) return false
-          const value = this.#standing(head)
-          if (value === null) continue
-          there.add(head.key)
-          if (before.get(head.key)?.version === value.version) continue
-          if (++opened % opensAtOnce === 0) await this.#rest()
-          if (!(await this.#meet(before, head.key, value))) isWhole = false
-        }
-        if (isLast) break
-      }
-    } catch (thrown) {
-      // The disk failed, and whoever runs this peer knows it already; what cannot be read is not covered.
-      if (!(thrown instanceof Error) || thrown.name !== 'DiskFailure') throw thrown
-      return false
+    for (const [key, value] of heads) {
+      there.add(key)
+      if (before.get(key)?.version === value.version) continue
+      this.#opened += 1
+      if (this.#opened % opensAtOnce === 0) await this.#rest()
+      if (this.#closed) return false
+      if (!(await this.#meet(before, key, value))) isWhole = false
     }
     for (const key of before.keys()) if (!there.has(key)) this.#forget(before, key)
     return isWhole
@@ -188,7 +205,7 @@ export class LocalEntries implements ContextEntries {
       this.#isStale = true
       return true
     } catch (thrown) {
-      if (!(thrown instanceof SlurpError)) throw thrown
+      if (!(thrown instanceof SlurpError)) return unlessDisk(thrown) !== null
       if (thrown.code !== 'ROLE_DENIED') return false
       partition.set(key, { version, entry: null, unlisted: null })
       return true
@@ -219,4 +236,10 @@ export class LocalEntries implements ContextEntries {
       walk.then(resolve, reject).finally(cancel)
     })
   }
+}
+
+/** The disk failed, and whoever runs this peer knows it already; what cannot be read is not covered. */
+function unlessDisk(thrown: unknown): null {
+  if (thrown instanceof Error && thrown.name === 'DiskFailure') return null
+  throw thrown
 }

@@ -4,7 +4,9 @@ import type { Snapshot } from './snapshot.ts'
 /** What stands in a fleet, as somebody knows it. */
 export type Known = {
   readonly snapshot: Snapshot
+  /** Gone through for this; those that can be, and those of the fleet. */
   readonly partitions: number
+  readonly partitionsHere: number
   readonly partitionsTotal: number
   /** Roles of each context that is known and not in the snapshot. */
   readonly unlisted: readonly (readonly string[])[]

@@ -61,7 +61,7 @@ test('everything that stands is listed once, by path, whatever the size of the p
       deepEqual(await listAll(catalogue, { prefix: project, limit }), wanted)
     const { total, coverage, contexts } = await catalogue.list({ prefix: project, limit: 1 })
     equal(total, 8)
-    deepEqual(coverage, { partitions: 16, partitionsTotal: 16, unlisted: 0 })
+    deepEqual(coverage, { partitions: 16, partitionsHere: 16, partitionsTotal: 16, unlisted: 0 })
     const { version, ...first } = contexts[0]!
     match(version, /^[0-9a-f]{24}$/)
     deepEqual(
@@ -202,6 +202,7 @@ test('a peer of a larger fleet says how much it speaks of, and the peers togethe
   for (const peer of [0, 1, 2, 3, 4]) {
     const { contexts, coverage } = await wide.catalogueAt(peer).list({ prefix: project, limit: 1000 })
     ok(coverage.partitions < 16 && coverage.partitions > 0)
+    equal(coverage.partitionsHere, coverage.partitions)
     equal(coverage.partitionsTotal, 16)
     for (const { address } of contexts) met.add(address)
   }
