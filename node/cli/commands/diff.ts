@@ -75,6 +75,8 @@ const markWord = ({ kind, text }: { kind: keyof typeof brackets; text: string })
   `${brackets[kind][0]}${text}${brackets[kind][1]}`
 
 function signed(sign: string, value: unknown): string[] {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.split('\n').map(line => `${sign} ${line}`)
+  const values = Array.isArray(value) ? value : [value]
+  return values
+    .flatMap(each => (typeof each === 'string' ? each : JSON.stringify(each)).split('\n'))
+    .map(line => `${sign} ${line}`)
 }
