@@ -1,5 +1,6 @@
 import { SlurpError } from '../../../base/errors.ts'
 import type { ContextKey, PartitionId, PeerId, Version } from '../../../base/ids.ts'
+import { partitionOf } from '../../../dht/keyspace.ts'
 import type { ScanEntry, Value } from '../../../replication/messages.ts'
 import { formatAddress, parseAddress } from '../address.ts'
 import type { Deadline } from '../deadline.ts'
@@ -26,10 +27,12 @@ type Met = {
   readonly unlisted: readonly string[] | null
 }
 
+type Standing = readonly [ContextKey, Value]
+
 const bytesMaxDefault = 128 * 1024 * 1024
 const headsAtOnce = 256
-/** Partitions whose heads are scanned side by side: a scan waits more than it works. */
-const scansAtOnce = 16
+/** Neighbouring partitions that are scanned in one go: most of the cost of a scan is to begin it. */
+const runMax = 32
 /** Versions opened in one go; in between whatever else waits has its turn. */
 const opensAtOnce = 16
 
@@ -116,30 +119,30 @@ export class LocalEntries implements ContextEntries {
     this.#walked = 0
     for (const partition of this.#met.keys()) if (!mine.includes(partition)) this.#drop(partition)
     let isWhole = true
-    for (let at = 0; at < mine.length; at += scansAtOnce) {
-      const some = mine.slice(at, at + scansAtOnce)
-      const scans = await Promise.all(some.map(partition => this.#scan(partition)))
-      for (const [index, heads] of scans.entries()) {
+    for (const run of runsOf(mine)) {
+      const heads = await this.#scan(run)
+      for (const partition of run) {
         if (this.#closed) return
-        if (heads !== null && (await this.#take(some[index]!, heads))) this.#walked += 1
+        if (heads !== null && (await this.#take(partition, heads.get(partition) ?? []))) this.#walked += 1
         else isWhole = false
       }
     }
     if (isWhole) this.#walkedTo = state
   }
 
-  /** What stands in a partition; null where that cannot be read. */
-  async #scan(partition: PartitionId): Promise<(readonly [ContextKey, Value])[] | null> {
+  /** What stands in a run of partitions; null where that cannot be read. */
+  async #scan(run: readonly PartitionId[]): Promise<Map<PartitionId, Standing[]> | null> {
     const { local } = this.#parts
-    const standing: (readonly [ContextKey, Value])[] = []
+    const standing = new Map(run.map(partition => [partition, [] as Standing[]]))
     let after: ContextKey | null = null
     try {
       for (;;) {
         if (this.#closed) return null
-        const { entries, isLast } = await local.heads(partition, after, headsAtOnce)
+        const { entries, isLast } = await local.heads(run[0]!, after, headsAtOnce, run.at(-1)!)
         for (const head of entries) {
           const value = this.#standing(head)
-          if (value !== null) standing.push([head.key, value])
+          if (value !== null)
+            standing.get(partitionOf(head.key, local.partitionsTotal()))?.push([head.key, value])
           after = head.key
         }
         if (isLast) return standing
@@ -150,7 +153,7 @@ export class LocalEntries implements ContextEntries {
   }
 
   /** @returns false where something of it could not be read. */
-  async #take(partition: PartitionId, heads: readonly (readonly [ContextKey, Value])[]): Promise<boolean> {
+  async #take(partition: PartitionId, heads: readonly Standing[]): Promise<boolean> {
     const before = this.#met.get(partition) ?? new Map<ContextKey, Met>()
     this.#met.set(partition, before)
     const there = new Set<ContextKey>()
@@ -236,6 +239,17 @@ export class LocalEntries implements ContextEntries {
       walk.then(resolve, reject).finally(cancel)
     })
   }
+}
+
+/** Neighbours together, at most so many. @param partitions - ascending. */
+function runsOf(partitions: readonly PartitionId[]): PartitionId[][] {
+  const runs: PartitionId[][] = []
+  for (const partition of partitions) {
+    const run = runs.at(-1)
+    if (run !== undefined && run.length < runMax && run.at(-1)! + 1 === partition) run.push(partition)
+    else runs.push([partition])
+  }
+  return runs
 }
 
 /** The disk failed, and whoever runs this peer knows it already; what cannot be read is not covered. */

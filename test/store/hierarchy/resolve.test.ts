@@ -2,11 +2,14 @@
 // now and in the past. Method: two processes of one fleet, on registers in memory and on production drivers.
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Version } from '../../../base/ids.ts'
+import { contextKeyOf } from '../../../crypto/context-key.ts'
+import { canonicalOf, parseAddress } from '../../../node/store/address.ts'
 import type { Context } from '../../../node/store/api.ts'
 import { onBothFleets, type TwoStores } from '../both-fleets.ts'
 import { refusal } from '../refusal.ts'
 import { openRegisterBench, PatientClock } from '../register-submitter.ts'
-import { keysFor, storeOn } from '../stores.ts'
+import { fleetSecret, keysFor, storeOn } from '../stores.ts'
 
 let projects = 0
 
@@ -174,6 +177,28 @@ onBothFleets('resolving an address', check => {
     equal((await refusal(other.resolveContext(at('a', '~~2')))).code, 'VERSION_UNKNOWN')
     equal((await refusal(other.resolveContext(at('a', '@2020-01-01')))).code, 'NOT_FOUND')
   })
+
+  check(
+    'where a history was trimmed too far to tell what held, nothing is merged without it',
+    async stores => {
+      const at = newProject()
+      const { store, other, pass, bench } = stores
+      await store.storeContext(at(''), { summary: 'r1' })
+      await store.storeContext(at('a'), { title: 'a1' })
+      await pass(10)
+      const then = `@${new Date(bench.processes[0]!.clock.wallMs()).toISOString()}`
+      await pass(10)
+      const { version } = await store.storeContext(at(''), { summary: 'r2' })
+      deepEqual((await other.resolveContext(at('a', then))).context, { summary: 'r1', title: 'a1' })
+      const key = contextKeyOf(fleetSecret, canonicalOf(parseAddress(at(''))))
+      await bench.processes[0]!.submitter.submit({ kind: 'trim', key, keepFrom: version as Version }, 5_000)
+      const failed = await refusal(other.resolveContext(at('a', then)))
+      deepEqual([failed.code, /not kept any more/.test(failed.message)], ['VERSION_UNKNOWN', true])
+      equal((await refusal(other.retrieveContext(at('', then)))).code, 'VERSION_UNKNOWN')
+      equal((await refusal(other.retrieveContext(at('b', then)))).code, 'NOT_FOUND')
+      deepEqual((await other.resolveContext(at('a'))).context, { summary: 'r2', title: 'a1' })
+    },
+  )
 
   check('a path that is too deep and what is no address are refused', async stores => {
     const at = newProject()
