@@ -27,6 +27,9 @@ type Met = {
   readonly unlisted: readonly string[] | null
 }
 
+/** How far a walk has come, for those who wait for this very one. */
+type Walk = { readonly progress: { partitions: number }; readonly done: Promise<void> }
+
 type Standing = readonly [ContextKey, Value]
 
 const bytesMaxDefault = 128 * 1024 * 1024
@@ -47,10 +50,8 @@ export class LocalEntries implements ContextEntries {
   #snapshot = new Snapshot([])
   #unlisted: (readonly string[])[] = []
   #isStale = false
-  /** Partitions that the walk in progress, or the last one, went through. */
-  #walked = 0
-  #walking: Promise<void> | null = null
-  #next: Promise<void> | null = null
+  #walking: Walk | null = null
+  #next: Walk | null = null
   /** What the disk had come to when the last whole walk began; null: none was whole. */
   #walkedTo: string | null = null
   #opened = 0
@@ -66,7 +67,9 @@ export class LocalEntries implements ContextEntries {
       throw new SlurpError('SEALED', 'This peer is blind: it knows no addresses, and can list nothing.', {
         hint: 'Ask the door of a peer that holds roles; `slurp status` at a door shows which it holds.',
       })
-    if (this.#walkedTo !== this.#state()) await this.#withinTime(this.#walkAfresh(), deadline)
+    const walk = this.#walkedTo === this.#state() ? null : this.#walkAfresh()
+    if (walk !== null) await this.#withinTime(walk.done, deadline)
+    const here = local.partitions().length
     if (this.#isStale) {
       this.#isStale = false
       const met = [...this.#met.values()].flatMap(partition => [...partition.values()])
@@ -75,8 +78,8 @@ export class LocalEntries implements ContextEntries {
     }
     return {
       snapshot: this.#snapshot,
-      partitions: this.#walked,
-      partitionsHere: local.partitions().length,
+      partitions: walk === null ? here : walk.progress.partitions,
+      partitionsHere: here,
       partitionsTotal: local.partitionsTotal(),
       unlisted: this.#unlisted,
     }
@@ -92,38 +95,40 @@ export class LocalEntries implements ContextEntries {
   }
 
   /** A walk that begins after this call; those who come meanwhile share the next one. */
-  #walkAfresh(): Promise<void> {
-    if (this.#walking === null) return this.#begin()
-    this.#next ??= this.#walking
-      // Who asked for that one is told of its failure.
-      .catch(() => undefined)
-      .then(() => {
-        this.#next = null
-        return this.#begin()
-      })
+  #walkAfresh(): Walk {
+    if (this.#walking === null) return this.#begin(Promise.resolve())
+    // Who asked for the one in progress is told of its failure.
+    this.#next ??= this.#begin(this.#walking.done.catch(() => undefined))
     return this.#next
   }
 
-  #begin(): Promise<void> {
-    this.#walking = this.#walk().finally(() => {
-      this.#walking = null
-    })
-    return this.#walking
+  /** One walk at a time: the next one is the one in progress from the moment that this one ends. */
+  #begin(before: Promise<void>): Walk {
+    const progress = { partitions: 0 }
+    const done = before
+      .then(() => this.#walk(progress))
+      .finally(() => {
+        this.#walking = this.#next
+        this.#next = null
+      })
+    const walk: Walk = { progress, done }
+    this.#walking ??= walk
+    return walk
   }
 
-  async #walk(): Promise<void> {
+  async #walk(progress: Walk['progress']): Promise<void> {
     const { local } = this.#parts
     const state = this.#state()
     const mine = local.partitions()
     this.#walkedTo = null
-    this.#walked = 0
     for (const partition of this.#met.keys()) if (!mine.includes(partition)) this.#drop(partition)
     let isWhole = true
     for (const run of runsOf(mine)) {
       const heads = await this.#scan(run)
       for (const partition of run) {
         if (this.#closed) return
-        if (heads !== null && (await this.#take(partition, heads.get(partition) ?? []))) this.#walked += 1
+        if (heads !== null && (await this.#take(partition, heads.get(partition) ?? [])))
+          progress.partitions += 1
         else isWhole = false
       }
     }

@@ -209,6 +209,28 @@ test('a peer of a larger fleet says how much it speaks of, and the peers togethe
   deepEqual([...met].sort(), addresses.toSorted())
 })
 
+test('who asks at the same time is answered whole, each with what stood when it asked', async () => {
+  const project = newProject()
+  const catalogue = fleet.catalogueAt(1)
+  const asked: Promise<{ total: number; wanted: number; partitions: number }>[] = []
+  for (let wanted = 1; wanted <= 6; wanted++) {
+    await put([at(project, `p${wanted}`)])
+    for (let times = 0; times < 4; times++) {
+      asked.push(
+        catalogue
+          .list({ prefix: project })
+          .then(({ total, coverage: { partitions } }) => ({ total, wanted, partitions })),
+      )
+    }
+  }
+  for (const { total, wanted, partitions } of await Promise.all(asked)) {
+    ok(total >= wanted)
+    equal(partitions, 16)
+  }
+  const burst = await Promise.all(Array.from({ length: 20 }, () => catalogue.list({ prefix: project })))
+  for (const { total, coverage } of burst) deepEqual([total, coverage.partitions], [6, 16])
+})
+
 test('what does not fit in memory is counted, and no answer is a wrong one', async () => {
   const project = newProject()
   await put([at(project, 'a'), at(project, 'b')])
