@@ -190,3 +190,12 @@ test('an import is held back by a slow door and goes on, whatever alphabet its l
   assert.equal(code, 0, out)
   assert.equal(json.stored, lines.length)
 })
+
+test('a failures file that cannot be written is told once every line was sent', async t => {
+  const { slurp, dir } = await openBench(t)
+  const file = join(dir, 'broken.ndjson')
+  writeFileSync(file, Array.from({ length: 2000 }, () => '{"broken').join('\n'))
+  const failures = join(dir, 'none', 'failures.ndjson')
+  const { code, json } = await slurp(['batch', 'import', file, '--failures', failures, '--json'])
+  assert.deepEqual([code, json.error.code], [2, 'CONFIG_INVALID'])
+})
