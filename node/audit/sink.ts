@@ -17,7 +17,7 @@ export type SinkOptions = LogWriterOptions & {
   readonly report: (event: 'failing' | 'recovered', why: string) => void
   /** Entries that wait to be written, at most. */
   readonly queueMax?: number
-  /** What takes longer is taken for failed. */
+  /** What takes so long, in ticks, is taken for failed. */
   readonly stallMs?: number
   readonly tickMs?: number
 }
@@ -64,7 +64,8 @@ export class AuditSink implements Auditor {
   #lost = 0
   #signedSeq = 0
   #turn: Promise<void> = Promise.resolve()
-  readonly #busySinceMs = new Set<{ readonly atMs: number }>()
+  /** What is under way at the disk, and how many ticks it has been: a process that was paused itself has seen none. */
+  readonly #underWay = new Set<{ ticks: number }>()
   #ticking: NodeJS.Timeout | null = null
 
   /** @param end - where the log goes on. */
@@ -198,9 +199,11 @@ export class AuditSink implements Auditor {
 
   #tick(): void {
     this.#takeRefusals()
-    const nowMs = performance.now()
-    for (const { atMs } of this.#busySinceMs)
-      if (nowMs - atMs > this.#options.stallMs) this.#fail('the disk of the audit log hangs')
+    const { stallMs, tickMs } = this.#options
+    for (const work of this.#underWay) {
+      work.ticks += 1
+      if (work.ticks > stallMs / tickMs) this.#fail('the disk of the audit log hangs')
+    }
     if (this.#isTending) return
     this.#isTending = true
     void this.#tend().finally(() => {
@@ -259,18 +262,19 @@ export class AuditSink implements Auditor {
   }
 
   async #sync(): Promise<void> {
-    const began = { atMs: performance.now() }
-    this.#busySinceMs.add(began)
+    const beganMs = performance.now()
+    const work = { ticks: 0 }
+    this.#underWay.add(work)
     try {
       await this.#writer.sync()
     } catch (failure) {
       this.#isLastFailure = true
       throw failure
     } finally {
-      this.#busySinceMs.delete(began)
+      this.#underWay.delete(work)
     }
     this.counts.syncs += 1
-    this.counts.syncMs += performance.now() - began.atMs
+    this.counts.syncMs += performance.now() - beganMs
   }
 
   /** One after the other: the chain has one writer. */
@@ -279,12 +283,12 @@ export class AuditSink implements Auditor {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#turn = promise
     await before
-    const began = { atMs: performance.now() }
-    this.#busySinceMs.add(began)
+    const turn = { ticks: 0 }
+    this.#underWay.add(turn)
     try {
       return await work()
     } finally {
-      this.#busySinceMs.delete(began)
+      this.#underWay.delete(turn)
       resolve()
     }
   }

@@ -9,6 +9,8 @@ import { readHeld } from './held-checkpoints.ts'
 import { verifyLog } from './log-reader.ts'
 import { FolderStorage } from './storage.ts'
 
+export type { LogReport }
+
 export const auditDir = (peerDir: string): string => join(peerDir, 'audit')
 export const heldDir = (peerDir: string): string => join(auditDir(peerDir), 'held')
 

@@ -211,7 +211,7 @@ for (const policy of ['closed', 'open'] as const) {
   test(`${policy}: a disk that hangs keeps nobody waiting, not at the stop either`, async t => {
     const dir = newDir(t)
     const storage = new FaultyStorage(dir)
-    const { sink } = await openSink(t, dir, { storage, policy })
+    const { sink } = await openSink(t, dir, { storage, policy, stallMs: 100 })
     await sink.decided(allowed)
     const { promise, resolve } = Promise.withResolvers<void>()
     storage.hang = promise
@@ -230,7 +230,7 @@ for (const policy of ['closed', 'open'] as const) {
 test('a hang that ends is recovered from', async t => {
   const dir = newDir(t)
   const storage = new FaultyStorage(dir)
-  const { sink } = await openSink(t, dir, { storage })
+  const { sink } = await openSink(t, dir, { storage, stallMs: 100 })
   await sink.decided(allowed)
   const { promise, resolve } = Promise.withResolvers<void>()
   storage.hang = promise

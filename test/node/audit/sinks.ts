@@ -49,7 +49,7 @@ export type Opened = {
   brokenAt: number
 }
 
-/** A sink on a folder, stopped when the test ends; its ticks are short. */
+/** A sink on a folder, stopped when the test ends; its ticks are short, and no slow machine is taken for a disk that hangs. */
 export async function openSink(
   t: TestContext,
   dir: string,
@@ -69,7 +69,7 @@ export async function openSink(
     sync: 'second',
     bytesMax: 64 * 1024 * 1024,
     tickMs: 20,
-    stallMs: 100,
+    stallMs: 20_000,
     onCheckpoint: checkpoint => checkpoints.push(checkpoint),
     report: (event, why) => told.push(`${event}: ${why}`),
     ...more,
