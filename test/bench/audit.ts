@@ -1,7 +1,7 @@
 // Goal: what an audit entry costs a put. Method: two fleets of three processes each, one with its audit log and one with
 // none, take turns under the same load in one run; processor time of all peers by put, and the wait of a client. The
 // difference of two such figures is small beside what the machine does to them, so the log is also driven alone.
-// Run: node test/bench/audit.ts [--rounds N] [--seconds N]
+// Run: node test/bench/audit.ts [--rounds N] [--seconds N] [--clients N,N]
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,10 +19,15 @@ import { describeMachine, processorSeconds, userSeconds } from './machine.ts'
 import { median } from './sealing.ts'
 
 const { values: options } = parseArgs({
-  options: { rounds: { type: 'string', default: '8' }, seconds: { type: 'string', default: '3' } },
+  options: {
+    rounds: { type: 'string', default: '8' },
+    seconds: { type: 'string', default: '3' },
+    clients: { type: 'string', default: '1,16,64' },
+  },
 })
 const rounds = Number(options.rounds)
 const roundMs = Number(options.seconds) * 1000
+const clientCounts = options.clients.split(',').map(Number)
 const warmUpMs = 8000
 const context = JSON.stringify({
   title: 'bench',
@@ -121,7 +126,7 @@ try {
   }
   console.log('| clients | audit | user µs a put | user and system µs a put | p50 ms | puts/s |')
   console.log('| --- | --- | --- | --- | --- | --- |')
-  for (const clients of [1, 16]) {
+  for (const clients of clientCounts) {
     for (const turn of turns) {
       turn.measured.length = 0
       await load(turn, clients, warmUpMs)
