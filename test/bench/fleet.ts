@@ -35,8 +35,6 @@ export type FleetWish = {
   readonly stateDir: string
   /** Environment of a fleet that can be profiled; it runs from its separate source files. */
   readonly profiled?: NodeJS.ProcessEnv
-  /** Settings of its peers that are not the defaults, as `SLURP_…`. */
-  readonly environment?: NodeJS.ProcessEnv
 }
 
 /** Real peers as processes, started as a user would: `slurp demo --no-input --json --empty`. */
@@ -57,7 +55,7 @@ export async function startFleet(wish: FleetWish): Promise<BenchFleet> {
     ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.profiled, ...wish.environment },
+      env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.profiled },
     },
   )
   let madeMs = 0

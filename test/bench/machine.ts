@@ -40,24 +40,15 @@ export function residentMb(pid: number): number {
 /** Processor time of a process so far, in seconds, user and system. */
 export const processorSeconds = (pid: number): number => secondsIn(`/proc/${pid}/stat`)
 
-/** Seconds of it outside the kernel. */
-export const userSeconds = (pid: number): number => fieldsOf(`/proc/${pid}/stat`)[0]
-
 /** The same of its first thread alone, which runs the event loop. */
 export const eventLoopSeconds = (pid: number): number => secondsIn(`/proc/${pid}/task/${pid}/stat`)
 
 function secondsIn(path: string): number {
-  const [user, system] = fieldsOf(path)
-  return user + system
-}
-
-/** Seconds in user mode and in the kernel. */
-function fieldsOf(path: string): [number, number] {
   const fields = readFileSync(path, 'utf8')
     .replace(/^.*\) /, '')
     .split(' ')
   const ticksPerSecond = 100
-  return [Number(fields[11]) / ticksPerSecond, Number(fields[12]) / ticksPerSecond]
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
 function processorTimes(): { idle: number; all: number } {
