@@ -1,7 +1,8 @@
 // Goal: what an audit entry costs a put. Method: a fleet of three peers in one process with two doors to the same peer,
 // one that records and one that does not; clients in this process put through them in turns of a second, which changes
 // side first from round to round. Processor time of the whole fleet by put, and the wait of a client; medians of the
-// quotients of the two turns of a round, as whatever else the machine does meets both.
+// quotients of the two turns of a round, as whatever else the machine does meets both. On a busy machine that quotient says
+// little, so the log is also driven alone, and its cost set beside that of a put.
 // Run: node test/bench/audit.ts [--rounds N] [--clients N,N]
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -12,6 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Ready, Used } from './audit-fleet.ts'
+import { measureLog } from './audit-log.ts'
 import { newSide, runLoad, type Side } from './http-load.ts'
 import { describeMachine } from './machine.ts'
 import { median } from './sealing.ts'
@@ -77,6 +79,8 @@ try {
     for (let round = 0; round < rounds; round++)
       for (const name of round % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const))
         measured[name].push(await turn(sides[name], clients, turnMs))
+    const alone = await measureLog(join(scratch, `alone-${clients}`), clients)
+    const share = (alone.userUs / median(measured.off.map(({ userUs }) => userUs))) * 100
     for (const name of ['off', 'on'] as const) {
       const of = (field: keyof Figures) => median(measured[name].map(each => each[field]))
       const cells = [
@@ -96,6 +100,8 @@ try {
     }
     const fields = ['userUs', 'cpuUs', 'p50Ms', 'perSecond'] as const
     console.log(`| ${clients} | cost, quartiles | ${fields.map(cost).join(' | ')} |`)
+    const figures = `${alone.userUs.toFixed(1)} (${share.toFixed(1)} %) | ${alone.cpuUs.toFixed(1)}`
+    console.log(`| ${clients} | the log alone, of a put without it | ${figures} | | |`)
   }
 } finally {
   const ended = once(child, 'exit')
