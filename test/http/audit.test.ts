@@ -65,9 +65,7 @@ test('a wrong token is a refusal, with nothing of what it carried', async t => {
 
 test('each line of a batch is recorded', async t => {
   const { ask, memory } = await openTestDoor(t)
-  const lines = ['a', 'b', 'c'].map(name =>
-    JSON.stringify({ project: 'notes', path: name, summary: name }),
-  )
+  const lines = ['a', 'b', 'c'].map(name => JSON.stringify({ project: 'notes', path: name, summary: name }))
   await ask(`/v1/batch?address=${encodeURIComponent('ucxl://any:any@notes:any/*^/{path}')}`, {
     method: 'POST',
     body: lines.join('\n'),
