@@ -17,6 +17,8 @@ type StatusParts = {
   readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
   readonly held: readonly string[]
   readonly damaged: number
+  /** Sentences on what is wrong with the audit log. */
+  readonly audit: readonly string[]
   readonly counters: Record<string, number>
 }
 
@@ -65,7 +67,8 @@ export class PeerHealth {
   heard(from: PeerId, news: News): void {
     if (news.kind === 'epoch') {
       if (news.epoch > this.#view.epoch) this.note({ kind: 'counted', name: 'staleEpoch' })
-    } else if (news.peer === from) this.#damagedElsewhere.set(from, news.counters.damagedPartitions ?? 0)
+    } else if (news.kind === 'health' && news.peer === from)
+      this.#damagedElsewhere.set(from, news.counters.damagedPartitions ?? 0)
   }
 
   counters(): Record<string, number> {
@@ -117,7 +120,7 @@ export class PeerHealth {
   }
 
   status(parts: StatusParts): PeerStatus {
-    const reasons: string[] = []
+    const reasons: string[] = [...parts.audit]
     const away = this.#view.members.filter(
       member => member.id !== this.#self && !this.#connected.has(member.id),
     )

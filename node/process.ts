@@ -2,9 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SlurpError } from '../base/errors.ts'
-import { bootTag, newClock } from '../base/hlc.ts'
-import type { FleetId, PeerId } from '../base/ids.ts'
+import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
+import type { ContextKey, FleetId, PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
+import { contextKeyOf } from '../crypto/context-key.ts'
 import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
@@ -14,8 +15,10 @@ import type { View } from '../dht/view.ts'
 import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
+import type { News } from './adapters/libp2p/news.ts'
 import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
+import { PeerAudit } from './audit/peer-audit.ts'
 import { ControlPlane, retentionRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
@@ -32,10 +35,13 @@ import { finishReentry, reenter } from './reentry.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import { sharedRegister } from './shared-register.ts'
+import { canonicalOf, parseAddress } from './store/address.ts'
 import type { Submitter } from './store/api.ts'
 import { newContextStore, type StoreParts } from './store/context-store.ts'
 import { RetentionDesk } from './store/retention/retention-desk.ts'
 
+/** What waits for the audit log gets so long when the peer stops. */
+const auditGraceMs = 1_000
 const newsEveryMs = 10_000
 /** A peer that cannot take part yet, as it hears nobody, can at least be asked for its state after so long. */
 const timeWaitMs = 2_000
@@ -81,6 +87,22 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
+    let tellNews: (news: News) => void = () => undefined
+    const audit = await PeerAudit.open({
+      dir,
+      fleet: view.fleet,
+      signer: identity,
+      incarnation,
+      now: () => nextHlc(hlc, systemClock.wallMs()),
+      settings: options.audit,
+      roles: record.roles,
+      heldRoles: keyring.heldRoles,
+      isMember,
+      keyOf: address => keyOfText(keyring.fleetSecret, address),
+      publish: checkpoint => tellNews({ kind: 'checkpoint', checkpoint }),
+      log,
+    })
+    closers.unshift(() => audit.stop(auditGraceMs))
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
       fleet: view.fleet,
@@ -92,9 +114,14 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       incarnation,
       verifyRecord: bytes => epochOf(bytes, view.fleet),
       onAddresses: (peer, multiaddrs) => addressFile.learn(peer, multiaddrs),
-      onNews: (from, news) => health.heard(from, news),
+      onNews: (from, news) => {
+        if (news.kind === 'checkpoint') audit.heard(from, news.checkpoint)
+        else health.heard(from, news)
+      },
+      onTurnedAway: (peer, address, reason) => audit.turnedAway(peer, address, reason),
     })
     closers.unshift(() => libp2p.stop())
+    tellNews = news => libp2p.gossip.publish(news)
     const driver = new Driver({
       self,
       view,
@@ -111,6 +138,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       report: (event: DriverEvent) => {
         health.note(event)
         logEvent(log, event)
+        if (event.kind === 'envelopeRefused') audit.notTaken(event.from, 'INTEGRITY_FAILED', event.message)
+        if (event.kind === 'frameRefused') audit.notTaken(event.from, 'FRAME_REFUSED', 'frame')
         if (event.kind === 'viewAdopted') adopted(event.view)
       },
       passedOn: (from, message) => control.heard(from, message),
@@ -208,6 +237,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...health.counters(),
       ...libp2p.counters(),
       ...retentionDuty.counters(),
+      ...audit.counters(),
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({
@@ -228,6 +258,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       const deadline = performance.now() + graceMs
       while (driver.pending > 0 && performance.now() < deadline)
         await new Promise(wait => setTimeout(wait, 20))
+      // While the others still hear where the log ends.
+      await audit.stop(auditGraceMs)
       control.stop()
       driver.stop()
       for (const close of closers) await close()
@@ -239,6 +271,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       fleet: view.fleet,
       store,
       retention,
+      audit,
       addresses: () => libp2p.addresses(),
       status: () =>
         health.status({
@@ -251,9 +284,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           roles: record.roles,
           held: keyring.heldRoles,
           damaged: driver.damagedPartitions(),
+          audit: audit.reasons(peer => view.members.find(member => member.id === peer)?.name ?? peer),
           counters: counters(),
         }),
-      checks: () => health.checks(driver.damagedPartitions()),
+      checks: () => [...health.checks(driver.damagedPartitions()), audit.readiness()],
       counters,
       ring: () => view,
       control: admin,
@@ -285,6 +319,17 @@ function readJoinedView(path: string): View | null {
       cause,
       hint: 'Remove the directory and join again with `slurp peer join`.',
     })
+  }
+}
+
+/** Where an address lies; null for a text that is none, and on a blind peer. */
+function keyOfText(fleetSecret: Uint8Array | null, text: string): ContextKey | null {
+  if (fleetSecret === null) return null
+  try {
+    return contextKeyOf(fleetSecret, canonicalOf(parseAddress(text)))
+  } catch (failure) {
+    if (failure instanceof SlurpError) return null
+    throw failure
   }
 }
 

@@ -9,6 +9,7 @@ import { writeNewSecretFile } from '../crypto/secret-file.ts'
 import { checkView, type View } from '../dht/view.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
+import { auditDir } from './audit/verify-directory.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView, encodeView } from './driver/codec/view.ts'
 import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
@@ -58,6 +59,7 @@ export async function finishReentry(dir: string): Promise<void> {
   const view = decodeView(readFileSync(at(draft.view)))
   if (existsSync(at(draft.keyring))) renameSync(at(draft.keyring), at('keyring.age'))
   if (existsSync(at(draft.identity))) {
+    if (existsSync(at('identity.key'))) await setAuditAside(dir)
     if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
     renameSync(at(draft.identity), at('identity.key'))
   }
@@ -70,6 +72,14 @@ export async function finishReentry(dir: string): Promise<void> {
   for (const gone of ['data', 'data.watermark', 'data.damage', 'addresses.json'])
     rmSync(at(gone), { recursive: true, force: true })
   renameSync(at(draft.view), at('joined.view'))
+}
+
+/** The audit log of the peer that is no more stays as evidence; the new one begins its own. */
+async function setAuditAside(dir: string): Promise<void> {
+  const log = auditDir(dir)
+  if (!existsSync(log)) return
+  const { peerId } = await loadIdentity(join(dir, 'identity.key'))
+  renameSync(log, `${log}.lost.${peerId}`)
 }
 
 async function freshIdentity(dir: string, old: Identity): Promise<Identity> {

@@ -1,5 +1,6 @@
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
+import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
@@ -27,6 +28,7 @@ export type PeerOptions = {
   readonly bootstrap?: readonly string[]
   /** Largest context in bytes of JSON; the store's own default when absent. */
   readonly contextBytesMax?: number
+  readonly audit: AuditSettings
   /** Version of SLURP, shown by `status`. */
   readonly version: string
   readonly log: Log
@@ -41,6 +43,8 @@ export interface RunningPeer {
   readonly fleet: FleetId
   readonly store: ContextStore
   readonly retention: Retention
+  /** What is allowed and denied here. */
+  readonly audit: Audit
   /** Multiaddresses that the peer protocol listens on. */
   addresses(): string[]
   /** `peer.url` is null here: the HTTP door fills in its own. */

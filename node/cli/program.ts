@@ -48,6 +48,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Say how much history projects keep',
     load: async () => (await import('./commands/retention.ts')).addRetention,
   },
+  audit: {
+    summary: 'See who was allowed and denied what',
+    load: async () => (await import('./commands/audit.ts')).addAudit,
+  },
   duty: {
     summary: 'Look at the duties of the leader',
     load: async () => (await import('./commands/duty.ts')).addDuty,

@@ -11,6 +11,7 @@ import {
   retrievedContext,
   storedContext,
 } from './answers.ts'
+import { auditOperations } from './audit-contract.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
 import type { Operation } from './operation.ts'
@@ -164,6 +165,7 @@ export const operations = {
   },
   ...fleetOperations,
   ...retentionOperations,
+  ...auditOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',

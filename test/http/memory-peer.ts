@@ -3,6 +3,7 @@ import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
+import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
 import { memoryRetention } from './memory-retention.ts'
 
@@ -95,6 +96,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     },
   }
   const control = new MemoryControl()
+  const audit = new MemoryAudit()
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -103,6 +105,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     fleet,
     store,
     retention: memoryRetention(),
+    audit,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
       fleet,
@@ -153,6 +156,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   return {
     peer,
     control,
+    audit,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -32,6 +32,8 @@ export type Libp2pOptions = {
   /** Epoch of a signed fleet record, or null when it is not one of this fleet's authority. Never throws. */
   verifyRecord(bytes: Uint8Array): number | null
   onAddresses(peer: PeerId, multiaddrs: readonly string[]): void
+  /** Somebody was turned away: no member, or refused in the handshake. @param address - multiaddress, where it is known. */
+  onTurnedAway?(peer: string, address: string | null, reason: string): void
   onNews?(from: PeerId, news: News): void
   /** What a peer said of itself when it was let in, its view epoch among it. */
   onHello?(peer: PeerId, hello: Hello): void
@@ -76,7 +78,9 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
 
   const records = new RecordBook(fleet, options.verifyRecord)
   const tickEnd = new TickEnd()
-  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd })
+  const onStranger = (peer: string, address: string | null) =>
+    options.onTurnedAway?.(peer, address, 'notMember')
+  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd, onStranger })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -88,6 +92,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     members,
     addresses,
     onHello: (peer, hello) => options.onHello?.(peer, hello),
+    onRefusal: (peer, reason) => options.onTurnedAway?.(peer, null, reason),
     limits,
     tickEnd,
   })
