@@ -17,6 +17,7 @@ const registers: Readonly<Record<string, number>> = {
   collect: 19,
   repair: 20,
   'history-retention': 21,
+  reshare: 24,
 }
 
 const registerOf = (name: string): ContextKey => controlKey(registers[name]!)

@@ -4,6 +4,7 @@ import { canonicalOf, formatAddress, parseAddress } from '../../node/store/addre
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
+import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
@@ -95,6 +96,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     },
   }
   const control = new MemoryControl()
+  const keys = memoryKeys()
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -148,11 +150,13 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     counters: () => ({ fastWrite: count }),
     ring: () => control.view,
     control,
+    keys,
     stop: async () => undefined,
   }
   return {
     peer,
     control,
+    keys,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()
