@@ -179,7 +179,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         resolve()
       }),
     )
-    void began.then(() => keys.follow(), () => undefined)
+    void began.then(
+      () => keys.follow(),
+      () => undefined,
+    )
     await Promise.race([Promise.all([began, keys.opened()]), delay(timeWaitMs, undefined, { ref: false })])
     if (!driver.clock.isKnown) log.warn({}, 'too few other members are heard to know the time of the fleet')
     addressFile.learn(self, libp2p.addresses())

@@ -6,8 +6,8 @@ import type { Authority } from '../authority.ts'
 import { Identity } from '../identity.ts'
 import type { RoleKey } from '../roles.ts'
 import { writeNewSecretFile } from '../secret-file.ts'
-import { proveDealing, SecretProver } from '../shares/dealing-proof.ts'
 import { deal } from '../shares/deal.ts'
+import { proveDealing, SecretProver } from '../shares/dealing-proof.ts'
 import { fleetSecretName, type SecretName } from '../shares/secret-name.ts'
 import { wipe } from '../shares/share.ts'
 import { type KeptShare, keepShare } from '../shares/share-directory.ts'
@@ -55,7 +55,15 @@ export async function dealSecrets(plan: SecretsPlan): Promise<DealtSecrets> {
     secret: Uint8Array,
   ): Promise<SecretEntry> => {
     const setId = randomBytes(setIdBytes).toString('hex')
-    const dealing = await deal(secret, { fleet, secret: name, keyVersion, setVersion: 1, setId, holders, dealer })
+    const dealing = await deal(secret, {
+      fleet,
+      secret: name,
+      keyVersion,
+      setVersion: 1,
+      setId,
+      holders,
+      dealer,
+    })
     for (const [peer, sealed] of dealing.shares) shares.get(peer)!.push({ record: dealing.record, sealed })
     const { verifier } = new SecretProver(secret)
     const endorsement = endorse(fleet, { name, keyVersion, recipient, verifier }, authority)
@@ -86,7 +94,11 @@ export async function dealSecrets(plan: SecretsPlan): Promise<DealtSecrets> {
 }
 
 /** Writes what one member keeps: the registry for everybody's eyes, and its own shares. */
-export async function furnishKeys(dir: string, peer: PeerId, { registry, shares }: DealtSecrets): Promise<void> {
+export async function furnishKeys(
+  dir: string,
+  peer: PeerId,
+  { registry, shares }: DealtSecrets,
+): Promise<void> {
   await writeNewSecretFile(join(dir, registryFile), encodeRegistry(registry))
   await mkdir(join(dir, sharesFolder), { recursive: true, mode: 0o700 })
   for (const share of shares.get(peer) ?? []) await keepShare(join(dir, sharesFolder), share)

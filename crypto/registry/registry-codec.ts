@@ -27,7 +27,11 @@ const namesMax = 64
 /** One encoding of every registry. @throws SlurpError TOO_LARGE past `registryBytesMax`. */
 export function encodeRegistry({ authority, secrets, entitlements }: Registry): Uint8Array {
   const bytes = encode([format, authority, secrets.map(entryParts), entitlements.map(entitlementParts)])
-  if (bytes.length <= registryBytesMax && secrets.length <= secretsMax && entitlements.length <= entitlementsMax)
+  if (
+    bytes.length <= registryBytesMax &&
+    secrets.length <= secretsMax &&
+    entitlements.length <= entitlementsMax
+  )
     return bytes
   throw new SlurpError('TOO_LARGE', 'The registry of keys would become larger than a register holds.', {
     hint: 'Retire roles that are used no more, and let key versions that nothing is sealed to be dropped.',
@@ -45,7 +49,10 @@ export function decodeRegistry(bytes: Uint8Array, fleet: FleetId): Registry {
   const value = decoded(bytes)
   if (!Array.isArray(value)) throw refused('It has another shape than all.')
   if (value[0] !== format)
-    throw new SlurpError('FORMAT_UNKNOWN', 'The registry of keys has a format that this release does not know.')
+    throw new SlurpError(
+      'FORMAT_UNKNOWN',
+      'The registry of keys has a format that this release does not know.',
+    )
   const [, authority, secrets, entitlements] = value
   if (!isBytes(authority, 32) || !isList(secrets, secretsMax) || !isList(entitlements, entitlementsMax))
     throw refused('It has another shape than all.')
@@ -117,7 +124,8 @@ const isAscending = (names: readonly string[]): boolean =>
 const isBytes = (value: unknown, size: number): value is Uint8Array =>
   value instanceof Uint8Array && value.length === size
 
-const isList = (value: unknown, max: number): value is unknown[] => Array.isArray(value) && value.length <= max
+const isList = (value: unknown, max: number): value is unknown[] =>
+  Array.isArray(value) && value.length <= max
 
 function decoded(bytes: Uint8Array): unknown {
   try {

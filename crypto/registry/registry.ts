@@ -62,7 +62,9 @@ export const isRole = (name: SecretName): boolean => name !== fleetSecretName &&
 /** Public halves of every key version of every role that is not retired. */
 export const recipientsOf = ({ secrets }: Registry): RoleRecipient[] =>
   secrets.flatMap(({ name, keyVersion, recipient, state }) =>
-    recipient === null || state === 'retired' ? [] : [{ name: name as RoleRecipient['name'], keyVersion, recipient }],
+    recipient === null || state === 'retired'
+      ? []
+      : [{ name: name as RoleRecipient['name'], keyVersion, recipient }],
   )
 
 export const entryOf = (
@@ -101,10 +103,7 @@ export function withEntries(registry: Registry, entries: readonly SecretEntry[])
 
 export const withEntitlement = (registry: Registry, entitlement: Entitlement): Registry => ({
   ...registry,
-  entitlements: [
-    ...registry.entitlements.filter(each => textOf(each) !== textOf(entitlement)),
-    entitlement,
-  ],
+  entitlements: [...registry.entitlements.filter(each => textOf(each) !== textOf(entitlement)), entitlement],
 })
 
 export const inOrder = (entries: readonly SecretEntry[]): SecretEntry[] =>

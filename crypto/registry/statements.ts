@@ -34,7 +34,10 @@ export function entitle(
 }
 
 /** Whether a key version may stand in this registry: endorsed, and dealt by somebody who has the secret. */
-export function isGenuine(registry: Pick<Registry, 'fleet' | 'authority' | 'secrets'>, entry: SecretEntry): boolean {
+export function isGenuine(
+  registry: Pick<Registry, 'fleet' | 'authority' | 'secrets'>,
+  entry: SecretEntry,
+): boolean {
   const { set, proof, name, keyVersion, verifier, endorser } = entry
   const { fleet, secret } = set.set
   if (fleet !== registry.fleet || secret !== name || set.set.keyVersion !== keyVersion) return false
@@ -83,7 +86,11 @@ const isSigned = (fleet: FleetId, { by, names, peer, signature }: Entitlement): 
 }
 
 const keyBytes = (fleet: FleetId, { name, keyVersion, recipient, verifier }: KeyStatement): Uint8Array =>
-  labelled(keyPurpose, Buffer.from(`${fleet}\0${name}\0${keyVersion}\0${recipient ?? ''}\0`, 'latin1'), verifier)
+  labelled(
+    keyPurpose,
+    Buffer.from(`${fleet}\0${name}\0${keyVersion}\0${recipient ?? ''}\0`, 'latin1'),
+    verifier,
+  )
 
 const entitlementBytes = (fleet: FleetId, peer: PeerId, names: readonly SecretName[]): Uint8Array =>
   labelled(entitlementPurpose, Buffer.from(`${fleet}\0${peer}\0${names.join(',')}`, 'latin1'))

@@ -83,7 +83,8 @@ export function redeal(
 function thresholdOf({ threshold, holders }: DealPlan): number {
   const majority = thresholdFor(holders.length)
   if (threshold === undefined) return majority
-  if (Number.isInteger(threshold) && threshold >= Math.min(2, holders.length) && threshold <= holders.length) return threshold
+  if (Number.isInteger(threshold) && threshold >= Math.min(2, holders.length) && threshold <= holders.length)
+    return threshold
   throw broken('needs from 2 shares to as many as there are holders')
 }
 

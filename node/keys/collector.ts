@@ -190,7 +190,8 @@ export class Collector {
       if (slot.asked.get(holder) !== request) continue
       const answer = answers[place]!
       const nowMs = this.#nowMs()
-      if (typeof answer === 'string') this.#take(slot, { kind: 'shareRefused', from: holder, why: answer, nowMs })
+      if (typeof answer === 'string')
+        this.#take(slot, { kind: 'shareRefused', from: holder, why: answer, nowMs })
       else {
         slot.releases.push({ from: holder, request, bytes: answer })
         this.#take(slot, { kind: 'shareReleased', from: holder, nowMs })
@@ -252,4 +253,5 @@ export class Collector {
   }
 }
 
-const slotName = ({ name, keyVersion }: Pick<SecretEntry, 'name' | 'keyVersion'>): string => `${name}/${keyVersion}`
+const slotName = ({ name, keyVersion }: Pick<SecretEntry, 'name' | 'keyVersion'>): string =>
+  `${name}/${keyVersion}`

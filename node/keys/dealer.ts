@@ -5,8 +5,8 @@ import type { Identity } from '../../crypto/identity.ts'
 import { entryOf, holdersChosenMax, type SecretEntry, withEntries } from '../../crypto/registry/registry.ts'
 import { encodeEntry } from '../../crypto/registry/registry-codec.ts'
 import { isRecipient } from '../../crypto/sealing.ts'
-import { proveDealing } from '../../crypto/shares/dealing-proof.ts'
 import { deal, type ShareRecipient } from '../../crypto/shares/deal.ts'
+import { proveDealing } from '../../crypto/shares/dealing-proof.ts'
 import { setIdBytes } from '../../crypto/shares/share-set.ts'
 import type { View } from '../../dht/view.ts'
 import type { Exchange } from '../ports/exchange.ts'
@@ -97,7 +97,9 @@ export class Dealer {
         fresh.map(({ entry }) => ({ ...entry, state: entryOf(registry, entry.set.set)!.state })),
       )
     })
-    const inForce = dealt.map(({ entry }) => entry).filter(each => names.includes(`${each.name}/${each.keyVersion}`))
+    const inForce = dealt
+      .map(({ entry }) => entry)
+      .filter(each => names.includes(`${each.name}/${each.keyVersion}`))
     this.#parts.log.info({ dealt: names, holders: holders.length }, 'keys were dealt anew')
     return inForce
   }
@@ -136,7 +138,10 @@ export class Dealer {
     const answers: readonly Answered[] | null =
       peer === self.peerId
         ? await Promise.all(shares.map(share => holder.keep(peer, share)))
-        : decodeAnswers(await exchange.ask(peer, encodeQuestion({ kind: 'keep', shares }), askMs), shares.length)
+        : decodeAnswers(
+            await exchange.ask(peer, encodeQuestion({ kind: 'keep', shares }), askMs),
+            shares.length,
+          )
     if (answers === null) throw this.#unreached(peer, 'did not answer')
     const refusal = answers.find(answer => typeof answer === 'string')
     if (refusal !== undefined) throw this.#unreached(peer, `did not take its share: ${refusal}`)

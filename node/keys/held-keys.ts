@@ -1,7 +1,6 @@
-import type { RoleName } from '../../base/ids.ts'
+import type { PeerId, RoleName } from '../../base/ids.ts'
 import { entitledTo, isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
 import { fleetSecretName, type SecretName } from '../../crypto/shares/secret-name.ts'
-import type { PeerId } from '../../base/ids.ts'
 import type { X25519Identity } from '../../crypto/x25519.ts'
 import type { StoreKeys } from '../store/role-access.ts'
 import type { Collector } from './collector.ts'

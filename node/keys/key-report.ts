@@ -22,7 +22,9 @@ export function progressOf(
   const status = keyStatusOf(collection, isReachable, nameOf)
   const { needed, holders, reachable, released, refused, missing } = status
   const dealer = nameOf(entry.set.set.dealer)
-  const bad = isMisdealt ? [...status.bad, { name: dealer, why: 'What it dealt gives no secret.' }] : status.bad
+  const bad = isMisdealt
+    ? [...status.bad, { name: dealer, why: 'What it dealt gives no secret.' }]
+    : status.bad
   const state = status.state === 'open' ? 'open' : reachable < needed || isMisdealt ? 'sealed' : 'collecting'
   const { name, keyVersion } = entry
   const fingerprint = fingerprintOf(entry)

@@ -87,7 +87,13 @@ export class KeyService implements KeyControl {
     this.held = new HeldKeys(self.peerId, registry, this.#collector, () => this.status().reason ?? 'Not now.')
     this.#recipients = recipientsOf(registry())
     const nameOf = (peer: PeerId) => this.#nameOf(peer)
-    this.#dealer = new Dealer({ ...parts, book: this.#book, collector: this.#collector, holder: this.#holder, nameOf })
+    this.#dealer = new Dealer({
+      ...parts,
+      book: this.#book,
+      collector: this.#collector,
+      holder: this.#holder,
+      nameOf,
+    })
     this.#book.onChange(() => this.#registryChanged())
     exchange.serve((from, question) => this.#answer(from, question))
     exchange.listen(peer => this.#collector.reachable(peer))
@@ -134,11 +140,18 @@ export class KeyService implements KeyControl {
     const keys = all.map(({ missing: _, ...key }) => key)
     const short = Math.max(0, ...keys.map(key => (key.state === 'open' ? 0 : key.needed - key.reachable)))
     if (this.#isSealedByWish)
-      return { state: 'sealed', reason: 'The keys were given up when somebody asked for it.', short, missing, keys }
+      return {
+        state: 'sealed',
+        reason: 'The keys were given up when somebody asked for it.',
+        short,
+        missing,
+        keys,
+      }
     if (this.held.entitled.length === 0) return { state: 'blind', reason: null, short: 0, missing, keys }
     if (keys.length > 0 && keys.every(({ state }) => state === 'open'))
       return { state: 'open', reason: null, short: 0, missing, keys }
-    if (short === 0) return { state: 'collecting', reason: 'The keys are being collected.', short, missing, keys }
+    if (short === 0)
+      return { state: 'collecting', reason: 'The keys are being collected.', short, missing, keys }
     const reason = `${short} more holders of shares are needed; ${missing.join(', ') || 'nobody'} cannot be reached.`
     return { state: 'sealed', reason, short, missing, keys }
   }
@@ -150,7 +163,9 @@ export class KeyService implements KeyControl {
   }
 
   shares(): KeyShares {
-    return sharesOf(this.#book.registry, this.#holder.held, this.#dealer.holdersWanted(), peer => this.#nameOf(peer))
+    return sharesOf(this.#book.registry, this.#holder.held, this.#dealer.holdersWanted(), peer =>
+      this.#nameOf(peer),
+    )
   }
 
   counters(): Record<string, number> {
@@ -188,9 +203,13 @@ export class KeyService implements KeyControl {
     if (mine.length === all.length) return { dealt, holders }
     const other = force ? null : await this.#delegate()
     if (other !== null) return { dealt: all.map(textOf), holders: [...holders, other] }
-    throw new SlurpError('SEALED', 'This peer cannot open all of the keys, and only who can open one can deal it.', {
-      hint: 'Ask the door of a peer that holds the roles; `slurp key shares` shows who is entitled.',
-    })
+    throw new SlurpError(
+      'SEALED',
+      'This peer cannot open all of the keys, and only who can open one can deal it.',
+      {
+        hint: 'Ask the door of a peer that holds the roles; `slurp key shares` shows who is entitled.',
+      },
+    )
   }
 
   /** Whether somebody holds no share who should, or the other way round. */

@@ -90,7 +90,8 @@ export class ShareHolder {
     if (share === undefined) return 'No share of that dealing is here.'
     const { set } = share.record
     const inForce = entryOf(registry(), set)?.set.set
-    if (inForce !== undefined && supersedes(inForce, set)) return 'Another dealing took the place of that one.'
+    if (inForce !== undefined && supersedes(inForce, set))
+      return 'Another dealing took the place of that one.'
     const decision = rule.mayRelease(from, set.secret)
     if (decision.kind === 'denied') return decision.reason
     if (!this.#replays.admit(requester, nonce)) return 'That request was answered before.'
@@ -107,7 +108,8 @@ export class ShareHolder {
     const now = registry()
     if (!isGenuine(now, offered)) return 'Who deals has not shown that it has the secret.'
     const inForce = entryOf(now, set)
-    if (inForce !== undefined && !sameBytes(inForce.verifier, offered.verifier)) return 'It is another secret.'
+    if (inForce !== undefined && !sameBytes(inForce.verifier, offered.verifier))
+      return 'It is another secret.'
     if (inForce !== undefined && !supersedes(set, inForce.set.set)) return 'A dealing in force is not older.'
     const { blind, points } = await openShare(offered.set, sealed, self)
     wipe(blind, points)

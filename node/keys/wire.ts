@@ -71,7 +71,8 @@ function keepFrom(value: unknown): KeepAsked | null {
 
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 /** Shown to people: printable, and not long. */
-const isReason = (value: unknown): value is string => typeof value === 'string' && /^[ -~]{1,200}$/.test(value)
+const isReason = (value: unknown): value is string =>
+  typeof value === 'string' && /^[ -~]{1,200}$/.test(value)
 
 function decoded(bytes: Uint8Array): unknown {
   try {

@@ -2,13 +2,17 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pickFreePorts } from '../../node/cli/free-ports.ts'
 import { createFleet } from '../../crypto/fleet-creation.ts'
+import { pickFreePorts } from '../../node/cli/free-ports.ts'
 import { startPeer } from '../../node/process.ts'
 import type { Log, RunningPeer } from '../../node/running-peer.ts'
 
 /** Waits for a state, never for a time; fails loudly at the deadline. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 45_000): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = 45_000,
+): Promise<void> {
   const deadline = Date.now() + withinMs
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
@@ -36,7 +40,12 @@ export class KeyFleet {
   names: string[] = []
   readonly places = new Map<string, { readonly port: number; readonly address: string }>()
 
-  static async make({ peers, blind = [], roles = ['architect', 'tester'], rolesOf }: FleetChoices): Promise<KeyFleet> {
+  static async make({
+    peers,
+    blind = [],
+    roles = ['architect', 'tester'],
+    rolesOf,
+  }: FleetChoices): Promise<KeyFleet> {
     const fleet = new KeyFleet()
     fleet.names = Array.from({ length: peers }, (_, place) => `p${place + 1}`)
     const ports = await pickFreePorts(peers)
@@ -101,7 +110,9 @@ export class KeyFleet {
     for (const [name, peer] of this.running)
       await until(`${name} is ready: ${JSON.stringify(peer.checks())}`, () => {
         const { reasons } = peer.status()
-        return reasons.every(reason => reason.includes('cannot be reached')) && peer.keys.status().reason === null
+        return (
+          reasons.every(reason => reason.includes('cannot be reached')) && peer.keys.status().reason === null
+        )
       })
   }
 

@@ -74,7 +74,8 @@ export class Libp2pExchange implements Exchange {
     if (question === null || !this.#options.isMember(from)) return stream.abort(new Error('no question'))
     const answer = await this.#answerer.promise
     const bytes = await answer(from, question)
-    if (stream.status !== 'open' || bytes.length > exchangeBytesMax) return stream.abort(new Error('no answer'))
+    if (stream.status !== 'open' || bytes.length > exchangeBytesMax)
+      return stream.abort(new Error('no answer'))
     stream.send(framed(bytes))
     await stream.close()
   }

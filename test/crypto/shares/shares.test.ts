@@ -344,7 +344,10 @@ test('a key is dealt anew from memory, and shares of the old set are refused', a
   const holder = five[1]!
   await assert.rejects(release(next.record, shareOf(dealing, holder), asked, holder), blames(null))
   await assert.rejects(release(next.record, shareOf(next, holder), request, holder), blames(null))
-  const mixed = await combineFor(next.record, asked, requester, [...releases.slice(1, 3), ...answers.slice(2)])
+  const mixed = await combineFor(next.record, asked, requester, [
+    ...releases.slice(1, 3),
+    ...answers.slice(2),
+  ])
   assert.equal(mixed.kind, 'short')
   await assert.rejects(
     async () => redeal(opened.key, { ...plan, setId: record.set.setId }),
