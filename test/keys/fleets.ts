@@ -28,7 +28,12 @@ export type FleetChoices = {
   readonly rolesOf?: (name: string) => readonly string[]
 }
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
+const silent: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+}
 
 /** A real fleet in this process: real directories, disks, connections; each peer can be stopped and started. */
 export class KeyFleet {
