@@ -49,7 +49,7 @@ const wiring: Wiring = {
     return fleetIn(dir)
   },
   async migrateKeys(dir) {
-    const { migrateKeys } = await import('./keys/migration.ts')
+    const { migrateKeys } = await import('./key-migration.ts')
     return migrateKeys(dir)
   },
   async simulate(seed, options) {
