@@ -22,7 +22,12 @@ import { startPeer } from '../../node/process.ts'
 import { until } from './fleets.ts'
 
 const names = ['p1', 'p2', 'p3']
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+}
 
 /** As `slurp init` of that release left it: p3 is blind. */
 async function formerFleet(t: TestContext) {
@@ -70,7 +75,10 @@ async function whole({ dir, fleet, roles }: Awaited<ReturnType<typeof formerFlee
       'shares',
     ])
     assert.equal(readdirSync(join(dir, name, 'shares')).length, 3)
-    assert.deepEqual(recipientsOf(decodeRegistry(readFileSync(join(dir, name, 'keys.registry')), fleet)), roles)
+    assert.deepEqual(
+      recipientsOf(decodeRegistry(readFileSync(join(dir, name, 'keys.registry')), fleet)),
+      roles,
+    )
   }
   assert.deepEqual(readdirSync(dir).sort(), ['authority', ...names])
   const first = await start(join(dir, 'p1'))
