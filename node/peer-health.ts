@@ -16,6 +16,7 @@ type StatusParts = {
   readonly clock: FleetClock
   readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
   readonly held: readonly string[]
+  readonly sealedWhy: string | null
   readonly damaged: number
   /** Sentences on what is wrong with the audit log. */
   readonly audit: readonly string[]
@@ -131,6 +132,7 @@ export class PeerHealth {
       if (damaged > 0) reasons.push(`${member.name} reads back ${damaged} partitions.`)
     }
     if (!parts.clock.isKnown) reasons.push('The time of the fleet is not known here yet: too few are heard.')
+    if (parts.sealedWhy !== null) reasons.push(`The keys are sealed. ${parts.sealedWhy}`)
     if (this.#diskFailed) reasons.push('The disk fails: no write is acknowledged.')
     const clocksOffMs = parts.clock.offsets()
     const owned = this.#view.partitions.filter(each => each.owners.includes(this.#self)).length

@@ -10,7 +10,6 @@ import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
-import { openKeyring } from '../crypto/keyring.ts'
 import type { View } from '../dht/view.ts'
 import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
@@ -19,13 +18,17 @@ import type { News } from './adapters/libp2p/news.ts'
 import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import { PeerAudit } from './audit/peer-audit.ts'
-import { ControlPlane, retentionRegisterKey } from './control/control-plane.ts'
+import { ControlPlane, keysRegisterKey, retentionRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView } from './driver/codec/view.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
 import { FleetAdmin } from './fleet-admin.ts'
+import { refuseFormerKeys } from './key-migration.ts'
+import { KeyService } from './keys/key-service.ts'
+import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
+import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
 import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
@@ -55,10 +58,9 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
   const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId
-  const keyring = await openKeyring(join(dir, 'keyring.age'), identity)
-  if (keyring.fleet !== genesis.fleet) {
-    throw new SlurpError('CONFIG_INVALID', `The keys of ${name} belong to another fleet than its record.`)
-  }
+  refuseFormerKeys(dir)
+  const unguarded = keepMemoryOutOfDumps()
+  if (unguarded !== null) log.warn({ why: unguarded }, 'core dumps of this process may show its keys')
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
   let opened: OpenedDisk
@@ -95,10 +97,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       incarnation,
       now: () => nextHlc(hlc, systemClock.wallMs()),
       settings: options.audit,
-      roles: record.roles,
-      heldRoles: keyring.heldRoles,
+      roles: () => keys.recipients,
+      heldRoles: () => keys.held.heldRoles,
       isMember,
-      keyOf: address => keyOfText(keyring.fleetSecret, address),
+      keyOf: address => keyOfText(keys.held.fleetSecret, address),
       publish: checkpoint => tellNews({ kind: 'checkpoint', checkpoint }),
       log,
     })
@@ -159,6 +161,18 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       },
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
     }
+    const keys = await KeyService.start({
+      dir,
+      self: identity,
+      fleet: view.fleet,
+      view: () => view,
+      exchange: libp2p.keys,
+      register: sharedRegister(registers, keysRegisterKey),
+      clock: systemClock,
+      log,
+      sealed: () => store.forget(),
+    })
+    closers.unshift(async () => keys.stop())
     const retentionDuty = new RetentionDuty({ desk: () => retention, clock: systemClock, log })
     const control = new ControlPlane({
       ...registers,
@@ -174,7 +188,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty],
+      duties: [retentionDuty, reshareDuty(() => keys, log)],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -194,7 +208,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         resolve()
       }),
     )
-    await Promise.race([began, delay(timeWaitMs, undefined, { ref: false })])
+    void began.then(
+      () => keys.follow(),
+      () => undefined,
+    )
+    await Promise.race([Promise.all([began, keys.opened()]), delay(timeWaitMs, undefined, { ref: false })])
     if (!driver.clock.isKnown) log.warn({}, 'too few other members are heard to know the time of the fleet')
     addressFile.learn(self, libp2p.addresses())
     libp2p.discovery
@@ -214,12 +232,13 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     }
     const storeParts: StoreParts = {
       submitter,
-      fleet: { id: view.fleet, roles: record.roles },
-      keys: {
-        fleetSecret: keyring.fleetSecret,
-        identitiesOf: (role, keyVersion) => keyring.identitiesOf(role, keyVersion),
-        heldRoles: keyring.heldRoles,
+      fleet: {
+        id: view.fleet,
+        get roles() {
+          return keys.recipients
+        },
       },
+      keys: keys.held,
       author: identity,
       isAuthor,
       nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
@@ -238,6 +257,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...libp2p.counters(),
       ...retentionDuty.counters(),
       ...audit.counters(),
+      ...keys.counters(),
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({
@@ -245,7 +265,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       control,
       view: () => view,
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
-      keyring,
+      keys,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
       addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
@@ -281,16 +301,18 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           healthOf: peer => driver.healthOf(peer),
           lags: driver.lags(),
           clock: driver.clock,
-          roles: record.roles,
-          held: keyring.heldRoles,
+          roles: keys.recipients,
+          held: keys.held.heldRoles,
+          sealedWhy: keys.held.sealedWhy,
           damaged: driver.damagedPartitions(),
           audit: audit.reasons(peer => view.members.find(member => member.id === peer)?.name ?? peer),
           counters: counters(),
         }),
-      checks: () => [...health.checks(driver.damagedPartitions()), audit.readiness()],
+      checks: () => [...health.checks(driver.damagedPartitions()), keys.check(), audit.readiness()],
       counters,
       ring: () => view,
       control: admin,
+      keys,
       stop: graceMs => (stopping ??= stop(graceMs)),
     }
   } catch (failure) {

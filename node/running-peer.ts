@@ -2,6 +2,7 @@ import type { FleetId, PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
 import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
+import type { KeyControl } from './key-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
 import type { Retention } from './store/retention/api.ts'
@@ -57,6 +58,8 @@ export interface RunningPeer {
   ring(): View
   /** Changes of the fleet as a whole. */
   readonly control: FleetControl
+  /** The keys of this process, and their shares. */
+  readonly keys: KeyControl
   /** Resolves once nothing is left in flight: every save synced, every hint that can be delivered is. */
   settle?(): Promise<void>
   /** Finishes what runs within `graceMs`, then closes network and disk. Safe to call twice. */

@@ -1,7 +1,6 @@
 import type { ContextKey, FleetId, Hlc, PeerId, RoleName } from '../../base/ids.ts'
 import { type Checkpoint, encodeCheckpoint } from '../../crypto/audit/checkpoint.ts'
 import { type AuditDecision, type AuditedRole, auditedRolesMax, auditText } from '../../crypto/audit/entry.ts'
-import { keyFingerprint } from '../../crypto/audit/fingerprint.ts'
 import type { LogReport } from '../../crypto/audit/verify-log.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
 import type { Auditor, AuditPolicy, Refusal } from './auditor.ts'
@@ -9,6 +8,7 @@ import { HeldCheckpoints } from './held-checkpoints.ts'
 import { type AuditPage, readAll, readPage, verifyLog } from './log-reader.ts'
 import type { LogWriterOptions } from './log-writer.ts'
 import type { AuditFilter, AuditRecord } from './records.ts'
+import { RoleNames } from './role-names.ts'
 import { AuditSink } from './sink.ts'
 import { FolderStorage } from './storage.ts'
 import { auditDir, heldDir } from './verify-directory.ts'
@@ -38,8 +38,9 @@ type Parts = Omit<LogWriterOptions, 'storage' | 'bytesMax'> & {
   readonly now: () => Hlc
   readonly incarnation: number
   readonly settings: AuditSettings
-  readonly roles: readonly RoleRecipient[]
-  readonly heldRoles: readonly RoleName[]
+  /** Every key version of every role, as it is now. */
+  roles(): readonly RoleRecipient[]
+  heldRoles(): readonly RoleName[]
   isMember(peer: PeerId): boolean
   keyOf(address: string): ContextKey | null
   /** Tells the other peers. */
@@ -61,8 +62,7 @@ export class PeerAudit implements Audit {
   readonly #sink: AuditSink | null
   readonly #held: HeldCheckpoints
   readonly #brokenAt: number
-  readonly #fingerprints = new Map<string, AuditedRole>()
-  readonly #newest = new Map<string, AuditedRole>()
+  #names = new RoleNames([])
   readonly #telling: NodeJS.Timeout
   readonly #latest: { checkpoint: Checkpoint | null }
   #toldSeq = 0
@@ -86,11 +86,6 @@ export class PeerAudit implements Audit {
     this.#held = opened.held
     this.#brokenAt = opened.brokenAt
     this.#latest = opened.latest
-    for (const { name, keyVersion, recipient } of parts.roles) {
-      const role = { name, keyVersion, fingerprint: keyFingerprint(recipient) }
-      this.#fingerprints.set(`${name}/${keyVersion}`, role)
-      if (keyVersion > (this.#newest.get(name)?.keyVersion ?? 0)) this.#newest.set(name, role)
-    }
     this.#telling = setInterval(() => this.#tell(), tellEveryMs)
     this.#telling.unref()
   }
@@ -142,12 +137,9 @@ export class PeerAudit implements Audit {
   }
 
   rolesOf(roles: readonly (string | { name: string; keyVersion: number })[] | undefined): AuditedRole[] {
-    const found = (roles ?? this.#parts.heldRoles).map(role =>
-      typeof role === 'string'
-        ? this.#newest.get(role)
-        : this.#fingerprints.get(`${role.name}/${role.keyVersion}`),
-    )
-    return found.filter(role => role !== undefined).slice(0, auditedRolesMax)
+    const recipients = this.#parts.roles()
+    if (this.#names.recipients !== recipients) this.#names = new RoleNames(recipients)
+    return this.#names.of(roles ?? this.#parts.heldRoles()).slice(0, auditedRolesMax)
   }
 
   page(filter: AuditFilter, limit: number, before?: number): Promise<AuditPage> {

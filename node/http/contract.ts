@@ -14,6 +14,7 @@ import {
 import { auditOperations } from './audit-contract.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
+import { keyOperations } from './key-contract.ts'
 import type { Operation } from './operation.ts'
 import { retentionOperations } from './retention-contract.ts'
 
@@ -166,6 +167,7 @@ export const operations = {
   ...fleetOperations,
   ...retentionOperations,
   ...auditOperations,
+  ...keyOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',

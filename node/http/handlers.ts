@@ -53,6 +53,11 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   setRetention: ({ peer }, { body: { project, ...rule } }) => peer.retention.set(project, rule),
   unsetRetention: ({ peer }, { body }) => peer.retention.unset(body.project),
   previewRetention: ({ peer }, { body }) => peer.retention.preview(body.project, body.rule),
+  keys: ({ peer }) => peer.keys.status(),
+  keyShares: ({ peer }) => peer.keys.shares(),
+  sealKeys: ({ peer }) => peer.keys.seal(),
+  unsealKeys: ({ peer }) => peer.keys.unseal(),
+  reshareKeys: ({ peer }, { body }) => peer.keys.reshare(body.force),
   stepDown: ({ peer }) => {
     const { leader } = peer.control.leader()
     return { steppedDown: peer.control.stepDown(), leader }

@@ -5,6 +5,7 @@ import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.t
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
+import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
@@ -97,6 +98,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   }
   const control = new MemoryControl()
   const audit = new MemoryAudit()
+  const keys = memoryKeys()
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -151,12 +153,14 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     counters: () => ({ fastWrite: count }),
     ring: () => control.view,
     control,
+    keys,
     stop: async () => undefined,
   }
   return {
     peer,
     control,
     audit,
+    keys,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

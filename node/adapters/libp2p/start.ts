@@ -3,6 +3,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { AddressBook, parseBootstrap } from './address-book.ts'
 import { Discovery } from './discovery.ts'
+import { Libp2pExchange } from './exchange.ts'
 import { RecordBook } from './fleet-record.ts'
 import { Gossip } from './gossip.ts'
 import type { Hello, VersionRange } from './hello.ts'
@@ -45,6 +46,8 @@ export type Libp2pPeer = {
   readonly id: PeerId
   /** Idle until `listen` is called on it. */
   readonly network: Libp2pNetwork
+  /** Questions about keys. */
+  readonly keys: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   /** Multiaddresses, peer id included, on which this peer listens. */
@@ -81,6 +84,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const onStranger = (peer: string, address: string | null) =>
     options.onTurnedAway?.(peer, address, 'notMember')
   const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd, onStranger })
+  const keys = new Libp2pExchange({ host, name: 'keys', isMember })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -129,6 +133,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   return {
     id: self,
     network,
+    keys,
     discovery,
     gossip,
     addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),
