@@ -136,6 +136,9 @@ export class KeyFleet {
       void this.warnings.push(`${name} ${level} ${text} ${JSON.stringify(fields)}`)
     const log = { ...silent, warn: note('warn'), error: note('error') }
     const dir = join(this.dir, name)
-    this.running.set(name, await startPeer({ dir, bootstrap, preferredPort, version: '0.0.0', log, audit: quietAudit }))
+    this.running.set(
+      name,
+      await startPeer({ dir, bootstrap, preferredPort, version: '0.0.0', log, audit: quietAudit }),
+    )
   }
 }
