@@ -11,10 +11,12 @@ import {
   retrievedContext,
   storedContext,
 } from './answers.ts'
+import { auditOperations } from './audit-contract.ts'
 import { catalogueOperations } from './catalogue-contract.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
 import { hierarchyOperations } from './hierarchy-contract.ts'
+import { keyOperations } from './key-contract.ts'
 import type { Operation } from './operation.ts'
 import { retentionOperations } from './retention-contract.ts'
 
@@ -168,6 +170,8 @@ export const operations = {
   },
   ...fleetOperations,
   ...retentionOperations,
+  ...auditOperations,
+  ...keyOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',

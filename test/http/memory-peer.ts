@@ -9,7 +9,9 @@ import { compareFields } from '../../node/store/compare/compare.ts'
 import { parseSides } from '../../node/store/compare/side.ts'
 import { resolveAddress } from '../../node/store/hierarchy/resolve.ts'
 import { parseContext } from '../../node/store/schema.ts'
+import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
+import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
@@ -130,6 +132,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     },
   })
   const control = new MemoryControl()
+  const audit = new MemoryAudit()
+  const keys = memoryKeys()
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -139,6 +143,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     store,
     retention: memoryRetention(),
     catalogue,
+    audit,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
       fleet,
@@ -184,6 +189,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     counters: () => ({ fastWrite: count }),
     ring: () => control.view,
     control,
+    keys,
     stop: async () => undefined,
   }
   return {
@@ -191,6 +197,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     control,
     /** Partitions of 16 that the catalogue went through, and has. */
     coverage,
+    audit,
+    keys,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -54,6 +54,8 @@ export class LocalEntries implements ContextEntries {
   #next: Walk | null = null
   /** What the disk had come to when the last whole walk began; null: none was whole. */
   #walkedTo: string | null = null
+  /** Roles whose keys were there when it was walked last. */
+  #roles = ''
   #opened = 0
   #closed = false
 
@@ -67,6 +69,10 @@ export class LocalEntries implements ContextEntries {
       throw new SlurpError('SEALED', 'This peer is blind: it knows no addresses, and can list nothing.', {
         hint: 'Ask the door of a peer that holds roles; `slurp status` at a door shows which it holds.',
       })
+    // What could not be opened may be open now: nothing that was found with other keys counts.
+    const roles = desk.parts.keys.heldRoles.join()
+    if (roles !== this.#roles) this.forget()
+    this.#roles = roles
     const walk = this.#walkedTo === this.#state() ? null : this.#walkAfresh()
     if (walk !== null) await this.#withinTime(walk.done, deadline)
     const here = local.partitions().length
@@ -83,6 +89,14 @@ export class LocalEntries implements ContextEntries {
       partitionsTotal: local.partitionsTotal(),
       unlisted: this.#unlisted,
     }
+  }
+
+  /** What was opened is in memory no more. */
+  forget(): void {
+    for (const partition of [...this.#met.keys()]) this.#drop(partition)
+    this.#snapshot = new Snapshot([])
+    this.#unlisted = []
+    this.#walkedTo = null
   }
 
   /** No walk goes on. */
