@@ -25,6 +25,8 @@ export type FleetPlan = {
   /** The default roles when left out. */
   readonly roles?: readonly string[]
   readonly replicas: number
+  /** Seals the identity of every member. */
+  readonly passphrase?: Uint8Array
   /** Roles whose keys a member is given; none makes it blind. */
   rolesOf(memberName: string): readonly string[]
 }
@@ -72,7 +74,7 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   const identities: Identity[] = []
   for (const name of plan.memberNames) {
     await mkdir(join(draft, name), { mode: 0o700 })
-    identities.push(await createIdentity(join(draft, name, 'identity.key')))
+    identities.push(await createIdentity(join(draft, name, 'identity.key'), plan.passphrase))
   }
   const members = plan.memberNames.map(
     (name, place): Member => ({ id: identities[place]!.peerId, name, weight: 1, zone: name }),

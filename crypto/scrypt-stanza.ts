@@ -16,7 +16,7 @@ const tag = { authTagLength: tagBytes }
 // The wrap key is fresh for every salt, so its only nonce may be zero.
 const zeroNonce = new Uint8Array(12)
 
-/** log2 of the rounds that we write, as the stock tool does: 256 MiB and about half a second for every guess. */
+/** log2 of the rounds that we write, as the stock tool does: 256 MiB and about a second for every guess. */
 export const workFactor = 18
 /** log2 of the rounds that we read, at most: 1 GiB. A file that asks for more is refused before anything is computed. */
 export const workFactorMax = 20

@@ -27,7 +27,7 @@ export function workFactorOf(file: Uint8Array, path: string): number {
 }
 
 /**
- * An age file that opens with the passphrase alone, also by the stock tool. About half a second in this thread.
+ * An age file that opens with the passphrase alone, also by the stock tool. About a second in this thread.
  *
  * @throws SlurpError CONFIG_INVALID for a passphrase that is too short or too long.
  */

@@ -9,12 +9,23 @@ import { wireVersions } from './adapters/libp2p/start.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView } from './driver/codec/view.ts'
 import type { JoinRequest, JoinTicket } from './fleet-control.ts'
+import type { ProcessPassphrase } from './passphrase.ts'
 import { writePrivately } from './peer-settings.ts'
 
-/** The peer whose identity is in `draft`; it is made where there is none, so that asking again asks as the same peer. */
-export async function newPeerIn(draft: string): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>> {
+/**
+ * The peer whose identity is in `draft`; it is made where there is none, so that asking again asks as the same peer.
+ *
+ * @param sealed - a new identity is sealed by a passphrase.
+ */
+export async function newPeerIn(
+  draft: string,
+  passphrase?: ProcessPassphrase,
+  sealed = false,
+): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>> {
   const path = join(draft, 'identity.key')
-  const identity = existsSync(path) ? await loadIdentity(path) : await createIdentity(path)
+  const identity = existsSync(path)
+    ? await loadIdentity(path, passphrase?.of)
+    : await createIdentity(path, sealed ? await passphrase?.choose() : undefined)
   return { id: identity.peerId, recipient: identity.ageRecipient.text, versions: wireVersions }
 }
 
@@ -28,8 +39,9 @@ export async function writeTicket(
   draft: string,
   fleet: FleetId,
   ticket: JoinTicket,
+  passphrase?: ProcessPassphrase,
 ): Promise<readonly string[]> {
-  const identity = await loadIdentity(join(draft, 'identity.key'))
+  const identity = await loadIdentity(join(draft, 'identity.key'), passphrase?.of)
   verifyFleetRecord(Buffer.from(ticket.record), fleet)
   const view = Buffer.from(ticket.view, 'base64')
   if (!namesPeer(view, fleet, identity.peerId)) {

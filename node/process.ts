@@ -43,9 +43,9 @@ const timeWaitMs = 2_000
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
   const { dir, log } = options
-  await finishReentry(dir)
+  await finishReentry(dir, options.passphrase)
   const { name } = readPeerFile(dir)
-  const identity = await loadIdentity(join(dir, 'identity.key'))
+  const identity = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
   const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId

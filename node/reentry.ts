@@ -3,8 +3,15 @@ import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
 import type { PeerId } from '../base/ids.ts'
-import { clockTagOf, createIdentity, type Identity, loadIdentity } from '../crypto/identity.ts'
+import {
+  clockTagOf,
+  createIdentity,
+  type Identity,
+  inspectIdentity,
+  loadIdentity,
+} from '../crypto/identity.ts'
 import { createKeyring, openKeyring } from '../crypto/keyring.ts'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { writeNewSecretFile } from '../crypto/secret-file.ts'
 import { checkView, type View } from '../dht/view.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
@@ -39,8 +46,8 @@ export type KnownFleet = {
  */
 export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<void> {
   const { dir, log } = options
-  const old = await loadIdentity(join(dir, 'identity.key'))
-  const fresh = await freshIdentity(dir, old)
+  const old = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
+  const fresh = await freshIdentity(dir, old, options.passphrase)
   const name = nextName(readPeerFile(dir).name, fleet.view)
   log.error(
     { old: old.peerId, new: fresh.peerId, name },
@@ -48,11 +55,11 @@ export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<
   )
   const view = await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet)
   await writeNewSecretFile(join(dir, draft.view), encodeView(view))
-  await finishReentry(dir)
+  await finishReentry(dir, options.passphrase)
 }
 
 /** Puts the new identity in the place of the old one, if the fleet has agreed to it; safe to repeat. */
-export async function finishReentry(dir: string): Promise<void> {
+export async function finishReentry(dir: string, passphrase?: PassphraseSource): Promise<void> {
   const at = (name: string) => join(dir, name)
   if (!existsSync(at(draft.view))) return
   const view = decodeView(readFileSync(at(draft.view)))
@@ -61,7 +68,7 @@ export async function finishReentry(dir: string): Promise<void> {
     if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
     renameSync(at(draft.identity), at('identity.key'))
   }
-  const { peerId } = await loadIdentity(at('identity.key'))
+  const { peerId } = await loadIdentity(at('identity.key'), passphrase)
   const name = view.members.find(member => member.id === peerId)?.name
   if (name === undefined)
     throw new SlurpError('INTEGRITY_FAILED', `${at(draft.view)} does not name this peer.`)
@@ -72,13 +79,19 @@ export async function finishReentry(dir: string): Promise<void> {
   renameSync(at(draft.view), at('joined.view'))
 }
 
-async function freshIdentity(dir: string, old: Identity): Promise<Identity> {
+/** Sealed as the old one is, by the same passphrase. */
+async function freshIdentity(
+  dir: string,
+  old: Identity,
+  passphrase: PassphraseSource | undefined,
+): Promise<Identity> {
   const path = join(dir, draft.identity)
   // Of an attempt that was interrupted: the fleet may know it already.
-  if (existsSync(path) && existsSync(join(dir, draft.keyring))) return await loadIdentity(path)
+  if (existsSync(path) && existsSync(join(dir, draft.keyring))) return await loadIdentity(path, passphrase)
   for (const begun of [draft.identity, draft.keyring]) rmSync(join(dir, begun), { force: true })
   const keyring = await openKeyring(join(dir, 'keyring.age'), old)
-  const fresh = await createIdentity(path)
+  const { isSealed } = await inspectIdentity(join(dir, 'identity.key'))
+  const fresh = await createIdentity(path, isSealed ? await passphrase?.(path) : undefined)
   await createKeyring(join(dir, draft.keyring), fresh, keyring.content())
   return fresh
 }

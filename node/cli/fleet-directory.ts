@@ -24,6 +24,8 @@ export type FleetChoices = {
   readonly roles: readonly string[]
   /** Names of peers that are given no role. */
   readonly blind: readonly string[]
+  /** The identities are sealed by a passphrase. */
+  readonly sealed?: boolean
 }
 
 export type NewFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
@@ -101,6 +103,7 @@ export async function makeFleet(wiring: Wiring, choices: FleetChoices): Promise<
       memberNames,
       roles: choices.roles,
       replicas: choices.replicas,
+      sealed: choices.sealed === true,
       rolesOf: name => (choices.blind.includes(name) ? [] : choices.roles),
     })
     await furnish(created.members, choices.blind)

@@ -36,6 +36,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'List the versions of a context',
     load: async () => (await import('./commands/history.ts')).addHistory,
   },
+  identity: {
+    summary: 'Seal the identity of a peer by a passphrase',
+    load: async () => (await import('./commands/identity.ts')).addIdentity,
+  },
   peer: {
     summary: 'Let peers into the fleet and out of it',
     load: async () => (await import('./commands/peer.ts')).addPeer,

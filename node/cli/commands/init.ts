@@ -19,6 +19,7 @@ type InitOptions = JsonOption & {
   replicas?: number
   roles?: string[]
   blind?: string[]
+  passphrase?: boolean
   dryRun?: boolean
 }
 
@@ -30,6 +31,10 @@ export function addInit(command: Command, session: Session): void {
     .option('--replicas <count>', 'Copies of every context', wholeNumber(1, 9))
     .option('--roles <roles>', `Roles, separated by commas (default: ${defaultRoles.join(',')})`, names)
     .option('--blind <peers>', 'Peers that get no role: they store what they cannot read', names)
+    .option(
+      '--passphrase',
+      'Seal the identity of every peer by a passphrase: typed, or in the file that SLURP_PASSPHRASE_FILE names',
+    )
     .option('--dry-run', 'Say what would be made, change nothing')
   withExamples(withJson(command), [
     'slurp init --dir fleet',
@@ -44,6 +49,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     replicas: options.replicas ?? Math.min(3, options.peers),
     roles: options.roles ?? defaultRoles,
     blind: options.blind ?? [],
+    sealed: options.passphrase === true,
   }
   const { dir } = choices
   if (options.dryRun) {
@@ -64,6 +70,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       `  replicas   ${choices.replicas} of every context`,
       `  roles      ${choices.roles.join(', ')}`,
       `  authority  ${resolve(dir, 'authority')}: keep it offline, whoever has it is the fleet`,
+      ...(choices.sealed ? ['  sealed     the identity of every peer, by the passphrase'] : []),
       '',
       'Start each peer in a terminal of its own:',
       ...members.map(member => `  slurp up --dir ${member.dir}`),
