@@ -11,6 +11,7 @@ import { codeOf } from './failure-code.ts'
 import { encodeFleetRecord, type FleetRecord, signFleetRecord } from './fleet-record.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { createKeyring } from './keyring.ts'
+import { newNetworkKey, writeNetworkKey } from './network-key.ts'
 import { defaultRoles, newRoleKey, rolesMax } from './roles.ts'
 
 const partitionCount = 256
@@ -27,6 +28,8 @@ export type FleetPlan = {
   readonly replicas: number
   /** Seals the identity of every member. */
   readonly passphrase?: Uint8Array
+  /** Whether the peers share a network key, without which nobody can speak with them. */
+  readonly privateNetwork?: boolean
   /** Roles whose keys a member is given; none makes it blind. */
   rolesOf(memberName: string): readonly string[]
 }
@@ -72,8 +75,10 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   const authority = await createAuthority(join(draft, authorityName, 'authority.key'))
   const { fleet } = authority
   const identities: Identity[] = []
+  const networkKey = plan.privateNetwork ? newNetworkKey() : null
   for (const name of plan.memberNames) {
     await mkdir(join(draft, name), { mode: 0o700 })
+    if (networkKey !== null) await writeNetworkKey(join(draft, name), networkKey)
     identities.push(await createIdentity(join(draft, name, 'identity.key'), plan.passphrase))
   }
   const members = plan.memberNames.map(

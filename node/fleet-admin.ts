@@ -3,7 +3,7 @@ import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
 import { type Keyring, sealKeyring } from '../crypto/keyring.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
-import { isRecipient, recipientFrom } from '../crypto/sealing.ts'
+import { isRecipient, recipientFrom, sealTo } from '../crypto/sealing.ts'
 import {
   assignmentAt,
   assignmentsOf,
@@ -40,6 +40,8 @@ export type FleetAdminParts = {
   /** `fleet.json` as the authority signed it. */
   readonly record: string
   readonly keyring: Keyring
+  /** Null where the network is open. */
+  readonly networkKey: Uint8Array | null
   readonly versions: { readonly from: number; readonly to: number }
   readonly isConnected: (peer: PeerId) => boolean
   readonly addresses: () => Readonly<Record<PeerId, readonly string[]>>
@@ -242,7 +244,7 @@ export class FleetAdmin implements FleetControl {
   }
 
   async #ticket(view: View, request: JoinRequest): Promise<JoinTicket> {
-    const { keyring, record, addresses } = this.#parts
+    const { keyring, networkKey, record, addresses } = this.#parts
     const held = keyring.content()
     const content = request.roles ? held : { fleet: held.fleet, fleetSecret: null, roleKeys: [] }
     const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
@@ -252,8 +254,9 @@ export class FleetAdmin implements FleetControl {
       fleet: view.fleet,
       name: view.members.find(member => member.id === request.id)!.name,
       record,
-      view: Buffer.from(encodeView(view)).toString('base64'),
-      keyring: Buffer.from(await sealKeyring(recipientFrom(request.recipient), content)).toString('base64'),
+      view: base64(encodeView(view)),
+      keyring: base64(await sealKeyring(recipientFrom(request.recipient), content)),
+      ...(networkKey === null ? {} : { networkKey: base64(await sealTo([request.recipient], networkKey)) }),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }
   }
@@ -313,6 +316,8 @@ export class FleetAdmin implements FleetControl {
     return sizes
   }
 }
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
 /** What nobody could read back must never be agreed on: a fleet of too many members, a name that is none. */
 function checked(view: View | null): View | null {

@@ -30,6 +30,8 @@ export type JoinTicket = {
   readonly view: string
   /** base64 of `keyring.age`. */
   readonly keyring: string
+  /** base64 of the network key, sealed to the new peer; not there where the network is open. */
+  readonly networkKey?: string | undefined
   /** Multiaddresses of members, to look for them. */
   readonly bootstrap: readonly string[]
 }

@@ -5,6 +5,7 @@ import type { FleetId } from '../base/ids.ts'
 import { decodeFleetRecord, verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { createIdentity, loadIdentity } from '../crypto/identity.ts'
 import { openKeyring } from '../crypto/keyring.ts'
+import { openNetworkKey, readNetworkKey, writeNetworkKey } from '../crypto/network-key.ts'
 import { wireVersions } from './adapters/libp2p/start.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView } from './driver/codec/view.ts'
@@ -30,7 +31,8 @@ export async function newPeerIn(
 }
 
 /**
- * Writes what the fleet gave to the peer in `draft`: `fleet.json`, `keyring.age` and `joined.view`.
+ * Writes what the fleet gave to the peer in `draft`: `fleet.json`, `keyring.age`, `joined.view` and, in a private
+ * network, `network.key`.
  *
  * @returns the roles whose keys it holds now.
  * @throws SlurpError INTEGRITY_FAILED when the ticket is not whole, not of `fleet`, or not for this peer.
@@ -50,6 +52,10 @@ export async function writeTicket(
   writePrivately(join(draft, 'fleet.json'), ticket.record)
   writePrivately(join(draft, 'joined.view'), view)
   writePrivately(join(draft, 'keyring.age'), Buffer.from(ticket.keyring, 'base64'))
+  if (ticket.networkKey !== undefined && (await readNetworkKey(draft)) === null) {
+    const key = await openNetworkKey(Buffer.from(ticket.networkKey, 'base64'), identity)
+    await writeNetworkKey(draft, key)
+  }
   const keyring = await openKeyring(join(draft, 'keyring.age'), identity)
   if (keyring.fleet === fleet) return keyring.heldRoles
   throw new SlurpError('INTEGRITY_FAILED', 'The keys that the fleet gave are of another fleet.')

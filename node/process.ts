@@ -10,6 +10,7 @@ import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
 import { openKeyring } from '../crypto/keyring.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
 import type { View } from '../dht/view.ts'
 import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
@@ -81,8 +82,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
+    const networkKey = await readNetworkKey(dir)
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
+      networkKey,
+      onKeyTrouble: (trouble, from) => log.warn({ from, trouble }, keyTexts[trouble]),
       fleet: view.fleet,
       listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
       bootstrap: options.bootstrap ?? [],
@@ -216,6 +220,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
       keyring,
+      networkKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
       addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
@@ -269,6 +274,12 @@ const controlTexts = {
   elected: 'this peer leads now',
   deposed: 'this peer leads no more',
   replaced: 'a peer stayed away for too long: its partitions go to others',
+} as const
+
+const keyTexts = {
+  noKey: 'a caller has no network key: its network.key is missing, or it is no peer of this fleet',
+  otherKey: 'a caller has another network key: network.key must be the same file on every peer',
+  keyUnwanted: 'a caller has a network key, and this peer has none: its network.key is missing',
 } as const
 
 const newerOf = (record: View, joined: View | null): View =>

@@ -11,6 +11,7 @@ import {
   loadIdentity,
 } from '../crypto/identity.ts'
 import { createKeyring, openKeyring } from '../crypto/keyring.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { writeNewSecretFile } from '../crypto/secret-file.ts'
 import { checkView, type View } from '../dht/view.ts'
@@ -113,6 +114,7 @@ async function askToBeReplaced(
 ): Promise<View> {
   const libp2p = await startLibp2p({
     privateKey: old.privateKey,
+    networkKey: await readNetworkKey(options.dir),
     fleet: fleet.view.fleet,
     listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
     bootstrap: options.bootstrap ?? [],

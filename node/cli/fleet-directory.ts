@@ -26,6 +26,8 @@ export type FleetChoices = {
   readonly blind: readonly string[]
   /** The identities are sealed by a passphrase. */
   readonly sealed?: boolean
+  /** The peers share a network key. */
+  readonly privateNetwork?: boolean
 }
 
 export type NewFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
@@ -104,6 +106,7 @@ export async function makeFleet(wiring: Wiring, choices: FleetChoices): Promise<
       roles: choices.roles,
       replicas: choices.replicas,
       sealed: choices.sealed === true,
+      privateNetwork: choices.privateNetwork === true,
       rolesOf: name => (choices.blind.includes(name) ? [] : choices.roles),
     })
     await furnish(created.members, choices.blind)

@@ -10,6 +10,8 @@ export type FleetPlan = {
   readonly replicas: number
   /** Whether the identities are sealed by a passphrase, which is asked for. */
   readonly sealed?: boolean
+  /** Whether the peers share a network key. */
+  readonly privateNetwork?: boolean
   /** Roles whose keys a peer is given; none makes it blind. */
   readonly rolesOf: (memberName: string) => readonly string[]
 }

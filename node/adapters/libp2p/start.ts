@@ -10,6 +10,7 @@ import { startHost } from './host.ts'
 import { defaultLimits, type NetworkLimits } from './limits.ts'
 import { Libp2pNetwork } from './network.ts'
 import type { News } from './news.ts'
+import { type KeyTrouble, KeyTroubles } from './private-network.ts'
 import { TickEnd } from './tick-end.ts'
 
 /** What this release speaks (hello.ts). */
@@ -35,6 +36,10 @@ export type Libp2pOptions = {
   onNews?(from: PeerId, news: News): void
   /** What a peer said of itself when it was let in, its view epoch among it. */
   onHello?(peer: PeerId, hello: Hello): void
+  /** Pre-shared key of a private network, in libp2p's form; who has it not gets no word. None: the network is open. */
+  readonly networkKey?: Uint8Array | null
+  /** A caller has another network key, or only one of both sides has any. At most once a minute for each trouble. */
+  onKeyTrouble?(trouble: KeyTrouble, from: string): void
   readonly versions?: VersionRange
   readonly limits?: Partial<NetworkLimits>
 }
@@ -76,7 +81,14 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
 
   const records = new RecordBook(fleet, options.verifyRecord)
   const tickEnd = new TickEnd()
-  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd })
+  const troubles = new KeyTroubles((trouble, from) => options.onKeyTrouble?.(trouble, from))
+  const host = await startHost({
+    ...options,
+    isMember,
+    record: records.rules(),
+    tickEnd,
+    network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
+  })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -127,7 +139,12 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     discovery,
     gossip,
     addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),
-    counters: () => ({ ...network.counters(), ...discovery.counters(), ...gossip.counters() }),
+    counters: () => ({
+      ...network.counters(),
+      networkKeysRefused: troubles.count,
+      ...discovery.counters(),
+      ...gossip.counters(),
+    }),
     stop: () => (stopping ??= stop()),
   }
 }

@@ -20,6 +20,7 @@ type InitOptions = JsonOption & {
   roles?: string[]
   blind?: string[]
   passphrase?: boolean
+  privateNetwork?: boolean
   dryRun?: boolean
 }
 
@@ -34,6 +35,10 @@ export function addInit(command: Command, session: Session): void {
     .option(
       '--passphrase',
       'Seal the identity of every peer by a passphrase: typed, or in the file that SLURP_PASSPHRASE_FILE names',
+    )
+    .option(
+      '--private-network',
+      'Make a network key that all peers share: who has it not cannot even shake hands with one',
     )
     .option('--dry-run', 'Say what would be made, change nothing')
   withExamples(withJson(command), [
@@ -50,6 +55,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     roles: options.roles ?? defaultRoles,
     blind: options.blind ?? [],
     sealed: options.passphrase === true,
+    privateNetwork: options.privateNetwork === true,
   }
   const { dir } = choices
   if (options.dryRun) {
@@ -70,6 +76,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       `  replicas   ${choices.replicas} of every context`,
       `  roles      ${choices.roles.join(', ')}`,
       `  authority  ${resolve(dir, 'authority')}: keep it offline, whoever has it is the fleet`,
+      ...(choices.privateNetwork ? ['  network    private: every peer has network.key'] : []),
       ...(choices.sealed ? ['  sealed     the identity of every peer, by the passphrase'] : []),
       '',
       'Start each peer in a terminal of its own:',
