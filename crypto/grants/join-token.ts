@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { multiaddr } from '@multiformats/multiaddr'
-import { SlurpError } from '../../base/errors.ts'
 import { sameBytes } from '../../base/bytes.ts'
+import { SlurpError } from '../../base/errors.ts'
 import type { Digest, FleetId } from '../../base/ids.ts'
 import { fleetOf } from '../authority.ts'
 import { sha256Hex } from '../digest.ts'

@@ -6,10 +6,14 @@ import { type Finding, type Outcome, sharedHeaderBytes, type Task } from './work
 const silenceMs = 20_000
 const lookEveryMs = 250
 /** JavaScript heap of a thread; past it the thread ends, and with it the target. */
-const heapMbMax = 512
+const heapMbMaxDefault = 512
 
 /** Runs a target in a thread. It always ends: a hang, a crash or all memory taken is a finding like any other. */
-export function runTarget(task: Task, patienceMs = silenceMs): Promise<Outcome> {
+export function runTarget(
+  task: Task,
+  patienceMs = silenceMs,
+  heapMbMax = heapMbMaxDefault,
+): Promise<Outcome> {
   const buffer = new SharedArrayBuffer(sharedHeaderBytes + Math.max(inputBytesMax, task.only?.length ?? 0))
   const header = new Int32Array(buffer, 0, 2)
   const worker = new Worker(new URL('worker.ts', import.meta.url), {

@@ -46,7 +46,7 @@ async function failureOf(
   input: Uint8Array,
 ): Promise<{ taken: boolean; failure: Pick<Finding, 'kind' | 'what'> | null }> {
   const cpu = process.threadCpuUsage()
-  const rss = process.resourceUsage().maxRSS
+  const [rss, peak] = [process.memoryUsage.rss(), process.resourceUsage().maxRSS]
   let taken = false
   try {
     taken = await target.run(Uint8Array.from(input))
@@ -57,7 +57,8 @@ async function failureOf(
   const { user, system } = process.threadCpuUsage(cpu)
   if (user + system > inputCpuMsMax * 1_000)
     return { taken, failure: { kind: 'slow', what: `${Math.round((user + system) / 1_000)} ms` } }
-  const growth = (process.resourceUsage().maxRSS - rss) * 1_024
+  // The peak shows what was given back already, what stands shows what is below an earlier peak.
+  const growth = Math.max(process.memoryUsage.rss() - rss, (process.resourceUsage().maxRSS - peak) * 1_024)
   if (growth > inputGrowthBytesMax)
     return { taken, failure: { kind: 'memory', what: `${Math.round(growth / 2 ** 20)} MiB` } }
   return { taken, failure: null }
@@ -84,7 +85,8 @@ async function minimised(target: Target, finding: Finding): Promise<Finding> {
   return best
 }
 
-async function fuzz(task: Task, target: Target, shared: Shared): Promise<Outcome> {
+/** Runs one target in this thread. */
+export async function fuzz(task: Task, target: Target, shared: Shared): Promise<Outcome> {
   const random = seeded(createHash('sha256').update(`${task.seed} ${target.name}`).digest().readUInt32BE(0))
   const findings = new Map<string, Finding>()
   const start = performance.now()
@@ -100,6 +102,8 @@ async function fuzz(task: Task, target: Target, shared: Shared): Promise<Outcome
     if (isTaken) taken += 1
     if (failure === null || findings.has(troubleOf(failure))) continue
     const finding = { ...failure, input }
+    if (failure.kind === 'slow')
+      return { inputs, taken, ms: performance.now() - start, findings: [...findings.values(), finding] }
     findings.set(troubleOf(failure), failure.kind === 'failed' ? await minimised(target, finding) : finding)
   }
   return { inputs, taken, ms: performance.now() - start, findings: [...findings.values()] }
