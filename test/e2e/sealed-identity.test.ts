@@ -61,6 +61,15 @@ test('its peers run with the passphrase, let a sealed one in, and show it nowher
       const seen = ['environ', 'cmdline'].map(name => readFileSync(`/proc/${pid}/${name}`, 'latin1'))
       assert.ok(![...seen, readFileSync(join(home, 'peer.log'), 'latin1')].join().includes(passphrase))
     }
+    // Its data is gone: it comes back under another identity, which is sealed as well.
+    const { dir: home } = fleet.peer('p2')
+    await fleet.kill('p2')
+    for (const gone of ['data', 'data.watermark']) rmSync(join(home, gone), { recursive: true, force: true })
+    await fleet.revive('p2')
+    for (const name of ['identity.key', 'identity.key.lost']) {
+      assert.match(readFileSync(join(home, name), 'latin1'), /^age-encryption\.org/, name)
+    }
+    assert.ok(!readFileSync(join(home, 'identity.key')).equals(readFileSync(join(home, 'identity.key.lost'))))
   } finally {
     for (const name of Object.keys(right)) delete process.env[name]
     await fleet.stop()
