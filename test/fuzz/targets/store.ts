@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { encode } from 'cborg'
 import type { ContextKey, RoleName, Version } from '../../../base/ids.ts'
 import { openKeyring } from '../../../crypto/keyring.ts'
@@ -298,7 +299,9 @@ function filesIn(dir: string): Target[] {
 }
 
 export function storeTargets(): Target[] {
-  const dir = mkdtempSync(join(tmpdir(), 'slurp-fuzz-'))
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+  // One for all threads of the process, which run one after the other: a thread that is ended cannot clear up.
+  const dir = join(tmpdir(), `slurp-fuzz-${process.pid}`)
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  if (isMainThread) process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
   return [address, temporal, parts, template, cursor, contexts, lines, retention, sealedText, ...filesIn(dir)]
 }
