@@ -108,6 +108,18 @@ export const advice = {
     retry: 'afterBackoff',
     hint: '`slurp status` shows which roles this peer can open.',
   },
+  PASSPHRASE_NEEDED: {
+    http: 503,
+    exit: 9,
+    retry: 'never',
+    hint: 'Start it on a terminal, or name a file of mode 0600 that holds the passphrase in SLURP_PASSPHRASE_FILE.',
+  },
+  PASSPHRASE_WRONG: {
+    http: 403,
+    exit: 6,
+    retry: 'never',
+    hint: '`slurp identity show --dir DIR` shows what is sealed; without its passphrase nothing opens it.',
+  },
   DIRECTORY_TAKEN: {
     http: 409,
     exit: 2,

@@ -2,7 +2,7 @@ import { SlurpError } from '../base/errors.ts'
 import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
-import { isRecipient } from '../crypto/sealing.ts'
+import { isRecipient, sealTo } from '../crypto/sealing.ts'
 import {
   assignmentAt,
   assignmentsOf,
@@ -40,6 +40,8 @@ export type FleetAdminParts = {
   /** `fleet.json` as the authority signed it. */
   readonly record: string
   readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
+  /** Null where the network is open. */
+  readonly networkKey: Uint8Array | null
   readonly versions: { readonly from: number; readonly to: number }
   readonly isConnected: (peer: PeerId) => boolean
   readonly addresses: () => Readonly<Record<PeerId, readonly string[]>>
@@ -241,8 +243,8 @@ export class FleetAdmin implements FleetControl {
     }
   }
 
-  #ticket(view: View, request: JoinRequest): JoinTicket {
-    const { keys, record, addresses } = this.#parts
+  async #ticket(view: View, request: JoinRequest): Promise<JoinTicket> {
+    const { keys, networkKey, record, addresses } = this.#parts
     const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
       known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
     )
@@ -250,8 +252,9 @@ export class FleetAdmin implements FleetControl {
       fleet: view.fleet,
       name: view.members.find(member => member.id === request.id)!.name,
       record,
-      view: Buffer.from(encodeView(view)).toString('base64'),
-      keys: Buffer.from(keys.ticketFor(request.id, !request.roles)).toString('base64'),
+      view: base64(encodeView(view)),
+      keys: base64(keys.ticketFor(request.id, !request.roles)),
+      ...(networkKey === null ? {} : { networkKey: base64(await sealTo([request.recipient], networkKey)) }),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }
   }
@@ -311,6 +314,8 @@ export class FleetAdmin implements FleetControl {
     return sizes
   }
 }
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
 /** What nobody could read back must never be agreed on: a fleet of too many members, a name that is none. */
 function checked(view: View | null): View | null {

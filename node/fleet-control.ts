@@ -30,6 +30,8 @@ export type JoinTicket = {
   readonly view: string
   /** base64 of the registry of keys, in which the new peer is entitled to what it may have. */
   readonly keys: string
+  /** base64 of the network key, sealed to the new peer; not there where the network is open. */
+  readonly networkKey?: string | undefined
   /** Multiaddresses of members, to look for them. */
   readonly bootstrap: readonly string[]
 }

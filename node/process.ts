@@ -9,6 +9,7 @@ import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
 import type { View } from '../dht/view.ts'
 import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
@@ -21,7 +22,7 @@ import { ControlPlane, keysRegisterKey, retentionRegisterKey } from './control/c
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
-import { controlTexts, logEvent } from './event-log.ts'
+import { controlTexts, keyTexts, logEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { refuseFormerKeys } from './key-migration.ts'
@@ -54,9 +55,9 @@ const timeWaitMs = 2_000
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
   const { dir, log } = options
-  await finishReentry(dir)
+  await finishReentry(dir, options.passphrase)
   const { name } = readPeerFile(dir)
-  const identity = await loadIdentity(join(dir, 'identity.key'))
+  const identity = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
   const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId
@@ -107,8 +108,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       log,
     })
     closers.unshift(() => audit.stop(auditGraceMs))
+    const networkKey = await readNetworkKey(dir)
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
+      networkKey,
+      onKeyTrouble: (trouble, from) => log.warn({ from, trouble }, keyTexts[trouble]),
       fleet: view.fleet,
       listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
       bootstrap: options.bootstrap ?? [],
@@ -281,6 +285,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
       keys,
+      networkKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
       addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),

@@ -3,11 +3,19 @@ import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
 import type { FleetId, PeerId } from '../base/ids.ts'
-import { clockTagOf, createIdentity, type Identity, loadIdentity } from '../crypto/identity.ts'
+import {
+  clockTagOf,
+  createIdentity,
+  type Identity,
+  inspectIdentity,
+  loadIdentity,
+} from '../crypto/identity.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
 import { registryFile, sharesFolder } from '../crypto/registry/genesis.ts'
 import { entitledTo, withEntitlement } from '../crypto/registry/registry.ts'
 import { decodeRegistry, encodeRegistry } from '../crypto/registry/registry-codec.ts'
 import { entitle } from '../crypto/registry/statements.ts'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { writeNewSecretFile } from '../crypto/secret-file.ts'
 import { checkView, type View } from '../dht/view.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
@@ -44,8 +52,8 @@ export type KnownFleet = {
  */
 export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<void> {
   const { dir, log } = options
-  const old = await loadIdentity(join(dir, 'identity.key'))
-  const fresh = await freshIdentity(dir, old, fleet.view.fleet)
+  const old = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
+  const fresh = await freshIdentity(dir, old, fleet.view.fleet, options.passphrase)
   const name = nextName(readPeerFile(dir).name, fleet.view)
   log.error(
     { old: old.peerId, new: fresh.peerId, name },
@@ -53,17 +61,17 @@ export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<
   )
   const view = await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet)
   await writeNewSecretFile(join(dir, draft.view), encodeView(view))
-  await finishReentry(dir)
+  await finishReentry(dir, options.passphrase)
 }
 
 /** Puts the new identity in the place of the old one, if the fleet has agreed to it; safe to repeat. */
-export async function finishReentry(dir: string): Promise<void> {
+export async function finishReentry(dir: string, passphrase?: PassphraseSource): Promise<void> {
   const at = (name: string) => join(dir, name)
   if (!existsSync(at(draft.view))) return
   const view = decodeView(readFileSync(at(draft.view)))
   if (existsSync(at(draft.registry))) renameSync(at(draft.registry), at(registryFile))
   if (existsSync(at(draft.identity))) {
-    if (existsSync(at('identity.key'))) await setAuditAside(dir)
+    if (existsSync(at('identity.key'))) await setAuditAside(dir, passphrase)
     if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
     renameSync(at(draft.identity), at('identity.key'))
   }
@@ -72,7 +80,7 @@ export async function finishReentry(dir: string): Promise<void> {
     rmSync(at(`${sharesFolder}.lost`), { recursive: true, force: true })
     renameSync(at(sharesFolder), at(`${sharesFolder}.lost`))
   }
-  const { peerId } = await loadIdentity(at('identity.key'))
+  const { peerId } = await loadIdentity(at('identity.key'), passphrase)
   const name = view.members.find(member => member.id === peerId)?.name
   if (name === undefined)
     throw new SlurpError('INTEGRITY_FAILED', `${at(draft.view)} does not name this peer.`)
@@ -84,21 +92,27 @@ export async function finishReentry(dir: string): Promise<void> {
 }
 
 /** The audit log of the peer that is no more stays as evidence; the new one begins its own. */
-async function setAuditAside(dir: string): Promise<void> {
+async function setAuditAside(dir: string, passphrase: PassphraseSource | undefined): Promise<void> {
   const log = auditDir(dir)
   if (!existsSync(log)) return
-  const { peerId } = await loadIdentity(join(dir, 'identity.key'))
+  const { peerId } = await loadIdentity(join(dir, 'identity.key'), passphrase)
   renameSync(log, `${log}.lost.${peerId}`)
 }
 
-/** What the old one was entitled to, it passes on to the new one. */
-async function freshIdentity(dir: string, old: Identity, fleet: FleetId): Promise<Identity> {
+/** What the old one was entitled to, it passes on to the new one, which is sealed by the same passphrase if the old one is. */
+async function freshIdentity(
+  dir: string,
+  old: Identity,
+  fleet: FleetId,
+  passphrase: PassphraseSource | undefined,
+): Promise<Identity> {
   const path = join(dir, draft.identity)
   // Of an attempt that was interrupted: the fleet may know it already.
-  if (existsSync(path) && existsSync(join(dir, draft.registry))) return await loadIdentity(path)
+  if (existsSync(path) && existsSync(join(dir, draft.registry))) return await loadIdentity(path, passphrase)
   for (const begun of [draft.identity, draft.registry]) rmSync(join(dir, begun), { force: true })
   const registry = decodeRegistry(readRegistry(join(dir, registryFile)), fleet)
-  const fresh = await createIdentity(path)
+  const { isSealed } = await inspectIdentity(join(dir, 'identity.key'))
+  const fresh = await createIdentity(path, isSealed ? await passphrase?.(path) : undefined)
   const names = entitledTo(registry, old.peerId)
   const heir =
     names.length === 0 ? registry : withEntitlement(registry, entitle(fleet, fresh.peerId, names, old))
@@ -123,6 +137,7 @@ async function askToBeReplaced(
 ): Promise<View> {
   const libp2p = await startLibp2p({
     privateKey: old.privateKey,
+    networkKey: await readNetworkKey(options.dir),
     fleet: fleet.view.fleet,
     listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
     bootstrap: options.bootstrap ?? [],

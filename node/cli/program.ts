@@ -57,6 +57,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'List contexts that follow what holds no more',
     load: async () => (await import('./commands/stale.ts')).addStale,
   },
+  identity: {
+    summary: 'Seal the identity of a peer by a passphrase',
+    load: async () => (await import('./commands/identity.ts')).addIdentity,
+  },
   peer: {
     summary: 'Let peers into the fleet and out of it',
     load: async () => (await import('./commands/peer.ts')).addPeer,

@@ -55,6 +55,10 @@ export const joinTicket = z.object({
   record: z.string().describe('The signed fleet record'),
   view: z.string().describe('base64 of the view that names the new peer'),
   keys: z.string().describe('base64 of the registry of keys, which entitles it'),
+  networkKey: z
+    .string()
+    .optional()
+    .describe('base64 of the key of a private network, sealed to its recipient'),
   bootstrap: z.array(z.string()).describe('Multiaddresses of members'),
 }) satisfies z.ZodType<Omit<JoinTicket, 'fleet'>>
 
