@@ -25,6 +25,7 @@ import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView, encodeView } from './driver/codec/view.ts'
 import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
 import { readRegistry } from './keys/registry-book.ts'
+import type { PeerMessage } from './peer/fleet-messages.ts'
 import { readPeerFile, writePeerFile } from './peer-settings.ts'
 import type { PeerOptions } from './running-peer.ts'
 
@@ -35,7 +36,11 @@ const draft = {
   view: 'joined.view.next',
 } as const
 const askedForMs = 60_000
+/** For the view alone, where an attempt was begun before. */
+const begunForMs = 10_000
 const askEveryMs = 1_000
+
+type Question = Extract<PeerMessage, { kind: 'viewAsked' | 'replaceAsked' }>
 
 export type KnownFleet = {
   readonly view: View
@@ -53,13 +58,16 @@ export type KnownFleet = {
 export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<void> {
   const { dir, log } = options
   const old = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
+  const isBegun = existsSync(join(dir, draft.registry))
   const fresh = await freshIdentity(dir, old, fleet.view.fleet, options.passphrase)
   const name = nextName(readPeerFile(dir).name, fleet.view)
   log.error(
     { old: old.peerId, new: fresh.peerId, name },
     'the data of this peer is gone: it comes back as another one',
   )
-  const view = await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet)
+  // Of an attempt that was interrupted: when the fleet has agreed already, nobody lets the old one in any more.
+  const begun = isBegun ? await askForView(options, fresh, fleet) : null
+  const view = begun ?? (await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet))
   await writeNewSecretFile(join(dir, draft.view), encodeView(view))
   await finishReentry(dir, options.passphrase)
 }
@@ -129,14 +137,35 @@ function nextName(name: string, view: View): string {
   }
 }
 
-async function askToBeReplaced(
+/** As who it will be: the view that names it, when there is one already; null when nobody lets it in. */
+async function askForView(options: PeerOptions, fresh: Identity, fleet: KnownFleet): Promise<View | null> {
+  try {
+    const question = { kind: 'viewAsked', epoch: 0 } as const
+    return await ask(options, fresh, question, fresh.peerId, fleet, begunForMs)
+  } catch (failure) {
+    if (failure instanceof SlurpError && failure.code === 'QUORUM_UNREACHED') return null
+    throw failure
+  }
+}
+
+const askToBeReplaced = (
   options: PeerOptions,
   old: Identity,
   by: { readonly id: PeerId; readonly name: string },
   fleet: KnownFleet,
+): Promise<View> => ask(options, old, { kind: 'replaceAsked', ...by }, by.id, fleet, askedForMs)
+
+/** Asks members, as `self`, until one tells a view that names `named`. @throws SlurpError QUORUM_UNREACHED. */
+async function ask(
+  options: PeerOptions,
+  self: Identity,
+  question: Question,
+  named: PeerId,
+  fleet: KnownFleet,
+  forMs: number,
 ): Promise<View> {
   const libp2p = await startLibp2p({
-    privateKey: old.privateKey,
+    privateKey: self.privateKey,
     networkKey: await readNetworkKey(options.dir),
     fleet: fleet.view.fleet,
     listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
@@ -149,7 +178,7 @@ async function askToBeReplaced(
     onAddresses: () => undefined,
   })
   try {
-    return await answered(libp2p, clockTagOf(old.peerId), by, fleet.view)
+    return await answered(libp2p, clockTagOf(self.peerId), question, named, fleet.view, forMs)
   } finally {
     await libp2p.stop()
   }
@@ -158,32 +187,33 @@ async function askToBeReplaced(
 function answered(
   { network }: Libp2pPeer,
   clockTag: string,
-  by: { readonly id: PeerId; readonly name: string },
+  question: Question,
+  named: PeerId,
   view: View,
+  forMs: number,
 ): Promise<View> {
   const clock = newClock(bootTag(clockTag, 0))
   const connected = new Set<PeerId>()
   return new Promise((resolve, reject) => {
-    const ask = () => {
+    const askOne = () => {
       const [peer] = [...connected].sort(() => Math.random() - 0.5)
       if (peer === undefined) return
-      const messages = [{ kind: 'replaceAsked', ...by } as const]
-      network.send(peer, encodeFrame({ clock: nextHlc(clock, systemClock.wallMs()), messages }))
+      network.send(peer, encodeFrame({ clock: nextHlc(clock, systemClock.wallMs()), messages: [question] }))
     }
-    const asking = setInterval(ask, askEveryMs)
+    const asking = setInterval(askOne, askEveryMs)
     const givingUp = setTimeout(() => {
       clearInterval(asking)
       reject(new SlurpError('QUORUM_UNREACHED', 'No member of the fleet took this peer in again in time.'))
-    }, askedForMs)
+    }, forMs)
     network.listen({
       peerConnected: peer => {
         connected.add(peer)
-        ask()
+        askOne()
       },
       peerLost: peer => connected.delete(peer),
       frameArrived: (_, frame) => {
         const newer = viewIn(frame)
-        if (newer?.fleet !== view.fleet || !newer.members.some(member => member.id === by.id)) return
+        if (newer?.fleet !== view.fleet || !newer.members.some(member => member.id === named)) return
         clearInterval(asking)
         clearTimeout(givingUp)
         resolve(newer)
