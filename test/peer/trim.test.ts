@@ -61,6 +61,18 @@ test('every replica drops what lies below, and the history ends there', () => {
   assert.deepEqual(historyAt(fleet, c, null, 3), kept)
 })
 
+test('a peer that is no owner waits for no owner that is away', () => {
+  const { fleet, chain } = filled()
+  fleet.do(a, { kind: 'trim', key, keepFrom: chain[3]! })
+  fleet.cut(c)
+  const kept = chain.slice(3).toReversed()
+  assert.deepEqual(historyAt(fleet, d), { versions: kept, next: null })
+  const page = historyAt(fleet, d, null, 2)
+  assert.deepEqual(page, { versions: kept.slice(0, 2), next: kept[2] })
+  assert.deepEqual(historyAt(fleet, d, page.next), { versions: kept.slice(2), next: null })
+  assert.deepEqual(historyAt(fleet, d, chain[2]!), { versions: [], next: null })
+})
+
 test('it goes on from there: later versions know of it, a lower cut changes nothing, a higher one does', () => {
   const { fleet, chain } = filled()
   fleet.do(a, { kind: 'trim', key, keepFrom: chain[3]! })
