@@ -85,7 +85,8 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
       membership.reportsChanged(now)
       repair.resumeIfDamaged(place, now)
     },
-    bytesPerSecond: () => (view().moves.paused ? 0 : view().moves.bytesPerSecond),
+    bytesPerSecond: () => view().moves.bytesPerSecond,
+    arePaused: () => view().moves.paused,
   })
   const membership = new Membership({
     view: options.view,
