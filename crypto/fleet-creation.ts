@@ -101,7 +101,13 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
     recipient: identities[place]!.ageRecipient,
     roles: plan.rolesOf(name) as readonly RoleName[],
   }))
-  const dealt = await dealSecrets({ authority, members: given, roleKeys, fleetSecret })
+  const dealt = await dealSecrets({
+    authority,
+    members: given,
+    roleKeys,
+    fleetSecret,
+    createdAtMs: Date.now(),
+  })
   wipe(fleetSecret)
   for (const { identity } of roleKeys) identity.wipe()
   for (const [place, name] of plan.memberNames.entries()) {

@@ -76,6 +76,8 @@ export type RoleList = {
       readonly fingerprint: string
       readonly state: 'current' | 'old' | 'retired'
       readonly recipient: string
+      /** ISO 8601; null where nobody knows. */
+      readonly createdAt: string | null
       /** The peer that was asked has it in memory. */
       readonly isOpenHere: boolean
     }[]

@@ -65,6 +65,7 @@ export async function migrateKeys(dir: string): Promise<Migrated> {
       authority,
       fleetSecret,
       roleKeys,
+      createdAtMs: null,
       members: members.map(({ identity, keyring }) => ({
         peer: identity.peerId,
         recipient: identity.ageRecipient,

@@ -31,6 +31,7 @@ import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
 import { localHistories } from './local-histories.ts'
+import { CryptoMeter } from './monitoring/crypto-meter.ts'
 import { PeerHealth } from './peer-health.ts'
 import { readPeerFile } from './peer-settings.ts'
 import type { OpenedDisk } from './ports/opened-disk.ts'
@@ -167,6 +168,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       },
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
     }
+    const cryptoMeter = new CryptoMeter()
     const keys = await KeyService.start({
       dir,
       self: identity,
@@ -180,6 +182,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         store.forget()
         entries.forget()
       },
+      meter: cryptoMeter,
     })
     closers.unshift(async () => keys.stop())
     const retentionDuty = new RetentionDuty({ desk: () => retention, clock: systemClock, log })
@@ -248,6 +251,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         },
       },
       keys: keys.held,
+      meter: cryptoMeter,
       author: identity,
       isAuthor,
       nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
@@ -334,6 +338,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ring: () => view,
       control: admin,
       keys,
+      cryptoMeter,
       stop: graceMs => (stopping ??= stop(graceMs)),
     }
   } catch (failure) {

@@ -4,6 +4,7 @@ import type { View } from '../dht/view.ts'
 import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
 import type { KeyControl } from './key-control.ts'
+import type { CryptoMeter } from './monitoring/crypto-meter.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
 import type { Catalogue } from './store/catalogue/api.ts'
@@ -59,6 +60,8 @@ export interface RunningPeer {
   checks(): ReadinessCheck[]
   /** Monotonic counts since start, by name. */
   counters(): Record<string, number>
+  /** Work with keys since start. */
+  readonly cryptoMeter: CryptoMeter
   /** The view in force. */
   ring(): View
   /** Changes of the fleet as a whole. */

@@ -66,6 +66,8 @@ export async function servePeer(
       metrics: requestsInFlight =>
         createMetrics({
           counters: () => running.counters(),
+          crypto: running.cryptoMeter,
+          roles: () => running.keys.roles(),
           clocks: () => running.status().members,
           ready: () => running.checks().every(check => check.ok),
           requestsInFlight,

@@ -32,6 +32,8 @@ export type SecretsPlan = {
   readonly roleKeys: readonly RoleKey[]
   /** 32 bytes. The caller wipes it. */
   readonly fleetSecret: Uint8Array
+  /** When the keys were made, in milliseconds since the epoch; null where nobody knows. */
+  readonly createdAtMs: number | null
 }
 
 export type DealtSecrets = {
@@ -41,7 +43,7 @@ export type DealtSecrets = {
 
 /** Deals the secrets of a fleet to its members: the first registry, every word of it signed by the authority. */
 export async function dealSecrets(plan: SecretsPlan): Promise<DealtSecrets> {
-  const { authority, members, roleKeys, fleetSecret } = plan
+  const { authority, members, roleKeys, fleetSecret, createdAtMs } = plan
   const { fleet } = authority
   const dealer = new Identity(authority.privateKey)
   const holders = members.slice(0, holdersChosenMax).map(({ peer, recipient }) => ({ peer, recipient }))
@@ -66,13 +68,14 @@ export async function dealSecrets(plan: SecretsPlan): Promise<DealtSecrets> {
     })
     for (const [peer, sealed] of dealing.shares) shares.get(peer)!.push({ record: dealing.record, sealed })
     const { verifier } = new SecretProver(secret)
-    const endorsement = endorse(fleet, { name, keyVersion, recipient, verifier }, authority)
+    const endorsement = endorse(fleet, { name, keyVersion, recipient, verifier, createdAtMs }, authority)
     const isNewest = (newest.get(name) ?? keyVersion) === keyVersion
     return {
       name,
       keyVersion,
       state: isNewest ? 'current' : 'old',
       recipient,
+      createdAtMs,
       verifier,
       endorser: authority.publicKey,
       endorsement,

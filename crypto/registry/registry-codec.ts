@@ -89,13 +89,17 @@ const entryParts = (entry: SecretEntry) => [
   entry.endorsement,
   entry.set.bytes,
   entry.proof,
+  ...(entry.createdAtMs === null ? [] : [entry.createdAtMs]),
 ]
 
 const entitlementParts = ({ peer, names, by, signature }: Entitlement) => [peer, names, by, signature]
 
 function entryFrom(value: unknown): SecretEntry {
-  if (!Array.isArray(value) || value.length !== 9) throw refused('A key has another shape than all.')
-  const [name, keyVersion, place, recipient, verifier, endorser, endorsement, set, proof] = value
+  if (!Array.isArray(value) || (value.length !== 9 && value.length !== 10))
+    throw refused('A key has another shape than all.')
+  const [name, keyVersion, place, recipient, verifier, endorser, endorsement, set, proof, createdAtMs] = value
+  if (value.length === 10 && !(Number.isSafeInteger(createdAtMs) && createdAtMs >= 0))
+    throw refused('A key has a broken time.')
   const state = keyStates[place as number]
   if (typeof name !== 'string' || !isSecretName(name) || !isKeyVersion(keyVersion) || state === undefined)
     throw refused('A key has a broken name, version or state.')
@@ -105,7 +109,17 @@ function entryFrom(value: unknown): SecretEntry {
     throw refused('A key has a broken check value or signature.')
   if (!(set instanceof Uint8Array)) throw refused('A key has no dealing.')
   const own = { verifier: Uint8Array.from(verifier), endorser: Uint8Array.from(endorser) }
-  return { name, keyVersion, state, recipient, ...own, endorsement, set: decodeShareSet(set), proof }
+  const dealing = { set: decodeShareSet(set), proof }
+  return {
+    name,
+    keyVersion,
+    state,
+    recipient,
+    createdAtMs: createdAtMs ?? null,
+    ...own,
+    endorsement,
+    ...dealing,
+  }
 }
 
 function entitlementFrom(value: unknown): Entitlement {

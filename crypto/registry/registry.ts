@@ -26,6 +26,8 @@ export type SecretEntry = {
   readonly recipient: string | null
   /** 32 bytes: check value of the secret (`SecretProver`). */
   readonly verifier: Uint8Array
+  /** Milliseconds since the epoch, by the clock of whoever made it; null in registries of before. */
+  readonly createdAtMs: number | null
   /** 32 bytes: the authority's public key, or the verifier of the key version before this one. */
   readonly endorser: Uint8Array
   /** 64 bytes by the endorser over name, key version, recipient and verifier. */

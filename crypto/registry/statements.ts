@@ -15,7 +15,7 @@ const entitlementPurpose = 'slurp/v1/entitlement\0'
 type Signer = { sign(bytes: Uint8Array): Uint8Array }
 
 /** A new key version, without the dealing that is still to come. */
-type KeyStatement = Pick<SecretEntry, 'name' | 'keyVersion' | 'recipient' | 'verifier'>
+type KeyStatement = Pick<SecretEntry, 'name' | 'keyVersion' | 'recipient' | 'verifier' | 'createdAtMs'>
 
 /** @param signer - the authority, or the `SecretProver` of a key version before this one. */
 export const endorse = (fleet: FleetId, key: KeyStatement, signer: Signer): Uint8Array =>
@@ -85,11 +85,15 @@ const isSigned = (fleet: FleetId, { by, names, peer, signature }: Entitlement): 
   return once([by, signature, bytes], () => isSignedWith(ed25519From(by), bytes, signature))
 }
 
-const keyBytes = (fleet: FleetId, { name, keyVersion, recipient, verifier }: KeyStatement): Uint8Array =>
+const keyBytes = (
+  fleet: FleetId,
+  { name, keyVersion, recipient, verifier, createdAtMs }: KeyStatement,
+): Uint8Array =>
   labelled(
     keyPurpose,
     Buffer.from(`${fleet}\0${name}\0${keyVersion}\0${recipient ?? ''}\0`, 'latin1'),
     verifier,
+    Buffer.from(createdAtMs === null ? '' : `\0${createdAtMs}`, 'latin1'),
   )
 
 const entitlementBytes = (fleet: FleetId, peer: PeerId, names: readonly SecretName[]): Uint8Array =>

@@ -71,6 +71,7 @@ const roleList = z.object({
             fingerprint: z.string(),
             state: z.enum(['current', 'old', 'retired']).describe('Contexts are sealed to `current` only'),
             recipient: z.string().describe('To whom contexts of the role are sealed'),
+            createdAt: z.string().nullable().describe('When the key was made; null where nobody knows'),
             isOpenHere: z.boolean().describe('The peer that was asked has it in memory'),
           }),
         )

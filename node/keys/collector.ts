@@ -18,6 +18,7 @@ import {
 import { askForShares } from '../../crypto/shares/release.ts'
 import { nonceBytes } from '../../crypto/shares/share-set.ts'
 import { X25519Identity } from '../../crypto/x25519.ts'
+import type { CryptoMeter } from '../monitoring/crypto-meter.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -32,10 +33,13 @@ export type CollectorParts = {
   /** What a key opens, or opens no more, has changed. */
   readonly changed: () => void
   readonly log: Log
+  readonly meter: CryptoMeter
 }
 
 type Slot = {
   entry: SecretEntry
+  /** When it was wanted, on the monotonic clock. */
+  readonly wantedMs: number
   collection: KeyCollection
   /** The request that each holder was asked with last: an answer to an earlier one does not count. */
   asked: Map<PeerId, Uint8Array>
@@ -121,6 +125,7 @@ export class Collector {
     const order = [this.#parts.self.peerId, ...this.#shuffled(entry)]
     return {
       entry,
+      wantedMs: this.#nowMs(),
       collection: newKeyCollection(entry.set.set, order),
       asked: new Map(),
       releases: [],
@@ -219,12 +224,14 @@ export class Collector {
     if (result.kind === 'misdealt' || !isSecretOf(entry, result.key.secret)) {
       if (result.kind === 'open') result.key.wipe()
       slot.isMisdealt = true
+      this.#parts.meter.observe('collect', 'failed', this.#nowMs() - slot.wantedMs)
       log.error({ dealer: entry.set.set.dealer, secret: entry.name }, 'a dealing does not give its secret')
       return this.#take(slot, { kind: 'keyDropped' })
     }
     slot.key = result.key
     slot.identity = entry.recipient === null ? null : new X25519Identity(result.key.secret)
     this.#take(slot, { kind: 'keyOpened' })
+    this.#parts.meter.observe('collect', 'done', this.#nowMs() - slot.wantedMs)
     log.info({ secret: entry.name, keyVersion: entry.keyVersion }, 'a key is open')
     this.#parts.changed()
   }

@@ -65,6 +65,7 @@ export function rolesOf(
         fingerprint: fingerprintOf(entry),
         state: entry.state,
         recipient: entry.recipient!,
+        createdAt: entry.createdAtMs === null ? null : new Date(entry.createdAtMs).toISOString(),
         isOpenHere: isOpenHere(entry),
       })),
       entitled: entitled.filter(({ names }) => names.includes(name)).map(({ peer }) => peer),

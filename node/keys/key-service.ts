@@ -10,6 +10,7 @@ import type { RoleRecipient } from '../../crypto/roles.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
 import type { KeyControl, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
+import type { CryptoMeter } from '../monitoring/crypto-meter.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -46,6 +47,7 @@ export type KeyServiceParts = {
   readonly sealed: () => void
   /** Who may have which; by default what the registry entitles members to. */
   readonly rule?: ReleaseRule
+  readonly meter: CryptoMeter
 }
 
 /** The keys of one process: its shares, what it collected, and its part in what the fleet agrees on about them. */
@@ -81,7 +83,15 @@ export class KeyService implements KeyControl {
     this.#book = new RegistryBook({ ...parts, path: join(dir, registryFile) })
     const registry = () => this.#book.registry
     const rule = parts.rule ?? entitlementRule(registry, peer => this.#isMember(peer))
-    this.#holder = new ShareHolder({ dir: join(dir, sharesFolder), self, registry, rule, shares, log })
+    this.#holder = new ShareHolder({
+      dir: join(dir, sharesFolder),
+      self,
+      registry,
+      rule,
+      shares,
+      log,
+      meter: parts.meter,
+    })
     this.#collector = new Collector({
       ...parts,
       ownShare: request => this.#holder.release(self.peerId, request),
@@ -240,7 +250,7 @@ export class KeyService implements KeyControl {
   }
 
   async rotate(role: string): Promise<RotatedRole> {
-    const rotated = await this.#rotation.rotate(role)
+    const rotated = await this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role))
     this.#tell()
     return rotated
   }

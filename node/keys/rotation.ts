@@ -13,6 +13,7 @@ import { newRoleKey, roleKeyVersionsMax } from '../../crypto/roles.ts'
 import { SecretProver } from '../../crypto/shares/dealing-proof.ts'
 import { wipe } from '../../crypto/shares/share.ts'
 import type { RotatedRole } from '../key-control.ts'
+import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
 import type { Collector } from './collector.ts'
 import type { Dealer } from './dealer.ts'
@@ -26,6 +27,7 @@ export type RotationParts = {
   readonly dealer: Dealer
   /** Waits for a key version that was dealt a moment ago. */
   readonly ready: (roles: readonly Pick<SecretEntry, 'name' | 'keyVersion'>[]) => Promise<void>
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -45,7 +47,7 @@ export class Rotation {
    * rotated it meanwhile; TOO_MANY past `roleKeyVersionsMax`; QUORUM_UNREACHED.
    */
   async rotate(role: string): Promise<RotatedRole> {
-    const { book, collector, dealer, fleet, log, ready } = this.#parts
+    const { book, collector, dealer, fleet, log, ready, clock } = this.#parts
     await book.refresh()
     const { versions, newest } = roleIn(book.registry, role)
     if (newest.state === 'retired') throw retired(role)
@@ -66,7 +68,8 @@ export class Rotation {
     const secret = identity.scalar()
     try {
       const { verifier } = new SecretProver(secret)
-      const key = { name, keyVersion, recipient: identity.recipient.text, verifier }
+      const recipient = identity.recipient.text
+      const key = { name, keyVersion, recipient, createdAtMs: clock.wallMs(), verifier }
       const prover = new SecretProver(before.secret)
       const endorsement = endorse(fleet, key, prover)
       const facts = { ...key, state: 'current' as const, endorser: newest.verifier, endorsement }

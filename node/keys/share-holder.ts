@@ -10,6 +10,7 @@ import { decodeReleaseRequest } from '../../crypto/shares/sealed-share-codec.ts'
 import { wipe } from '../../crypto/shares/share.ts'
 import { dropShare, type KeptShare, keepShare } from '../../crypto/shares/share-directory.ts'
 import { type ShareSet, supersedes } from '../../crypto/shares/share-set.ts'
+import type { CryptoMeter } from '../monitoring/crypto-meter.ts'
 import type { Log } from '../running-peer.ts'
 import type { ReleaseRule } from './release-rule.ts'
 import { ReplayGuard } from './replay-guard.ts'
@@ -25,6 +26,7 @@ export type ShareHolderParts = {
   readonly rule: ReleaseRule
   readonly shares: readonly KeptShare[]
   readonly log: Log
+  readonly meter: CryptoMeter
 }
 
 /** What this peer does as a holder of shares: keeps its own, gives them to whoever may have them, drops old ones. */
@@ -45,15 +47,13 @@ export class ShareHolder {
 
   /** One share for who asks, or one sentence why not. */
   async release(from: PeerId, request: Uint8Array): Promise<Answered> {
-    try {
-      const answer = await this.#released(from, request)
-      if (typeof answer === 'string') this.#deny(from, answer)
-      else this.counters.sharesReleased += 1
-      return answer
-    } catch (failure) {
-      if (!(failure instanceof SlurpError)) throw failure
-      return this.#deny(from, failure.message)
-    }
+    const startMs = performance.now()
+    const answer = await this.#releasedOr(from, request)
+    const isDenied = typeof answer === 'string'
+    if (isDenied) this.#deny(from, answer)
+    else this.counters.sharesReleased += 1
+    this.#parts.meter.observe('release', isDenied ? 'refused' : 'done', performance.now() - startMs)
+    return answer
   }
 
   /** Takes a share that a peer with the secret dealt to this one. @returns nothing but bytes when it is on the disk. */
@@ -80,6 +80,15 @@ export class ShareHolder {
     for (const { record } of old) await dropShare(this.#parts.dir, record)
     this.counters.sharesDropped += old.length
     if (old.length > 0) this.#parts.log.info({ shares: old.length }, 'shares of former dealings were deleted')
+  }
+
+  async #releasedOr(from: PeerId, request: Uint8Array): Promise<Answered> {
+    try {
+      return await this.#released(from, request)
+    } catch (failure) {
+      if (!(failure instanceof SlurpError)) throw failure
+      return failure.message
+    }
   }
 
   async #released(from: PeerId, request: Uint8Array): Promise<Answered> {
@@ -135,9 +144,8 @@ export class ShareHolder {
     return shares.filter(share => !surplus.includes(share))
   }
 
-  #deny(from: PeerId, why: string): string {
+  #deny(from: PeerId, why: string): void {
     this.counters.sharesDenied += 1
     this.#parts.log.warn({ from, why }, 'a share was not released')
-    return why
   }
 }

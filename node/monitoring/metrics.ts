@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { RoleList } from '../key-control.ts'
+import type { CryptoMeter } from './crypto-meter.ts'
 
 /** What the doors count into and `/metrics` prints, in a registry of its own. */
 export interface Metrics {
@@ -16,6 +18,10 @@ export type MetricsSources = {
   readonly requestsInFlight: () => number
   readonly startedAtMs: number
   /** How far the wall clock of each member is ahead of the fleet's, in milliseconds; null where it is not known. */
+  /** Left out where nothing is sealed. */
+  readonly crypto?: CryptoMeter
+  /** Every key version of every role. */
+  readonly roles?: () => RoleList
   readonly clocks: () => readonly { readonly name: string; readonly clockOffMs: number | null }[]
 }
 
@@ -72,6 +78,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
     },
   })
 
+  if (sources.crypto) register.registerMetric(sources.crypto.durations)
+  if (sources.roles) ageOfKeys(register, sources.roles)
   return {
     contentType: register.contentType,
     requestAnswered: ({ method, route, status, seconds }) =>
@@ -80,6 +88,25 @@ export function createMetrics(sources: MetricsSources): Metrics {
     batchItem: outcome => batchItems.inc({ outcome }),
     text: () => register.metrics(),
   }
+}
+
+function ageOfKeys(register: Registry, roles: () => RoleList): void {
+  new Gauge({
+    name: 'slurp_role_key_age_seconds',
+    help: 'Since when a key version of a role exists',
+    labelNames: ['role', 'key_version', 'fingerprint', 'state'] as const,
+    registers: [register],
+    collect() {
+      this.reset()
+      for (const { name: role, keys } of roles().roles)
+        for (const { keyVersion, fingerprint, state, createdAt } of keys)
+          if (createdAt !== null)
+            this.set(
+              { role, key_version: String(keyVersion), fingerprint, state },
+              Math.max(0, Date.now() - Date.parse(createdAt)) / 1_000,
+            )
+    },
+  })
 }
 
 function gauge(register: Registry, name: string, help: string, read: () => number): void {

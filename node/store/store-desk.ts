@@ -3,6 +3,7 @@ import { type Clock, mergeHlc } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, PeerId } from '../../base/ids.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
+import type { CryptoTimer } from '../monitoring/crypto-meter.ts'
 import { type Address, canonicalOf, parseAddress } from './address.ts'
 import type { Submitter } from './api.ts'
 import { type CachedVersion, ContextCache } from './context-cache.ts'
@@ -31,7 +32,11 @@ export type StoreParts = {
   readonly nameOf?: (peerId: PeerId) => string | null
   /** Whether a peer may write in this fleet. Left out where every envelope passes a checker on receive. */
   readonly isAuthor?: (peerId: PeerId) => boolean
+  /** Counts and times what is sealed and opened. */
+  readonly meter?: CryptoTimer
 }
+
+const untimed: CryptoTimer = { timed: (_, run) => run() }
 
 /** An address and where it lies in the key space. */
 export type Place = { readonly address: Address; readonly key: ContextKey }
@@ -45,13 +50,15 @@ export class StoreDesk {
   readonly writer: Writer
   readonly cache: ContextCache
   readonly opener: VersionOpener
+  readonly meter: CryptoTimer
 
   constructor(parts: StoreParts) {
     const { submitter, clock, hlc, fleet, keys } = parts
     this.parts = parts
     this.limits = { ...defaultStoreLimits, ...parts.limits }
     this.access = new RoleAccess(keys, fleet)
-    this.opener = new VersionOpener(fleet.id, this.access, parts.isAuthor)
+    this.meter = parts.meter ?? untimed
+    this.opener = new VersionOpener(fleet.id, this.access, parts.isAuthor, this.meter)
     this.reader = new ReplicaReader(submitter, version => {
       mergeHlc(hlc, version, clock.wallMs(), this.limits.clockDriftMaxMs)
     })

@@ -46,7 +46,9 @@ export class StoreWrites {
         deadline,
         seal: async (version, parent) => {
           if (after !== null) await this.#refuseTwin({ key, after, json: checked.json, readers }, deadline)
-          return sealEnvelope({ ...this.#plan(key, version, parent, expiresAtMs), roles: readers, plaintext })
+          return this.#desk.meter.timed('seal', () =>
+            sealEnvelope({ ...this.#plan(key, version, parent, expiresAtMs), roles: readers, plaintext }),
+          )
         },
       })
     } catch (thrown) {

@@ -6,6 +6,7 @@ import { openEnvelope } from '../../crypto/envelope.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
 import { verifiedHeader } from '../../crypto/verified-envelopes.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
+import type { CryptoTimer } from '../monitoring/crypto-meter.ts'
 import type { Context } from './api.ts'
 import type { CachedVersion } from './context-cache.ts'
 import { isPlainObject } from './json-values.ts'
@@ -27,10 +28,18 @@ export class VersionOpener {
   readonly #access: RoleAccess
   readonly #isAuthor: ((peerId: PeerId) => boolean) | undefined
 
-  constructor(fleet: FleetId, access: RoleAccess, isAuthor: ((peerId: PeerId) => boolean) | undefined) {
+  readonly #meter: CryptoTimer
+
+  constructor(
+    fleet: FleetId,
+    access: RoleAccess,
+    isAuthor: ((peerId: PeerId) => boolean) | undefined,
+    meter: CryptoTimer,
+  ) {
     this.#fleet = fleet
     this.#access = access
     this.#isAuthor = isAuthor
+    this.#meter = meter
   }
 
   /**
@@ -94,7 +103,9 @@ export class VersionOpener {
     const identitiesOf = this.#access.identitiesFor(roles, role)
     const { version, parent } = record
     const expected = { fleet: this.#fleet, key, version, parent }
-    const { plaintext } = await openEnvelope({ data: dataOf(record), expected, identitiesOf })
+    const { plaintext } = await this.#meter.timed('open', () =>
+      openEnvelope({ data: dataOf(record), expected, identitiesOf }),
+    )
     const text = readSealedText(decode(plaintext))
     if (text.place !== null && this.#access.keyOf(text.place) !== key)
       throw new SlurpError('INTEGRITY_FAILED', 'A version says that it belongs to another address.')

@@ -30,7 +30,14 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
   let isRetired = false
   const roles = (): RoleList => {
     const state = isRetired ? 'retired' : 'current'
-    const newest = { keyVersion, fingerprint, state, recipient: 'age1architect', isOpenHere: true } as const
+    const newest = {
+      keyVersion,
+      fingerprint,
+      state,
+      recipient: 'age1architect',
+      createdAt: null,
+      isOpenHere: true,
+    } as const
     return { roles: [{ name: 'architect', state, keys: [newest], entitled: ['p1'] }] }
   }
   const known = (role: string) => {

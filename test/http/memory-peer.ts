@@ -1,4 +1,5 @@
 import { SlurpError } from '../../base/errors.ts'
+import { CryptoMeter } from '../../node/monitoring/crypto-meter.ts'
 import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
@@ -139,6 +140,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   const peer: RunningPeer = {
     id,
     name: 'p1',
+    cryptoMeter: new CryptoMeter(),
     fleet,
     store,
     retention: memoryRetention(),

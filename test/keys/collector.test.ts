@@ -12,6 +12,7 @@ import { release } from '../../crypto/shares/release.ts'
 import { systemClock } from '../../node/adapters/system-clock.ts'
 import { Collector } from '../../node/keys/collector.ts'
 import { type Answered, decodeQuestion, encodeAnswers } from '../../node/keys/wire.ts'
+import { CryptoMeter } from '../../node/monitoring/crypto-meter.ts'
 import type { Exchange } from '../../node/ports/exchange.ts'
 import { newIdentity } from '../crypto/fixtures.ts'
 import { until } from './fleets.ts'
@@ -26,6 +27,7 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
     members: holders.map(({ peerId: peer, ageRecipient: recipient }) => ({ peer, recipient, roles: [] })),
     roleKeys: [key],
     fleetSecret: new Uint8Array(32).fill(9),
+    createdAtMs: null,
   })
   const self = holders[0]!
   const answer = async (holder: Identity, request: Uint8Array): Promise<Answered> => {
@@ -59,6 +61,7 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
     clock: systemClock,
     ownShare: request => answer(self, request),
     changed: () => undefined,
+    meter: new CryptoMeter(),
     log: {
       debug: () => undefined,
       info: () => undefined,

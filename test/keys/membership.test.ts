@@ -15,6 +15,7 @@ import { keepShare, readShares } from '../../crypto/shares/share-directory.ts'
 import { newPeerIn, writeTicket } from '../../node/join-directory.ts'
 import { entitlementRule } from '../../node/keys/release-rule.ts'
 import { ShareHolder } from '../../node/keys/share-holder.ts'
+import { CryptoMeter } from '../../node/monitoring/crypto-meter.ts'
 import type { Log } from '../../node/running-peer.ts'
 import { KeyFleet, until } from './fleets.ts'
 
@@ -54,7 +55,8 @@ async function holderOf(name: string): Promise<ShareHolder> {
   const { shares } = await readShares(join(dir, 'shares'))
   const self = await loadIdentity(join(dir, 'identity.key'))
   const rule = entitlementRule(registry, isMember)
-  return new ShareHolder({ dir: join(dir, 'shares'), self, registry, rule, shares, log: silent })
+  const meter = new CryptoMeter()
+  return new ShareHolder({ dir: join(dir, 'shares'), self, registry, rule, shares, log: silent, meter })
 }
 
 test('a peer has the keys of its roles and no others', async () => {

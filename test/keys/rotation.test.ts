@@ -2,6 +2,7 @@
 // version. Method: a real fleet in this process, one peer of which is blind; rotations at one door, reads at the others.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { createMetrics } from '../../node/monitoring/metrics.ts'
 import { KeyFleet, until } from './fleets.ts'
 
 const roles = ['architect', 'tester']
@@ -97,6 +98,29 @@ test('who cannot open a role cannot rotate it, and without all holders nothing c
   await fleet.ready()
   await write('p1', 'still', 'the key of before')
   assert.equal(await titleAt('p3', 'still'), 'the key of before')
+})
+
+test('work with keys is counted and timed, and every key version has an age', async () => {
+  const { keys, cryptoMeter, counters } = fleet.peer('p1')
+  const metrics = createMetrics({
+    counters,
+    clocks: () => [],
+    ready: () => true,
+    requestsInFlight: () => 0,
+    startedAtMs: 0,
+    crypto: cryptoMeter,
+    roles: () => keys.roles(),
+  })
+  const text = await metrics.text()
+  for (const operation of ['seal', 'open', 'release', 'collect', 'rotate']) {
+    const counted = new RegExp(
+      `slurp_crypto_duration_seconds_count\\{operation="${operation}",outcome="done"\\} (\\d+)`,
+    )
+    assert.ok(Number(counted.exec(text)?.[1] ?? 0) > 0, `${operation} in ${text}`)
+  }
+  assert.match(text, /slurp_crypto_duration_seconds_count\{operation="rotate",outcome="refused"\} [12]/)
+  const ages = [...text.matchAll(/slurp_role_key_age_seconds\{role="architect",key_version="(\d)"/g)]
+  assert.deepEqual(ages.map(([, keyVersion]) => keyVersion).sort(), ['1', '2', '3', '4'])
 })
 
 test('after a restart of all every key version is there again', async () => {

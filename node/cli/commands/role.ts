@@ -58,13 +58,14 @@ export function addRole(command: Command, session: Session): void {
 function print(session: Session, options: FleetOptions, found: RoleList): void {
   answer(session, options.json, found, () =>
     table([
-      ['role', 'version', 'state', 'fingerprint', 'open here', 'may have it'],
+      ['role', 'version', 'state', 'fingerprint', 'made', 'open here', 'may have it'],
       ...found.roles.flatMap(({ name, keys, entitled }) =>
         keys.map((key, place) => [
           place === 0 ? name : '',
           String(key.keyVersion),
           key.state,
           key.fingerprint,
+          key.createdAt ?? 'unknown',
           key.isOpenHere ? 'yes' : 'no',
           place === 0 ? entitled.join(', ') : '',
         ]),

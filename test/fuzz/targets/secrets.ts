@@ -28,6 +28,7 @@ const { registry, shares } = await dealSecrets({
   })),
   roleKeys: [{ name: role, keyVersion: 1, identity: reader }],
   fleetSecret,
+  createdAtMs: 1_750_000_000_000,
 })
 const encoded = encodeRegistry(registry)
 
