@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SlurpError } from '../base/errors.ts'
-import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
+import { bootTag, newClock } from '../base/hlc.ts'
 import type { PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import { controlBody, signControl } from '../crypto/envelope.ts'
@@ -93,12 +93,15 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     let tellNews: (news: News) => void = () => undefined
+    // The log begins before the time of the fleet is known.
+    let wallMs = () => systemClock.wallMs()
     const audit = await PeerAudit.open({
       dir,
       fleet: view.fleet,
       signer: identity,
       incarnation,
-      now: () => nextHlc(hlc, systemClock.wallMs()),
+      tag: hlc.tag,
+      wallMs: () => wallMs(),
       settings: options.audit,
       roles: () => keys.recipients,
       heldRoles: () => keys.held.heldRoles,
@@ -153,6 +156,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       passedOn: (from, message) => control.heard(from, message),
       failed: failure => stopForDisk(failure),
     })
+    wallMs = () => (driver.clock.isKnown ? driver.clock : systemClock).wallMs()
     const stopForDisk = (failure: unknown) => {
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
