@@ -186,7 +186,43 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       },
     })
     closers.unshift(async () => keys.stop())
-    const retentionDuty = new RetentionDuty({ desk: () => retention, clock: systemClock, log })
+    // All that duties and others call upon is there before anything is taken part in.
+    const submitter: Submitter = {
+      submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
+    }
+    const storeParts: StoreParts = {
+      submitter,
+      fleet: {
+        id: view.fleet,
+        get roles() {
+          return keys.recipients
+        },
+      },
+      keys: keys.held,
+      author: identity,
+      isAuthor,
+      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
+      clock: driver.clock,
+      hlc,
+      limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
+    }
+    const store = newContextStore(storeParts)
+    const local = localHistories(opened.disk, self, () => view)
+    const retention = new RetentionDesk({
+      store: storeParts,
+      register: sharedRegister(registers, retentionRegisterKey),
+      local,
+    })
+    const desk = new StoreDesk(storeParts)
+    const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
+    closers.unshift(async () => entries.close())
+    const catalogue = new CatalogueDesk({
+      entries,
+      store,
+      clock: driver.clock,
+      checkReader: role => desk.access.checkReader(role),
+    })
+    const retentionDuty = new RetentionDuty({ desk: retention, clock: systemClock, log })
     const control = new ControlPlane({
       ...registers,
       self,
@@ -201,7 +237,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty, reshareDuty(() => keys, log)],
+      duties: [retentionDuty, reshareDuty(keys, log)],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -240,41 +276,6 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     }, newsEveryMs)
     closers.unshift(async () => clearInterval(news))
 
-    const submitter: Submitter = {
-      submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
-    }
-    const storeParts: StoreParts = {
-      submitter,
-      fleet: {
-        id: view.fleet,
-        get roles() {
-          return keys.recipients
-        },
-      },
-      keys: keys.held,
-      author: identity,
-      isAuthor,
-      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
-      clock: driver.clock,
-      hlc,
-      limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
-    }
-    const store = newContextStore(storeParts)
-    const local = localHistories(opened.disk, self, () => view)
-    const retention = new RetentionDesk({
-      store: storeParts,
-      register: sharedRegister(registers, retentionRegisterKey),
-      local,
-    })
-    const desk = new StoreDesk(storeParts)
-    const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
-    closers.unshift(async () => entries.close())
-    const catalogue = new CatalogueDesk({
-      entries,
-      store,
-      clock: driver.clock,
-      checkReader: role => desk.access.checkReader(role),
-    })
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
