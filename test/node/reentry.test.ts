@@ -1,6 +1,7 @@
 // Goal: a peer that lost its disk and was cut short while it came back goes on where it was, under the one identity that it
 // had made for itself, whether or not the fleet had agreed by then (rule 3, decision 066). Method: a real fleet in this
-// process; the start of one peer fails at the moment that is meant, on the disk as if it had been killed there.
+// process; the start of one peer fails at the moment that is meant, on the disk as if it had been killed there. The old
+// identity still owns something then, so it is still let in: a start after it has gone is not played here.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
