@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SlurpError } from '../base/errors.ts'
-import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
+import { bootTag, newClock } from '../base/hlc.ts'
 import type { PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import { controlBody, signControl } from '../crypto/envelope.ts'
@@ -94,12 +94,15 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     let tellNews: (news: News) => void = () => undefined
+    // The log begins before the time of the fleet is known.
+    let wallMs = () => systemClock.wallMs()
     const audit = await PeerAudit.open({
       dir,
       fleet: view.fleet,
       signer: identity,
       incarnation,
-      now: () => nextHlc(hlc, systemClock.wallMs()),
+      tag: hlc.tag,
+      wallMs: () => wallMs(),
       settings: options.audit,
       roles: () => keys.recipients,
       heldRoles: () => keys.held.heldRoles,
@@ -154,6 +157,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       passedOn: (from, message) => control.heard(from, message),
       failed: failure => stopForDisk(failure),
     })
+    wallMs = () => (driver.clock.isKnown ? driver.clock : systemClock).wallMs()
     const stopForDisk = (failure: unknown) => {
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
@@ -185,7 +189,44 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       meter: cryptoMeter,
     })
     closers.unshift(async () => keys.stop())
-    const retentionDuty = new RetentionDuty({ desk: () => retention, clock: systemClock, log })
+    // All that duties and others call upon is there before anything is taken part in.
+    const submitter: Submitter = {
+      submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
+    }
+    const storeParts: StoreParts = {
+      submitter,
+      fleet: {
+        id: view.fleet,
+        get roles() {
+          return keys.recipients
+        },
+      },
+      keys: keys.held,
+      meter: cryptoMeter,
+      author: identity,
+      isAuthor,
+      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
+      clock: driver.clock,
+      hlc,
+      limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
+    }
+    const store = newContextStore(storeParts)
+    const local = localHistories(opened.disk, self, () => view)
+    const retention = new RetentionDesk({
+      store: storeParts,
+      register: sharedRegister(registers, retentionRegisterKey),
+      local,
+    })
+    const desk = new StoreDesk(storeParts)
+    const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
+    closers.unshift(async () => entries.close())
+    const catalogue = new CatalogueDesk({
+      entries,
+      store,
+      clock: driver.clock,
+      checkReader: role => desk.access.checkReader(role),
+    })
+    const retentionDuty = new RetentionDuty({ desk: retention, clock: systemClock, log })
     const control = new ControlPlane({
       ...registers,
       self,
@@ -200,7 +241,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty, reshareDuty(() => keys, log)],
+      duties: [retentionDuty, reshareDuty(keys, log)],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -239,42 +280,6 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     }, newsEveryMs)
     closers.unshift(async () => clearInterval(news))
 
-    const submitter: Submitter = {
-      submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
-    }
-    const storeParts: StoreParts = {
-      submitter,
-      fleet: {
-        id: view.fleet,
-        get roles() {
-          return keys.recipients
-        },
-      },
-      keys: keys.held,
-      meter: cryptoMeter,
-      author: identity,
-      isAuthor,
-      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
-      clock: driver.clock,
-      hlc,
-      limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
-    }
-    const store = newContextStore(storeParts)
-    const local = localHistories(opened.disk, self, () => view)
-    const retention = new RetentionDesk({
-      store: storeParts,
-      register: sharedRegister(registers, retentionRegisterKey),
-      local,
-    })
-    const desk = new StoreDesk(storeParts)
-    const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
-    closers.unshift(async () => entries.close())
-    const catalogue = new CatalogueDesk({
-      entries,
-      store,
-      clock: driver.clock,
-      checkReader: role => desk.access.checkReader(role),
-    })
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),

@@ -8,7 +8,7 @@ import type { WalkPlace } from './store/retention/keeper.ts'
 import type { RetentionDesk, Stretch } from './store/retention/retention-desk.ts'
 
 export type RetentionDutyParts = {
-  readonly desk: () => RetentionDesk
+  readonly desk: RetentionDesk
   readonly clock: Clock
   readonly log: Log
 }
@@ -42,9 +42,9 @@ export class RetentionDuty implements Runner {
     const untilMs = clock.monotonicMs() + stretchMs
     let isStopped = false
     // Its contexts are seen to by those who can open them.
-    if (desk().isBlind) ended('done')
+    if (desk.isBlind) ended('done')
     else {
-      desk()
+      desk
         .apply(decodePlace(state), () => !isStopped && clock.monotonicMs() < untilMs)
         .then(
           stretch => {

@@ -3,8 +3,11 @@ import type { PeerId } from '../../base/ids.ts'
 import type { SecretName } from './secret-name.ts'
 import type { ShareSet } from './share-set.ts'
 
-/** How long one holder may take to answer, and how long until it is asked again. */
+/** How long one holder is waited for before another one is asked too; what it releases later counts all the same. */
+export const patienceMs = 250
+/** How long one question may take. */
 export const answerMs = 2_000
+/** How long until a holder that was silent, or refused, is asked again. */
 export const askAgainMs = 5_000
 
 /** Monotonic milliseconds throughout. */
@@ -162,7 +165,7 @@ function advance(before: KeyCollection, nowMs: number): CollectionStep {
     .sort((a, b) => a.againMs - b.againMs)
     .map(({ peer }) => peer)
   const chosen = [...unasked, ...again].slice(0, Math.max(0, wanted))
-  const asked = { kind: 'asked', untilMs: nowMs + answerMs } as const
+  const asked = { kind: 'asked', untilMs: nowMs + patienceMs } as const
   return {
     collection: withStates(
       collection,

@@ -1,4 +1,4 @@
-import type { ContextKey, FleetId, Hlc, PeerId, RoleName } from '../../base/ids.ts'
+import type { ContextKey, FleetId, PeerId, RoleName } from '../../base/ids.ts'
 import { type Checkpoint, encodeCheckpoint } from '../../crypto/audit/checkpoint.ts'
 import { type AuditDecision, type AuditedRole, auditedRolesMax, auditText } from '../../crypto/audit/entry.ts'
 import type { LogReport } from '../../crypto/audit/verify-log.ts'
@@ -6,10 +6,9 @@ import type { RoleRecipient } from '../../crypto/roles.ts'
 import type { Auditor, AuditPolicy, Refusal } from './auditor.ts'
 import { HeldCheckpoints } from './held-checkpoints.ts'
 import { type AuditPage, readAll, readPage, verifyLog } from './log-reader.ts'
-import type { LogWriterOptions } from './log-writer.ts'
 import type { AuditFilter, AuditRecord } from './records.ts'
 import { RoleNames } from './role-names.ts'
-import { AuditSink } from './sink.ts'
+import { AuditSink, type SinkOptions } from './sink.ts'
 import { FolderStorage } from './storage.ts'
 import { auditDir, heldDir } from './verify-directory.ts'
 
@@ -31,11 +30,10 @@ export interface Audit extends Auditor {
   verify(): Promise<LogReport>
 }
 
-type Parts = Omit<LogWriterOptions, 'storage' | 'bytesMax'> & {
+type Parts = Pick<SinkOptions, 'signer' | 'tag' | 'wallMs'> & {
   /** Directory of the peer. */
   readonly dir: string
   readonly fleet: FleetId
-  readonly now: () => Hlc
   readonly incarnation: number
   readonly settings: AuditSettings
   /** Every key version of every role, as it is now. */

@@ -1,3 +1,5 @@
+import { type Clock as HlcClock, newClock, nextHlc } from '../../base/hlc.ts'
+import type { Hlc } from '../../base/ids.ts'
 import type { Checkpoint } from '../../crypto/audit/checkpoint.ts'
 import type { AuditDecision, AuditEvent } from '../../crypto/audit/entry.ts'
 import { type Auditor, auditUnavailable, type Refusal } from './auditor.ts'
@@ -5,7 +7,11 @@ import { findEnd, type LogEnd } from './log-end.ts'
 import { LogWriter, type LogWriterOptions, type NewEntry } from './log-writer.ts'
 import { Refusals } from './refusals.ts'
 
-export type SinkOptions = LogWriterOptions & {
+export type SinkOptions = Omit<LogWriterOptions, 'now'> & {
+  /** Tag of this boot in the times of its entries. */
+  readonly tag: string
+  /** May run backwards: the times of the entries never do, over a restart neither. */
+  readonly wallMs: () => number
   /** Number of this boot. */
   readonly incarnation: number
   /** `closed`: what cannot be recorded is refused; `open`: it is counted. */
@@ -49,6 +55,8 @@ export class AuditSink implements Auditor {
   }
   readonly #options: Required<SinkOptions>
   readonly #writer: LogWriter
+  /** Of this log alone: what is recorded must not push the clock that ballots are made with. */
+  readonly #clock: HlcClock
   readonly #refusals = new Refusals()
   readonly #start: AuditEvent
   #batch = newBatch()
@@ -71,7 +79,8 @@ export class AuditSink implements Auditor {
   /** @param end - where the log goes on. */
   constructor(options: SinkOptions, end: LogEnd) {
     this.#options = { ...defaults, ...options }
-    this.#writer = new LogWriter(options, end)
+    this.#clock = newClock(options.tag, end.hlc)
+    this.#writer = new LogWriter({ ...options, now: () => this.#now() }, end)
     const { tornBytes, brokenAt } = end
     this.#start = { kind: 'started', incarnation: options.incarnation, tornBytes, brokenAt }
     this.#add(this.#start)
@@ -154,6 +163,10 @@ export class AuditSink implements Auditor {
     for (const batch of [this.#inFlight, this.#batch]) if (batch !== null) this.#settle(batch, 'it stopped')
   }
 
+  #now(): Hlc {
+    return nextHlc(this.#clock, this.#options.wallMs())
+  }
+
   async #finish(): Promise<void> {
     await this.#pump()
     await this.#exclusive(async () => undefined)
@@ -163,7 +176,7 @@ export class AuditSink implements Auditor {
 
   #add(event: AuditEvent): Promise<void> {
     const { entries, done } = this.#batch
-    entries.push({ hlc: this.#options.now(), event })
+    entries.push({ hlc: this.#now(), event })
     // The rest of the tick comes along.
     if (entries.length === 1 && !this.#isPumping) setImmediate(() => void this.#pump())
     return done.promise
@@ -228,7 +241,7 @@ export class AuditSink implements Auditor {
     try {
       await this.#exclusive(() => this.#writer.cut())
       if (!this.#isStarted)
-        await this.#exclusive(() => this.#append([{ hlc: this.#options.now(), event: this.#start }]))
+        await this.#exclusive(() => this.#append([{ hlc: this.#now(), event: this.#start }]))
       this.#isStarted = true
       await this.#noteGap()
     } catch (failure) {
@@ -242,7 +255,7 @@ export class AuditSink implements Auditor {
   async #noteGap(): Promise<void> {
     const lost = this.#lost
     const event: AuditEvent = { kind: 'gap', lost, policy: this.#options.policy }
-    await this.#exclusive(() => this.#append([{ hlc: this.#options.now(), event }]))
+    await this.#exclusive(() => this.#append([{ hlc: this.#now(), event }]))
     this.#lost -= lost
   }
 

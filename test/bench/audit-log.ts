@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { newClock, nextHlc } from '../../base/hlc.ts'
 import type { FleetId, RoleName } from '../../base/ids.ts'
 import { contextKeyOf } from '../../crypto/context-key.ts'
 import { createIdentity } from '../../crypto/identity.ts'
@@ -19,13 +18,13 @@ const entries = 40_000
  */
 export async function measureLog(dir: string, atOnce: number): Promise<{ userUs: number; cpuUs: number }> {
   mkdirSync(dir, { recursive: true })
-  const clock = newClock('0123abcd')
   const { sink } = await AuditSink.open({
     storage: new FolderStorage(join(dir, 'audit')),
     fleet: 'ab'.repeat(32) as FleetId,
     signer: await createIdentity(join(dir, 'identity.key')),
     incarnation: 1,
-    now: () => nextHlc(clock, Date.now()),
+    tag: '0123abcd',
+    wallMs: () => Date.now(),
     policy: 'closed',
     sync: 'second',
     bytesMax: 2 ** 30,

@@ -38,7 +38,7 @@ function run(
     return nowMs
   }
   const clock: Clock = { ...systemClock, monotonicMs }
-  const duty = new RetentionDuty({ desk: () => desk, clock, log })
+  const duty = new RetentionDuty({ desk, clock, log })
   const { promise, resolve } = Promise.withResolvers<Ended>()
   const { stop } = duty.run({ token: 1, state, timeoutMs: 60_000 }, (outcome, next) =>
     resolve({ outcome, state: next }),

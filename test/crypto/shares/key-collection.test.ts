@@ -6,7 +6,6 @@ import fc from 'fast-check'
 import type { FleetId, PeerId, RoleName } from '../../../base/ids.ts'
 import { seeded } from '../../../base/random.ts'
 import {
-  answerMs,
   askAgainMs,
   type CollectionEffect,
   type CollectionInput,
@@ -14,6 +13,7 @@ import {
   type KeyCollection,
   keyStatusOf,
   newKeyCollection,
+  patienceMs,
   stepCollection,
 } from '../../../crypto/shares/key-collection.ts'
 import { type ShareSet, thresholdFor } from '../../../crypto/shares/share-set.ts'
@@ -77,7 +77,7 @@ test('as many holders as needed are asked, near ones first, and combined once al
   assert.equal(run.status().state, 'sealed')
   assert.equal(collectionDueMs(run.collection), null)
   assert.equal(run.step(wanted).wanted(), 'dba')
-  assert.equal(collectionDueMs(run.collection), answerMs)
+  assert.equal(collectionDueMs(run.collection), patienceMs)
   assert.equal(run.step(wanted).wanted(), '')
   assert.equal(run.released('db').wanted(), '')
   assert.equal(run.released('dce').wanted(), '', 'twice, and who was not asked')
@@ -92,19 +92,19 @@ test('as many holders as needed are asked, near ones first, and combined once al
 test('for one that is silent another one is asked, and a late answer still counts', () => {
   const run = new Run(setOf('abcde')).step(wanted).released('a')
   assert.equal(run.wanted(), 'abc')
-  assert.equal(run.step({ kind: 'timePassed', nowMs: answerMs - 1 }).wanted(), '')
-  assert.equal(run.step({ kind: 'timePassed', nowMs: answerMs }).wanted(), 'de')
-  assert.equal(run.released('bd', answerMs + 1).wanted(), '!')
+  assert.equal(run.step({ kind: 'timePassed', nowMs: patienceMs - 1 }).wanted(), '')
+  assert.equal(run.step({ kind: 'timePassed', nowMs: patienceMs }).wanted(), 'de')
+  assert.equal(run.released('bd', patienceMs + 1).wanted(), '!')
 })
 
 test('when all are silent they are asked again after the pause', () => {
   const run = new Run(setOf('abc')).step(wanted)
   assert.equal(run.wanted(), 'ab')
-  assert.equal(run.step({ kind: 'timePassed', nowMs: answerMs }).wanted(), 'c')
-  run.step({ kind: 'timePassed', nowMs: answerMs * 2 })
+  assert.equal(run.step({ kind: 'timePassed', nowMs: patienceMs }).wanted(), 'c')
+  run.step({ kind: 'timePassed', nowMs: patienceMs * 2 })
   assert.equal(run.wanted(), '')
   const dueMs = collectionDueMs(run.collection)!
-  assert.equal(dueMs, answerMs + askAgainMs)
+  assert.equal(dueMs, patienceMs + askAgainMs)
   assert.equal(run.step({ kind: 'timePassed', nowMs: dueMs }).wanted(), 'ab')
 })
 
@@ -129,7 +129,7 @@ test('who refuses is asked again later, who cheats never, and status names both'
     refused: [{ name: 'peer-a', why: 'No grant.' }],
     bad: [{ name: 'peer-b', why: 'It lies.' }],
   })
-  run.step({ kind: 'timePassed', nowMs: 3 + answerMs })
+  run.step({ kind: 'timePassed', nowMs: 3 + patienceMs })
   assert.equal(run.wanted(), '')
   assert.equal(run.step({ kind: 'timePassed', nowMs: 1 + askAgainMs }).wanted(), 'a')
   assert.equal(run.released('a', 1 + askAgainMs).wanted(), '!')
@@ -148,11 +148,11 @@ test('a newer set begins anew; an older one and the same one change nothing', ()
 })
 
 test('one order to combine is out at a time, and cheats that many late answers outnumber cost no further asking', () => {
-  const run = new Run(setOf('abcde')).step(wanted).step({ kind: 'timePassed', nowMs: answerMs })
+  const run = new Run(setOf('abcde')).step(wanted).step({ kind: 'timePassed', nowMs: patienceMs })
   assert.equal(run.wanted(), 'abcde')
-  assert.equal(run.released('abcd', answerMs).wanted(), '!')
+  assert.equal(run.released('abcd', patienceMs).wanted(), '!')
   assert.equal(collectionDueMs(run.collection), null)
-  run.step({ kind: 'foundBad', bad: [{ peer: 'a' as PeerId, why: 'It lies.' }], nowMs: answerMs })
+  run.step({ kind: 'foundBad', bad: [{ peer: 'a' as PeerId, why: 'It lies.' }], nowMs: patienceMs })
   assert.equal(run.wanted(), '!')
 })
 

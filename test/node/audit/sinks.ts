@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { newClock, nextHlc } from '../../../base/hlc.ts'
 import type { RoleName } from '../../../base/ids.ts'
 import type { Checkpoint } from '../../../crypto/audit/checkpoint.ts'
 import type { AuditDecision } from '../../../crypto/audit/entry.ts'
@@ -58,13 +57,13 @@ export async function openSink(
   const identity = more.identity ?? (await newIdentity())
   const checkpoints: Checkpoint[] = []
   const told: string[] = []
-  const clock = newClock('0123abcd')
   const { sink, end } = await AuditSink.open({
     storage: new FolderStorage(dir),
     fleet,
     signer: identity,
     incarnation: 1,
-    now: () => nextHlc(clock, Date.now()),
+    tag: '0123abcd',
+    wallMs: () => Date.now(),
     policy: 'closed',
     sync: 'second',
     bytesMax: 64 * 1024 * 1024,
