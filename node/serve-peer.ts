@@ -7,6 +7,7 @@ import { createMetrics } from './monitoring/metrics.ts'
 import { openPeerLog } from './monitoring/peer-log.ts'
 import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
 import { startPeer } from './process.ts'
+import { roleKeyAges } from './role-key-ages.ts'
 import type { RunningPeer } from './running-peer.ts'
 
 /** Time that network and disk get to close after the door did. */
@@ -67,7 +68,7 @@ export async function servePeer(
         createMetrics({
           counters: () => running.counters(),
           crypto: running.cryptoMeter,
-          roles: () => running.keys.roles(),
+          roleKeys: () => roleKeyAges(running.keys.roles(), Date.now()),
           clocks: () => running.status().members,
           ready: () => running.checks().every(check => check.ok),
           requestsInFlight,

@@ -18,7 +18,7 @@ import {
 import { askForShares } from '../../crypto/shares/release.ts'
 import { nonceBytes } from '../../crypto/shares/share-set.ts'
 import { X25519Identity } from '../../crypto/x25519.ts'
-import type { CryptoMeter } from '../monitoring/crypto-meter.ts'
+import type { CryptoTimer } from '../ports/crypto-timer.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -33,7 +33,7 @@ export type CollectorParts = {
   /** What a key opens, or opens no more, has changed. */
   readonly changed: () => void
   readonly log: Log
-  readonly meter: CryptoMeter
+  readonly meter: CryptoTimer
 }
 
 type Slot = {

@@ -10,7 +10,7 @@ import type { RoleRecipient } from '../../crypto/roles.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
 import type { KeyControl, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
-import type { CryptoMeter } from '../monitoring/crypto-meter.ts'
+import type { CryptoTimer } from '../ports/crypto-timer.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -47,7 +47,7 @@ export type KeyServiceParts = {
   readonly sealed: () => void
   /** Who may have which; by default what the registry entitles members to. */
   readonly rule?: ReleaseRule
-  readonly meter: CryptoMeter
+  readonly meter: CryptoTimer
 }
 
 /** The keys of one process: its shares, what it collected, and its part in what the fleet agrees on about them. */

@@ -10,7 +10,7 @@ import { decodeReleaseRequest } from '../../crypto/shares/sealed-share-codec.ts'
 import { wipe } from '../../crypto/shares/share.ts'
 import { dropShare, type KeptShare, keepShare } from '../../crypto/shares/share-directory.ts'
 import { type ShareSet, supersedes } from '../../crypto/shares/share-set.ts'
-import type { CryptoMeter } from '../monitoring/crypto-meter.ts'
+import type { CryptoTimer } from '../ports/crypto-timer.ts'
 import type { Log } from '../running-peer.ts'
 import type { ReleaseRule } from './release-rule.ts'
 import { ReplayGuard } from './replay-guard.ts'
@@ -26,7 +26,7 @@ export type ShareHolderParts = {
   readonly rule: ReleaseRule
   readonly shares: readonly KeptShare[]
   readonly log: Log
-  readonly meter: CryptoMeter
+  readonly meter: CryptoTimer
 }
 
 /** What this peer does as a holder of shares: keeps its own, gives them to whoever may have them, drops old ones. */

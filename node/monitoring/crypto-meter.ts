@@ -1,15 +1,9 @@
 import { Histogram } from 'prom-client'
 import { SlurpError } from '../../base/errors.ts'
+import type { CryptoOperation, CryptoOutcome, CryptoTimer } from '../ports/crypto-timer.ts'
 
-/** `collect`: from wanting a key until it is open, messages included. */
-export type CryptoOperation = 'seal' | 'open' | 'release' | 'collect' | 'rotate'
-export type CryptoOutcome = 'done' | 'refused' | 'failed'
-
-/** What is timed, from where it is done. */
-export type CryptoTimer = Pick<CryptoMeter, 'timed'>
-
-/** Counts what a process does with keys, and how long it takes. One observation costs about a microsecond. */
-export class CryptoMeter {
+/** What `/metrics` shows of work with keys. */
+export class CryptoMeter implements CryptoTimer {
   readonly durations = new Histogram({
     name: 'slurp_crypto_duration_seconds',
     help: 'Work with keys: sealing and opening contexts, releasing shares, collecting keys, rotating roles',
@@ -22,7 +16,6 @@ export class CryptoMeter {
     this.durations.observe({ operation, outcome }, milliseconds / 1_000)
   }
 
-  /** Counts a refusal with a code of ours as `refused`, anything else that is thrown as `failed`. */
   async timed<T>(operation: CryptoOperation, run: () => Promise<T>): Promise<T> {
     const startMs = performance.now()
     try {

@@ -1,5 +1,4 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { RoleList } from '../key-control.ts'
 import type { CryptoMeter } from './crypto-meter.ts'
 
 /** What the doors count into and `/metrics` prints, in a registry of its own. */
@@ -12,6 +11,14 @@ export interface Metrics {
   text(): Promise<string>
 }
 
+export type RoleKeyAge = {
+  readonly role: string
+  readonly keyVersion: number
+  readonly fingerprint: string
+  readonly state: string
+  readonly ageSeconds: number
+}
+
 export type MetricsSources = {
   readonly counters: () => Record<string, number>
   readonly ready: () => boolean
@@ -20,8 +27,7 @@ export type MetricsSources = {
   /** How far the wall clock of each member is ahead of the fleet's, in milliseconds; null where it is not known. */
   /** Left out where nothing is sealed. */
   readonly crypto?: CryptoMeter
-  /** Every key version of every role. */
-  readonly roles?: () => RoleList
+  readonly roleKeys?: () => readonly RoleKeyAge[]
   readonly clocks: () => readonly { readonly name: string; readonly clockOffMs: number | null }[]
 }
 
@@ -79,7 +85,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   })
 
   if (sources.crypto) register.registerMetric(sources.crypto.durations)
-  if (sources.roles) ageOfKeys(register, sources.roles)
+  if (sources.roleKeys) ageOfKeys(register, sources.roleKeys)
   return {
     contentType: register.contentType,
     requestAnswered: ({ method, route, status, seconds }) =>
@@ -90,7 +96,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   }
 }
 
-function ageOfKeys(register: Registry, roles: () => RoleList): void {
+function ageOfKeys(register: Registry, roleKeys: () => readonly RoleKeyAge[]): void {
   new Gauge({
     name: 'slurp_role_key_age_seconds',
     help: 'Since when a key version of a role exists',
@@ -98,13 +104,8 @@ function ageOfKeys(register: Registry, roles: () => RoleList): void {
     registers: [register],
     collect() {
       this.reset()
-      for (const { name: role, keys } of roles().roles)
-        for (const { keyVersion, fingerprint, state, createdAt } of keys)
-          if (createdAt !== null)
-            this.set(
-              { role, key_version: String(keyVersion), fingerprint, state },
-              Math.max(0, Date.now() - Date.parse(createdAt)) / 1_000,
-            )
+      for (const { role, keyVersion, fingerprint, state, ageSeconds } of roleKeys())
+        this.set({ role, key_version: String(keyVersion), fingerprint, state }, ageSeconds)
     },
   })
 }

@@ -3,7 +3,7 @@ import { type Clock, mergeHlc } from '../../base/hlc.ts'
 import type { ContextKey, FleetId, PeerId } from '../../base/ids.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
-import type { CryptoTimer } from '../monitoring/crypto-meter.ts'
+import type { CryptoTimer } from '../ports/crypto-timer.ts'
 import { type Address, canonicalOf, parseAddress } from './address.ts'
 import type { Submitter } from './api.ts'
 import { type CachedVersion, ContextCache } from './context-cache.ts'
@@ -33,10 +33,10 @@ export type StoreParts = {
   /** Whether a peer may write in this fleet. Left out where every envelope passes a checker on receive. */
   readonly isAuthor?: (peerId: PeerId) => boolean
   /** Counts and times what is sealed and opened. */
-  readonly meter?: CryptoTimer
+  readonly meter?: Pick<CryptoTimer, 'timed'>
 }
 
-const untimed: CryptoTimer = { timed: (_, run) => run() }
+const untimed: Pick<CryptoTimer, 'timed'> = { timed: (_, run) => run() }
 
 /** An address and where it lies in the key space. */
 export type Place = { readonly address: Address; readonly key: ContextKey }
@@ -50,7 +50,7 @@ export class StoreDesk {
   readonly writer: Writer
   readonly cache: ContextCache
   readonly opener: VersionOpener
-  readonly meter: CryptoTimer
+  readonly meter: Pick<CryptoTimer, 'timed'>
 
   constructor(parts: StoreParts) {
     const { submitter, clock, hlc, fleet, keys } = parts

@@ -6,7 +6,7 @@ import { openEnvelope } from '../../crypto/envelope.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
 import { verifiedHeader } from '../../crypto/verified-envelopes.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
-import type { CryptoTimer } from '../monitoring/crypto-meter.ts'
+import type { CryptoTimer } from '../ports/crypto-timer.ts'
 import type { Context } from './api.ts'
 import type { CachedVersion } from './context-cache.ts'
 import { isPlainObject } from './json-values.ts'
@@ -28,13 +28,13 @@ export class VersionOpener {
   readonly #access: RoleAccess
   readonly #isAuthor: ((peerId: PeerId) => boolean) | undefined
 
-  readonly #meter: CryptoTimer
+  readonly #meter: Pick<CryptoTimer, 'timed'>
 
   constructor(
     fleet: FleetId,
     access: RoleAccess,
     isAuthor: ((peerId: PeerId) => boolean) | undefined,
-    meter: CryptoTimer,
+    meter: Pick<CryptoTimer, 'timed'>,
   ) {
     this.#fleet = fleet
     this.#access = access
