@@ -8,8 +8,8 @@ import { isQuorum, type Quorum } from './quorum.ts'
 type PartitionJob = {
   readonly partition: PartitionId
   readonly quorum: Quorum
-  /** What other owners have met at most, asked before anything is written back; null: a quorum of them has told. */
-  ceilings: Map<PeerId, Floors> | null
+  /** What other owners have met at most, asked before anything is written back. */
+  readonly ceilings: Map<PeerId, Floors>
   /** Other owners whose list was read to its end. */
   readonly listed: Set<PeerId>
   /** The same of this replica: what the others have collected is in its list alone (rule 9). */
@@ -34,6 +34,8 @@ export type Healer = {
   readonly heal: (key: ContextKey, now: Moment) => void
   /** Whether this replica has a good record of the key, that counts in a quorum. */
   readonly isWhole: (key: ContextKey, now: Moment) => boolean
+  /** Whether the others have told what they met: until then nothing is accepted here. */
+  readonly isBounded: (partition: PartitionId, now: Moment) => boolean
   readonly bounded: (partition: PartitionId, floors: Floors, now: Moment) => void
   readonly wholeAgain: (partition: PartitionId, floors: Floors, now: Moment) => void
   retryAtMs: number
@@ -45,6 +47,7 @@ export function newHealer(
   process: Process,
   heal: Healer['heal'],
   isWhole: Healer['isWhole'],
+  isBounded: Healer['isBounded'],
   bounded: Healer['bounded'],
   wholeAgain: Healer['wholeAgain'],
 ): Healer {
@@ -55,6 +58,7 @@ export function newHealer(
     partitions: new Map(),
     heal,
     isWhole,
+    isBounded,
     bounded,
     wholeAgain,
     retryAtMs: 0,
@@ -148,7 +152,7 @@ function startHeals(healer: Healer, now: Moment): void {
   for (const key of [...healer.waiting]) {
     if (healer.active.size >= healer.process.limits.healsAtOnceMax) return
     // Its round would end with what this replica may not accept yet.
-    if (healer.partitions.get(healer.process.placeOf(key).partition)?.ceilings) continue
+    if (!healer.isBounded(healer.process.placeOf(key).partition, now)) continue
     healer.waiting.delete(key)
     healer.active.add(key)
     healer.heal(key, now)
@@ -168,7 +172,7 @@ function askForLists(healer: Healer, now: Moment): void {
     }
     if (running >= 8) continue
     running += 1
-    if (job.ceilings) {
+    if (!healer.isBounded(job.partition, now)) {
       askForFloors(healer, job, votersOf(job.quorum), job.ceilings, now)
       continue
     }
@@ -238,15 +242,14 @@ function onFloors(
 }
 
 function noteFloors(healer: Healer, job: PartitionJob, from: PeerId, floors: Floors, now: Moment): void {
-  if (!job.ceilings) {
+  if (healer.isBounded(job.partition, now)) {
     job.floors.set(from, floors)
     return
   }
   job.ceilings.set(from, floors)
   if (!isQuorum(job.quorum, job.ceilings)) return
-  const { ceilings } = job
-  job.ceilings = null
-  healer.bounded(job.partition, highestOf(ceilings), now)
+  healer.bounded(job.partition, highestOf(job.ceilings), now)
+  job.ceilings.clear()
   startHeals(healer, now)
 }
 

@@ -136,6 +136,10 @@ export function markWhole(acceptor: Acceptor, place: Place, floors: Floors, wall
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
 
+/** Whether this replica may accept: a damaged one only once the others were asked what they have met. */
+export const isBounded = (acceptor: Acceptor, place: Place, wallMs: number): boolean =>
+  partitionState(acceptor, place, wallMs).isBounded
+
 export function isDamaged(acceptor: Acceptor, place: Place, wallMs: number): boolean {
   return partitionState(acceptor, place, wallMs).record.damagedBelow !== noBallot
 }
@@ -199,12 +203,14 @@ export function enter(acceptor: Acceptor, place: Place, floors: Floors, wallMs: 
   const isDoubtful = state.record.damagedBelow !== noBallot
   const ceiling = isDoubtful ? highest(bound.ceiling, highestMet(acceptor, wallMs)) : bound.ceiling
   const damagedBelow = isDoubtful ? ceiling : noBallot
+  state.isBounded = !isDoubtful
   return settle(state, place, { ...bound, ceiling, since: place.since, copied: false, damagedBelow })
 }
 
 /** This replica is an acceptor no more and has dropped what it held. Its ceiling stays: a promise is one for ever. */
 export function leave(acceptor: Acceptor, place: Place, wallMs: number): Change {
   const state = partitionState(acceptor, place, wallMs)
+  state.isBounded = true
   return settle(state, place, { ...state.record, since: 0, copied: false, damagedBelow: noBallot })
 }
 
@@ -226,6 +232,5 @@ function settle(state: PartitionState, place: Place, record: PartitionRecord): C
   state.floor = record.ceiling
   state.promises.clear()
   state.renewed.clear()
-  state.isBounded = record.damagedBelow === noBallot
   return { kind: 'partition', partition: place.partition, record: state.record }
 }

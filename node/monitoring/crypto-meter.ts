@@ -1,6 +1,6 @@
 import { Histogram } from 'prom-client'
 import { SlurpError } from '../../base/errors.ts'
-import type { CryptoOperation, CryptoOutcome, CryptoTimer } from '../ports/crypto-timer.ts'
+import type { CryptoOperation, CryptoOutcome, CryptoTimer } from '../../crypto/crypto-timer.ts'
 
 /** What `/metrics` shows of work with keys. */
 export class CryptoMeter implements CryptoTimer {

@@ -17,6 +17,7 @@ import {
   type Acceptor,
   boundDamage,
   type Floors,
+  isBounded,
   isDamaged,
   isReady,
   markDamaged,
@@ -53,6 +54,7 @@ export class SelfRepair {
       options.process,
       (key, now) => this.#heal(key, now),
       (key, now) => this.#isWhole(key, now),
+      (partition, now) => isBounded(options.acceptor, toPlace(options.placeOf(partition)), now.wallMs),
       (partition, floors, now) => this.#partitionBounded(partition, floors, now),
       (partition, floors, now) => this.#partitionWhole(partition, floors, now),
     )
@@ -64,7 +66,10 @@ export class SelfRepair {
 
   /** A record of this key is not what was written. */
   damageFound(key: ContextKey, now: Now): void {
-    this.#options.emit({ kind: 'report', event: { kind: 'damageFound', key } })
+    const { emit, placeOf, process } = this.#options
+    emit({ kind: 'report', event: { kind: 'damageFound', key } })
+    // The record of its partition may be the damaged one: then the key is not the only one.
+    this.resumeIfDamaged(placeOf(process.placeOf(key).partition), now)
     healKey(this.#healer, key, now)
   }
 
@@ -86,7 +91,7 @@ export class SelfRepair {
     for (const partition of partitions) {
       const place = placeOf(partition)
       // What comes in anew is dropped and copied; then it is looked at again.
-      if (!place.accepts || !this.#isReady(partition, now)) continue
+      if (!place.accepts || !this.#isReady(partition, now) || this.#healer.partitions.has(partition)) continue
       emit({ kind: 'report', event: { kind: 'partitionDamaged', partition } })
       healPartition(this.#healer, partition, place.quorum, now)
     }

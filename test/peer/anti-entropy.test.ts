@@ -5,7 +5,18 @@ import { test } from 'node:test'
 import type { PeerId } from '../../base/ids.ts'
 import type { Task } from '../../node/peer/step.ts'
 import { PureFleet, type Sent } from './pure-fleet.ts'
-import { a, b, c, everyone, keyAt, learning, partition, startView, writeChain } from './small-fleet.ts'
+import {
+  a,
+  b,
+  c,
+  everyone,
+  keyAt,
+  learning,
+  partition,
+  startView,
+  writeChain,
+  writeOf,
+} from './small-fleet.ts'
 
 const settleMs = 3_000
 const keys = Array.from({ length: 40 }, (_, at) => keyAt(at))
@@ -196,4 +207,17 @@ test('the bytes of repairs are spread over time', () => {
   const beganMs = fleet.nowMs
   fleet.carryOut(a, compareWith(b))
   assert.ok(fleet.nowMs - beganMs >= 3_500, `${fleet.nowMs - beganMs} ms`)
+})
+
+test('a partition whose own record cannot be read asks what the others have met, and is healed', () => {
+  const fleet = new PureFleet(startView(), everyone)
+  const last = writeChain(fleet, a, keyAt(0), 2)
+  fleet.runFor(1_000)
+  fleet.at(c).records.partitions.set(partition, 'damaged')
+  fleet.restart(c)
+  assert.equal(fleet.do(a, writeOf(fleet.newId(a), keyAt(0), last)).kind, 'written')
+  fleet.runUntil(() => fleet.at(c).peer.damagedPartitions().length > 0, 60_000)
+  fleet.runUntil(() => fleet.at(c).peer.damagedPartitions().length === 0, 60_000)
+  const [own, other] = [c, a].map(peer => fleet.at(peer).records.head(keyAt(0)))
+  assert.deepEqual(own, other)
 })
