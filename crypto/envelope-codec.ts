@@ -11,6 +11,7 @@ import {
 } from '../base/ids.ts'
 import { ByteReader } from './byte-reader.ts'
 import { sha256Hex } from './digest.ts'
+import type { ProjectScope } from './grants/project-scope.ts'
 import { peerKeyFrom } from './peer-keys.ts'
 
 /** Roles of one context, at most. */
@@ -19,7 +20,7 @@ export const rolesOfContextMax = 32
 export const envelopeBytesMax = 1024 * 1024 + 64 * 1024
 
 const magic = 'SE'
-const format = 1
+const format = 2
 const kinds = ['live', 'tombstone'] as const
 const signatureBytes = 64
 
@@ -38,13 +39,17 @@ export type EnvelopeSubject = {
   readonly expiresAtMs: number
   /** The process that signed it. */
   readonly author: PeerId
+  /** SHA-256 of the grant under which it was written; null for none, which no fleet takes. */
+  readonly grant: Digest | null
+  /** Stands for the project of its address; there only when the grant is held to projects. */
+  readonly scope: ProjectScope | null
   /** Who can open it, in the order of the stanzas: by name, each once. Empty for a tombstone and a control register. */
   readonly roles: readonly RoleKeyName[]
 }
 
 /** What everybody may see of a context: all but the sealed bytes. */
 export type EnvelopeHeader = EnvelopeSubject & {
-  readonly format: 1
+  readonly format: 2
   /** Size of the age file, in bytes; 0 for a tombstone. */
   readonly bodyBytes: number
   readonly bodyHash: Digest
@@ -82,6 +87,8 @@ export function encodeSubject(subject: Omit<EnvelopeSubject, 'author'>, authorKe
     Buffer.from(parent === null ? '00' : `01${parent}`, 'hex'),
     end,
     authorKey,
+    Buffer.of((subject.grant === null ? 0 : 1) + (subject.scope === null ? 0 : 2)),
+    Buffer.from(`${subject.grant ?? ''}${subject.scope ?? ''}`, 'hex'),
     Buffer.of(roles.length),
     ...roleParts,
   ])
@@ -117,6 +124,10 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   const expiresAtMs = reader.u64()
   if (kind === undefined || !Number.isSafeInteger(expiresAtMs)) throw malformed('has a broken kind or expiry')
   const author = peerKeyFrom(reader.take(32)).peerId
+  const named = reader.u8()
+  if (named > 3 || named === 2) throw malformed('names a broken grant')
+  const grant = (named & 1) === 1 ? (reader.hex(32) as Digest) : null
+  const scope = (named & 2) === 2 ? (reader.hex(32) as ProjectScope) : null
   const roles = readRoles(reader)
   const subjectBytes = data.subarray(0, reader.at)
   const bodyBytes = reader.u32()
@@ -131,7 +142,7 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   if (isSealed !== roles.length > 0 || isLive !== bodyBytes > 0)
     throw malformed('has a body that its kind denies')
   if (sha256Hex(body) !== bodyHash) throw malformed('has a body that was changed')
-  const subject = { fleet, key, version, parent, kind, expiresAtMs, author, roles }
+  const subject = { fleet, key, version, parent, kind, expiresAtMs, author, grant, scope, roles }
   return { header: { format, ...subject, bodyBytes, bodyHash }, subjectBytes, signedBytes, signature, body }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { SlurpError } from '../../base/errors.ts'
-import { type FleetId, isRoleName, type PeerId, type RoleName } from '../../base/ids.ts'
+import { type Digest, type FleetId, isRoleName, type PeerId, type RoleName } from '../../base/ids.ts'
 import { peerKeyOf } from '../peer-keys.ts'
 import { rolesMax } from '../roles.ts'
 import { isZone } from './hours.ts'
@@ -40,6 +40,9 @@ export const isPath = (text: string): boolean =>
   (text === '/' || /^(\/[^/\p{Cc}\p{Zl}\p{Zp}]+)+$/u.test(text)) &&
   text.normalize('NFC') === text &&
   text.split('/').every(part => part !== '.' && part !== '..')
+
+/** 1 to 64 letters, digits, `.`, `_` and `-`, a letter or digit first: fit for a log and for a terminal. */
+export const isHolderName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)
 
 const textThat = <T extends string>(is: (text: string) => boolean) =>
   z.custom<T>(value => typeof value === 'string' && is(value))
@@ -124,6 +127,10 @@ const shapes = {
       issuer: id,
       subjectKind,
       subject: textThat<PeerId>(text => peerKeyOf(text) !== null),
+      /** What people call the holder. Decides nothing. */
+      name: textThat<string>(isHolderName),
+      /** SHA-256 of the secret that a door takes in place of a proof of the subject's key; null: none does. */
+      bearer: z.union([z.null(), hex32 as unknown as z.ZodType<Digest>]),
       ...validity,
       limits,
     })
@@ -134,9 +141,12 @@ const shapes = {
     signer: z.union([z.literal('authority'), id]),
     version: z.int().min(1),
     issuedAtMs: ms,
-    /** Grants and delegates that are valid no more. */
-    ids: setOf(id, listMax.ids, 0),
-    /** Of this delegate, what was issued before this moment is valid no more. */
+    /** Grants and delegates that are valid no more, each from a moment on: what was written before it stays. */
+    revoked: z
+      .array(z.strictObject({ id, fromMs: ms }))
+      .max(listMax.ids)
+      .refine(list => ascending(list.map(each => each.id))),
+    /** Of this delegate, what was issued before this moment is valid no more from it on. */
     cutOffs: z
       .array(z.strictObject({ delegate: id, beforeMs: ms }))
       .max(listMax.cutOffs)

@@ -53,6 +53,8 @@ export const grantWith = (more: Partial<Grant> = {}): Omit<Grant, 'format' | 'fl
   id: newGrantId(),
   subjectKind: 'agent',
   subject: holder.peerId,
+  name: 'holder',
+  bearer: null,
   issuedAtMs: nowMs - dayMs,
   notBeforeMs: nowMs - dayMs,
   expiresMs: nowMs + 20 * dayMs,
