@@ -9,9 +9,14 @@ import { newFleetSecret } from './context-key.ts'
 import { sha256Hex } from './digest.ts'
 import { codeOf } from './failure-code.ts'
 import { encodeFleetRecord, type FleetRecord, signFleetRecord } from './fleet-record.ts'
+import { encodeGrantFile } from './grants/chain-text.ts'
+import { newDelegateKey, sealDelegateKey } from './grants/delegate-key.ts'
+import { openDelegate } from './grants/grant-chain.ts'
+import { certify, memberLimits, membershipIdOf, signMembership } from './grants/membership.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { createKeyring } from './keyring.ts'
 import { defaultRoles, newRoleKey, rolesMax } from './roles.ts'
+import { writeNewSecretFile } from './secret-file.ts'
 
 const partitionCount = 256
 const memberNameShape = /^[a-z][a-z0-9-]{0,31}$/
@@ -38,7 +43,7 @@ export type CreatedFleet = {
 
 /**
  * Makes the keys of a fleet and the directory of every peer (docs/ARCHITECTURE.md, "Directory of one peer"):
- * identity, signed fleet record and keyring. Everything is made beside `dir` and moved there in one step, so that a
+ * identity, signed fleet record, keyring and grant, and for who holds roles the key that signs grants. Everything is made beside `dir` and moved there in one step, so that a
  * crash leaves a whole fleet or none.
  *
  * @throws SlurpError DIRECTORY_TAKEN when `dir` is not empty; USAGE for names or counts that cannot be, and for a
@@ -88,6 +93,9 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   const record = signFleetRecord(authority, { view, roles: recipients })
   const recordBytes = encodeFleetRecord(record)
   const secret = newFleetSecret()
+  const delegateKey = await newDelegateKey()
+  const delegate = await certify(authority, delegateKey.publicKey, Date.now())
+  const issuer = await openDelegate(delegate, authority.publicKey)
   for (const [place, name] of plan.memberNames.entries()) {
     const given = plan.rolesOf(name)
     await writeFile(join(draft, name, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
@@ -96,6 +104,19 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
       fleetSecret: given.length === 0 ? null : secret,
       roleKeys: roleKeys.filter(key => given.includes(key.name)),
     })
+    const peer = identities[place]!.peerId
+    const limits = memberLimits(given.length > 0)
+    const grant = await signMembership(
+      delegateKey,
+      issuer,
+      { peer, name, limits, id: membershipIdOf(fleet, peer) },
+      Date.now(),
+    )
+    await writeNewSecretFile(join(draft, name, 'grant.json'), encodeGrantFile({ delegate, grant }))
+    if (given.length > 0) {
+      const sealed = await sealDelegateKey(identities[place]!.ageRecipient, delegateKey)
+      await writeNewSecretFile(join(draft, name, 'delegate.age'), sealed)
+    }
   }
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
   return { record, identities }

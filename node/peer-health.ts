@@ -65,7 +65,8 @@ export class PeerHealth {
   heard(from: PeerId, news: News): void {
     if (news.kind === 'epoch') {
       if (news.epoch > this.#view.epoch) this.note({ kind: 'counted', name: 'staleEpoch' })
-    } else if (news.peer === from) this.#damagedElsewhere.set(from, news.counters.damagedPartitions ?? 0)
+    } else if (news.kind === 'health' && news.peer === from)
+      this.#damagedElsewhere.set(from, news.counters.damagedPartitions ?? 0)
   }
 
   counters(): Record<string, number> {

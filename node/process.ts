@@ -23,6 +23,9 @@ import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView } from './driver/codec/view.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
 import { FleetAdmin } from './fleet-admin.ts'
+import { delegateFile } from './grants/delegate-file.ts'
+import { GrantKeeper } from './grants/grant-keeper.ts'
+import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
 import { AddressFile } from './known-addresses.ts'
 import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
@@ -60,7 +63,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
   } catch (failure) {
     if (!(failure instanceof SlurpError) || failure.code !== 'DATA_MISSING') throw failure
-    await reenter(options, { view: genesis, known: addressFile.known() })
+    await reenter(options, {
+      view: genesis,
+      known: addressFile.known(),
+      authorityPublicKey: record.authorityPublicKey,
+    })
     return await startPeer(options)
   }
   const closers: (() => Promise<void>)[] = [() => opened.close()]
@@ -81,6 +88,17 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
+    let fleetTime = timeOf(null)
+    const grants = await GrantKeeper.open({
+      dir,
+      identity,
+      fleet: view.fleet,
+      authorityPublicKey: record.authorityPublicKey,
+      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
+      key: delegateFile(dir, identity),
+      time: () => fleetTime,
+      log,
+    })
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
       fleet: view.fleet,
@@ -89,12 +107,18 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       known: addressFile.known(),
       members: () => view.members,
       epoch: () => view.epoch,
+      guard: linkGuard(grants),
       incarnation,
       verifyRecord: bytes => epochOf(bytes, view.fleet),
       onAddresses: (peer, multiaddrs) => addressFile.learn(peer, multiaddrs),
-      onNews: (from, news) => health.heard(from, news),
+      onNews: (from, news) => {
+        health.heard(from, news)
+        if (news.kind === 'grants' && news.digest !== grants.digest()) void grants.sync.compareWith(from)
+      },
+      onHello: peer => void grants.sync.compareWith(peer),
     })
     closers.unshift(() => libp2p.stop())
+    grants.connect(libp2p.questions)
     const driver = new Driver({
       self,
       view,
@@ -105,27 +129,37 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       damageMarked: () => void opened.acknowledgeDamage().catch(failure => stopForDisk(failure)),
       network: health.watching(libp2p.network),
       clock: systemClock,
-      checker: newEnvelopeChecker({ fleet: view.fleet, isAuthor }),
+      checker: newEnvelopeChecker({
+        fleet: view.fleet,
+        isAuthor,
+        isGranted: (header, isFresh) => grants.judge.isGranted(header, isFresh),
+      }),
       limits: defaultLimits,
       random: seeded(Number.parseInt(hlc.tag, 16)),
       report: (event: DriverEvent) => {
         health.note(event)
         logEvent(log, event)
         if (event.kind === 'viewAdopted') adopted(event.view)
+        if (event.kind === 'envelopeRefused') void grants.sync.fetchMissing(event.from)
       },
       passedOn: (from, message) => control.heard(from, message),
       failed: failure => stopForDisk(failure),
     })
+    fleetTime = timeOf(driver.clock)
     const stopForDisk = (failure: unknown) => {
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
+    }
+    const signing = () => {
+      const grant = grants.own?.grantHash
+      return { author: identity, ...(grant === undefined ? {} : { grant }) }
     }
     const registers: RegisterParts = {
       hlc,
       clock: driver.clock,
       sealer: {
         seal: (facts, body) =>
-          signControl({ ...facts, fleet: genesis.fleet, author: identity, expiresAtMs: 0 }, body),
+          signControl({ ...facts, ...signing(), fleet: genesis.fleet, expiresAtMs: 0 }, body),
         open: controlBody,
       },
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
@@ -179,6 +213,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
     }, newsEveryMs)
     closers.unshift(async () => clearInterval(news))
+    const stopTending = tendGrants(grants, digest => libp2p.gossip.publish({ kind: 'grants', digest }))
+    closers.unshift(async () => stopTending())
 
     const submitter: Submitter = {
       submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
@@ -192,6 +228,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         heldRoles: keyring.heldRoles,
       },
       author: identity,
+      grantFor: project => grants.namedIn(project, keyring.fleetSecret),
       isAuthor,
       nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
       clock: driver.clock,
@@ -208,6 +245,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...health.counters(),
       ...libp2p.counters(),
       ...retentionDuty.counters(),
+      ...grants.sync.counters,
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({

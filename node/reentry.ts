@@ -12,6 +12,10 @@ import { systemClock } from './adapters/system-clock.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView, encodeView } from './driver/codec/view.ts'
 import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
+import { delegateFile } from './grants/delegate-file.ts'
+import { GrantKeeper } from './grants/grant-keeper.ts'
+import { handedOn, handOnGrant } from './grants/hand-on.ts'
+import { linkGuard, timeOf } from './grants/links.ts'
 import { readPeerFile, writePeerFile } from './peer-settings.ts'
 import type { PeerOptions } from './running-peer.ts'
 
@@ -26,6 +30,8 @@ const askEveryMs = 1_000
 
 export type KnownFleet = {
   readonly view: View
+  /** 32 bytes. */
+  readonly authorityPublicKey: Uint8Array
   /** Where the members were last met. */
   readonly known: Readonly<Record<PeerId, readonly string[]>>
 }
@@ -42,11 +48,23 @@ export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<
   const old = await loadIdentity(join(dir, 'identity.key'))
   const fresh = await freshIdentity(dir, old)
   const name = nextName(readPeerFile(dir).name, fleet.view)
+  const key = delegateFile(dir, old)
+  const grants = await GrantKeeper.open({
+    dir,
+    identity: old,
+    fleet: fleet.view.fleet,
+    authorityPublicKey: fleet.authorityPublicKey,
+    nameOf: () => null,
+    key,
+    time: () => timeOf(null),
+    log,
+  })
+  await handOnGrant(dir, grants, key, fresh, name)
   log.error(
     { old: old.peerId, new: fresh.peerId, name },
     'the data of this peer is gone: it comes back as another one',
   )
-  const view = await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet)
+  const view = await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet, grants)
   await writeNewSecretFile(join(dir, draft.view), encodeView(view))
   await finishReentry(dir)
 }
@@ -57,6 +75,9 @@ export async function finishReentry(dir: string): Promise<void> {
   if (!existsSync(at(draft.view))) return
   const view = decodeView(readFileSync(at(draft.view)))
   if (existsSync(at(draft.keyring))) renameSync(at(draft.keyring), at('keyring.age'))
+  for (const [name, next] of Object.entries(handedOn)) {
+    if (existsSync(at(next))) renameSync(at(next), at(name))
+  }
   if (existsSync(at(draft.identity))) {
     if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
     renameSync(at(draft.identity), at('identity.key'))
@@ -97,6 +118,7 @@ async function askToBeReplaced(
   old: Identity,
   by: { readonly id: PeerId; readonly name: string },
   fleet: KnownFleet,
+  grants: GrantKeeper,
 ): Promise<View> {
   const libp2p = await startLibp2p({
     privateKey: old.privateKey,
@@ -106,6 +128,7 @@ async function askToBeReplaced(
     known: fleet.known,
     members: () => fleet.view.members,
     epoch: () => fleet.view.epoch,
+    guard: linkGuard(grants),
     incarnation: 0,
     verifyRecord: () => null,
     onAddresses: () => undefined,

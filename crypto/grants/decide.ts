@@ -35,7 +35,8 @@ export type GrantRequest = {
   readonly address: string | null
 } & (
   | { readonly operation: ContextOperation; readonly target: Target }
-  | { readonly operation: AdminOperation; readonly target: 'fleet' }
+  /** `link`: to be connected at all. */
+  | { readonly operation: AdminOperation | 'link'; readonly target: 'fleet' }
 )
 
 /** What decided, for `grant explain`. Each is checked in this order; the first that fails is named. */
@@ -140,11 +141,11 @@ function refusedByRevocation(
 }
 
 function refusedByLimits(limits: Limits, { operation, target, address }: GrantRequest): Denial | null {
-  if (!covers(limits.operations, operation)) return 'operations'
+  if (operation !== 'link' && !covers(limits.operations, operation)) return 'operations'
   const onContext = target === 'fleet' ? null : refusedByTarget(limits, operation, target)
   if (onContext !== null) return onContext
   // An operation and what it is for belong together; the types say so, and what comes from a wire has none.
-  if (operation.startsWith('admin:') !== (target === 'fleet')) return 'operations'
+  if ((operation === 'link' || operation.startsWith('admin:')) !== (target === 'fleet')) return 'operations'
   if (limits.networks === 'any' || address === 'notAsked') return null
   const from = address === null ? null : addressFrom(address)
   return from !== null && networksHold(limits.networks, from) ? null : 'networks'

@@ -57,6 +57,8 @@ test('a context comes back, for the holder of any one of its roles', async () =>
       kind: 'live',
       expiresAtMs: plan.expiresAtMs,
       author: author.peerId,
+      grant: null,
+      scope: null,
       roles: ['admin', 'developer', 'tester'].map(name => ({ name, keyVersion: 1 })),
     })
     assert.ok(bodyBytes > 0 && bodyHash.length === 64)

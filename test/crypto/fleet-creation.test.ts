@@ -8,6 +8,9 @@ import type { RoleName } from '../../base/ids.ts'
 import { loadAuthority } from '../../crypto/authority.ts'
 import { createFleet, type FleetPlan } from '../../crypto/fleet-creation.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
+import { decodeGrantFile } from '../../crypto/grants/chain-text.ts'
+import { openDelegateKey } from '../../crypto/grants/delegate-key.ts'
+import { openGrantChain } from '../../crypto/grants/grant-chain.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
 import { openKeyring } from '../../crypto/keyring.ts'
 import { defaultRoles } from '../../crypto/roles.ts'
@@ -28,8 +31,11 @@ test('every peer gets its identity, the signed record and the keys of its roles'
   const secrets = new Set<string | undefined>()
   for (const member of members) {
     assert.equal(member.dir, join(dir, member.name))
-    assert.deepEqual((await readdir(member.dir)).sort(), ['fleet.json', 'identity.key', 'keyring.age'])
-    for (const file of ['identity.key', 'keyring.age']) {
+    const isBlind = member.name === 'p3'
+    const signing = isBlind ? [] : ['delegate.age']
+    const files = [...signing, 'fleet.json', 'grant.json', 'identity.key', 'keyring.age']
+    assert.deepEqual((await readdir(member.dir)).sort(), files)
+    for (const file of [...signing, 'grant.json', 'identity.key', 'keyring.age']) {
       assert.equal((await stat(join(member.dir, file))).mode & 0o777, 0o600)
     }
     assert.equal((await stat(member.dir)).mode & 0o777, 0o700)
@@ -41,6 +47,14 @@ test('every peer gets its identity, the signed record and the keys of its roles'
       read.view.members.map(({ id, name }) => ({ id, name })),
       members.map(({ id, name }) => ({ id, name })),
     )
+    const shown = decodeGrantFile(await readFile(join(member.dir, 'grant.json')))
+    const { grant, delegate } = await openGrantChain(shown, record.authorityPublicKey)
+    assert.equal(grant.subject, member.id)
+    assert.deepEqual(grant.limits.roles, isBlind ? [] : 'any')
+    if (!isBlind) {
+      const key = await openDelegateKey(join(member.dir, 'delegate.age'), identity)
+      assert.equal(Buffer.from(key.publicKey).toString('hex'), delegate.publicKey)
+    }
     const keyring = await openKeyring(join(member.dir, 'keyring.age'), identity)
     assert.deepEqual(keyring.heldRoles, planFor(dir).rolesOf(member.name))
     assert.equal(keyring.fleetSecret === null, member.name === 'p3')

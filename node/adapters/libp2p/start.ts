@@ -8,12 +8,13 @@ import { Gossip } from './gossip.ts'
 import type { Hello, VersionRange } from './hello.ts'
 import { startHost } from './host.ts'
 import { defaultLimits, type NetworkLimits } from './limits.ts'
-import { Libp2pNetwork } from './network.ts'
+import { Libp2pNetwork, type LinkGuard } from './network.ts'
 import type { News } from './news.ts'
+import { Questions } from './questions.ts'
 import { TickEnd } from './tick-end.ts'
 
 /** What this release speaks (hello.ts). */
-export const wireVersions: VersionRange = { from: 2, to: 2 }
+export const wireVersions: VersionRange = { from: 3, to: 3 }
 
 export type Libp2pOptions = {
   readonly privateKey: PrivateKey
@@ -27,6 +28,8 @@ export type Libp2pOptions = {
   members(): readonly { readonly id: PeerId }[]
   /** Epoch of the view in force. */
   epoch(): number
+  /** Decides which members may be linked. */
+  readonly guard: LinkGuard
   /** Number of this boot of the process. */
   readonly incarnation: number
   /** Epoch of a signed fleet record, or null when it is not one of this fleet's authority. Never throws. */
@@ -45,6 +48,7 @@ export type Libp2pPeer = {
   readonly network: Libp2pNetwork
   readonly discovery: Discovery
   readonly gossip: Gossip
+  readonly questions: Questions
   /** Multiaddresses, peer id included, on which this peer listens. */
   addresses(): string[]
   counters(): Record<string, number>
@@ -66,7 +70,8 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const self = peerIdFromPrivateKey(options.privateKey).toString() as PeerId
   const { fleet } = options
   const members = () => options.members().map(member => member.id)
-  const isMember = (peer: PeerId) => options.members().some(member => member.id === peer)
+  const isMember = (peer: PeerId) =>
+    options.members().some(member => member.id === peer) && !options.guard.isBarred(peer)
   const addresses = new AddressBook(limits.addressesMax)
   for (const text of options.bootstrap) {
     const { peer, address } = parseBootstrap(text)
@@ -86,11 +91,13 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     epoch: () => options.epoch(),
     isMember,
     members,
+    guard: options.guard,
     addresses,
     onHello: (peer, hello) => options.onHello?.(peer, hello),
     limits,
     tickEnd,
   })
+  const questions = new Questions({ host, isMember, answer: options.guard.answer })
   const discovery = new Discovery({
     host,
     self,
@@ -126,6 +133,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     network,
     discovery,
     gossip,
+    questions,
     addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),
     counters: () => ({ ...network.counters(), ...discovery.counters(), ...gossip.counters() }),
     stop: () => (stopping ??= stop()),

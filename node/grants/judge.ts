@@ -1,0 +1,136 @@
+import { LRUCache } from 'lru-cache'
+import { hlcMs } from '../../base/hlc.ts'
+import { type ContextKey, isControlKey, type PeerId } from '../../base/ids.ts'
+import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
+import { decide, type GrantRequest, type Verdict } from '../../crypto/grants/decide.ts'
+import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
+import type { AdminOperation } from '../../crypto/grants/operations.ts'
+import type { GrantBook } from './grant-book.ts'
+import type { RevocationBook } from './revocation-book.ts'
+
+/** The time of the fleet; as long as too few members were heard to know it, that of this machine. */
+export type FleetTime = { readonly isKnown: boolean; wallMs(): number }
+
+type Decided = { readonly fromMs: number; readonly generation: number; readonly verdict: Verdict }
+
+const verdictsMax = 8_192
+const timeRules: ReadonlySet<string> = new Set(['clock', 'expired', 'notYet', 'hours'])
+
+/** Decides over links and envelopes by the grants that are known. A signature is checked when a grant is learnt, never here. */
+export class Judge {
+  readonly #grants: GrantBook
+  readonly #revocations: RevocationBook
+  readonly #time: () => FleetTime
+  readonly #verdicts = new LRUCache<string, Decided>({ max: verdictsMax })
+
+  constructor(grants: GrantBook, revocations: RevocationBook, time: () => FleetTime) {
+    this.#grants = grants
+    this.#revocations = revocations
+    this.#time = time
+  }
+
+  get nowMs(): number {
+    return Math.max(0, Math.floor(this.#time().wallMs()))
+  }
+
+  /** @param atMs - now, or the time of a version. */
+  decide(chain: GrantChain, request: GrantRequest, atMs: number): Verdict {
+    return decide(chain, this.#revocations.known, request, atMs)
+  }
+
+  /** As `decide`; the same question within the time of the answer before costs a look into a table. */
+  #allows(chain: GrantChain, question: string, request: GrantRequest, atMs: number): boolean {
+    const slot = `${chain.grantHash} ${question}`
+    const { generation } = this.#revocations
+    const before = this.#verdicts.get(slot)
+    if (before?.verdict.allowed && before.generation === generation) {
+      if (atMs >= before.fromMs && atMs < before.verdict.untilMs) return true
+    }
+    const verdict = this.decide(chain, request, atMs)
+    if (verdict.allowed) this.#verdicts.set(slot, { fromMs: atMs, generation, verdict })
+    return verdict.allowed
+  }
+
+  /**
+   * Whether the peer that proved to be `subject` may be linked by this chain. As long as the time of the fleet is not
+   * known nobody is refused for being late or early: it is known only once members are heard, and they are judged anew
+   * then.
+   */
+  mayLink(chain: GrantChain, subject: PeerId, address: string | null): boolean {
+    if (chain.grant.subjectKind !== 'peer') return false
+    const request = { subject, address, operation: 'link', target: 'fleet' } as const
+    if (this.#allows(chain, `link ${address}`, request, this.nowMs)) return true
+    if (this.#time().isKnown) return false
+    const verdict = this.decide(chain, request, this.nowMs)
+    return verdict.allowed || timeRules.has(verdict.rule)
+  }
+
+  /** Whether one of the grants of a peer lets it be linked. */
+  stays(subject: PeerId, address: string | null): boolean {
+    return this.#grants.of(subject).some(chain => this.mayLink(chain, subject, address))
+  }
+
+  /** Whether something is known that was revoked of a peer, and nothing that it may still show. */
+  isBarred(subject: PeerId): boolean {
+    const chains = this.#grants.of(subject).filter(chain => chain.grant.subjectKind === 'peer')
+    return chains.length > 0 && chains.every(chain => this.isRevoked(chain))
+  }
+
+  isRevoked(chain: GrantChain): boolean {
+    const request = {
+      subject: chain.grant.subject,
+      address: 'notAsked',
+      operation: 'link',
+      target: 'fleet',
+    } as const
+    const verdict = this.decide(chain, request, Math.min(this.nowMs, chain.grant.expiresMs - 1))
+    return !verdict.allowed && revokedRules.has(verdict.rule)
+  }
+
+  /**
+   * Whether the grant that an envelope names allows what it is, at the time of its version: what was written while it
+   * was allowed stays, however late it comes. Whoever writes now must be allowed now as well. A grant that is not known
+   * here is noted as missing, and allows nothing.
+   */
+  isGranted(header: EnvelopeHeader, isFresh: boolean): boolean {
+    if (header.grant === null) return false
+    const known = this.#grants.get(header.grant)
+    if (known === null) {
+      this.#grants.miss(header.grant)
+      return false
+    }
+    const { chain } = known
+    if (chain.grant.subject !== header.author) return false
+    const request = requestOf(header)
+    const question = `${request.operation} ${header.scope} ${header.roles.map(({ name }) => name).join()}`
+    if (!this.#allows(chain, question, request, hlcMs(header.version))) return false
+    return !isFresh || this.#allows(chain, question, request, this.nowMs)
+  }
+}
+
+const revokedRules: ReadonlySet<string> = new Set([
+  'delegateRevoked',
+  'delegateCutOff',
+  'grantRevoked',
+  'revocationsUnclear',
+])
+
+function requestOf(header: EnvelopeHeader): GrantRequest {
+  const who = { subject: header.author, address: 'notAsked' }
+  if (isControlKey(header.key)) return { ...who, operation: changeOf(header.key), target: 'fleet' }
+  const roles = header.roles.map(({ name }) => name)
+  const operation = header.kind === 'live' ? 'write' : 'delete'
+  return { ...who, operation, target: { sight: 'blind', roles, claimedProject: header.scope } }
+}
+
+/** What the control registers are about, by their number (node/control, node/grants). */
+const changes: Readonly<Record<number, AdminOperation>> = {
+  1: 'admin:members',
+  2: 'admin:ring',
+  3: 'admin:retention',
+  5: 'admin:members',
+}
+
+/** @param key - of a control register; one that is not listed holds keys. */
+const changeOf = (key: ContextKey): AdminOperation =>
+  changes[Number.parseInt(key.slice(-4), 16)] ?? 'admin:keys'
