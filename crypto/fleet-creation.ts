@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { type ContextKey, type FleetId, isRoleName, type RoleName } from '../base/ids.ts'
 import { initialView, type Member } from '../dht/view.ts'
-import { createAuthority } from './authority.ts'
+import { createAuthority, newAuthority } from './authority.ts'
+import { type Custodian, checkCustodians, splitAuthority } from './authority-shares.ts'
 import { newFleetSecret } from './context-key.ts'
 import { sha256Hex } from './digest.ts'
 import { codeOf } from './failure-code.ts'
@@ -32,6 +33,8 @@ export type FleetPlan = {
   readonly replicas: number
   /** Roles whose keys a member is given; none makes it blind. */
   rolesOf(memberName: string): readonly string[]
+  /** Among whom the key of the authority is split; left out, it stays whole in its file. */
+  readonly custody?: { readonly threshold: number; readonly custodians: readonly Custodian[] } | null
 }
 
 export type CreatedMember = { readonly name: string; readonly id: Identity['peerId']; readonly dir: string }
@@ -51,6 +54,7 @@ export type CreatedFleet = {
  */
 export async function createFleet(plan: FleetPlan): Promise<CreatedFleet> {
   const roles = checkPlan(plan)
+  if (plan.custody) checkCustodians(plan.custody.custodians, plan.custody.threshold)
   const dir = resolve(plan.dir)
   await refuseTaken(dir)
   const draft = `${dir}.creating-${randomBytes(6).toString('hex')}`
@@ -72,7 +76,10 @@ export async function createFleet(plan: FleetPlan): Promise<CreatedFleet> {
 
 async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[]) {
   await mkdir(join(draft, authorityName), { mode: 0o700 })
-  const authority = await createAuthority(join(draft, authorityName, 'authority.key'))
+  // Where it is split its key is in memory only, from the first moment on.
+  const authority = plan.custody
+    ? await newAuthority()
+    : await createAuthority(join(draft, authorityName, 'authority.key'))
   const { fleet } = authority
   const identities: Identity[] = []
   for (const name of plan.memberNames) {
@@ -119,6 +126,15 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
     }
   }
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
+  if (plan.custody) {
+    for (const [name, share] of await splitAuthority(
+      authority,
+      plan.custody.custodians,
+      plan.custody.threshold,
+    )) {
+      await writeNewSecretFile(join(draft, authorityName, `${name}.share.age`), share)
+    }
+  }
   return { record, identities }
 }
 

@@ -44,6 +44,10 @@ const wiring: Wiring = {
     const { writeTicket } = await import('./join-directory.ts')
     return writeTicket(dir, fleet, ticket)
   },
+  async certify(certificate, source) {
+    const { certifyAgain } = await import('./certify.ts')
+    return certifyAgain(certificate, source)
+  },
   async fleetIn(dir) {
     const { fleetIn } = await import('./join-directory.ts')
     return fleetIn(dir)

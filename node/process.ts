@@ -24,8 +24,10 @@ import { decodeView } from './driver/codec/view.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { delegateFile } from './grants/delegate-file.ts'
+import { GrantDesk } from './grants/grant-desk.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
+import { RightsDesk } from './grants/rights-desk.ts'
 import { AddressFile } from './known-addresses.ts'
 import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
@@ -235,7 +237,12 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       hlc,
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
     }
-    const store = newContextStore(storeParts)
+    const rights = new RightsDesk({
+      keeper: grants,
+      store: newContextStore(storeParts),
+      fleetSecret: keyring.fleetSecret,
+      heldRoles: keyring.heldRoles,
+    })
     const retention = new RetentionDesk({
       store: storeParts,
       register: sharedRegister(registers, retentionRegisterKey),
@@ -275,7 +282,14 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       id: self,
       name,
       fleet: view.fleet,
-      store,
+      store: rights.storeOf(rights.self, null),
+      rights,
+      grants: new GrantDesk({
+        keeper: grants,
+        rights,
+        memberNamed: text => view.members.find(({ id, name }) => name === text || id === text)?.id ?? null,
+        authorityPublicKey: record.authorityPublicKey,
+      }),
       retention,
       addresses: () => libp2p.addresses(),
       status: () =>

@@ -1,6 +1,7 @@
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
 import type { FleetControl } from './fleet-control.ts'
+import type { GrantAdmin, Rights } from './grants/api.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
 import type { Retention } from './store/retention/api.ts'
@@ -39,7 +40,10 @@ export interface RunningPeer {
   readonly id: PeerId
   readonly name: string
   readonly fleet: FleetId
+  /** As this peer's own grant allows; `rights.storeOf` for other callers. */
   readonly store: ContextStore
+  readonly rights: Rights
+  readonly grants: GrantAdmin
   readonly retention: Retention
   /** Multiaddresses that the peer protocol listens on. */
   addresses(): string[]

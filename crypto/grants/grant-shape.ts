@@ -66,7 +66,8 @@ const window = z
   })
   .refine(({ from, to }) => from !== to)
 
-const limits = z
+/** The shape of `Limits`. */
+export const limitsShape = z
   .strictObject({
     operations: setOf(z.enum(grantedOperations as [(typeof grantedOperations)[number]]), 16),
     /** Roles that the holder may act for. An empty list: no context at all. */
@@ -115,7 +116,7 @@ const shapes = {
       subjectKinds: setOf(subjectKind, 2),
       /** How long its grants are valid, at most. */
       grantMsMax: z.int().min(1).max(grantMsMax),
-      limits,
+      limits: limitsShape,
     })
     .refine(isValidFor(delegateMsMax)),
   grant: z
@@ -132,7 +133,7 @@ const shapes = {
       /** SHA-256 of the secret that a door takes in place of a proof of the subject's key; null: none does. */
       bearer: z.union([z.null(), hex32 as unknown as z.ZodType<Digest>]),
       ...validity,
-      limits,
+      limits: limitsShape,
     })
     .refine(isValidFor(grantMsMax)),
   revocations: z.strictObject({
@@ -156,7 +157,7 @@ const shapes = {
 
 type Shapes = { readonly [T in TokenType]: z.output<(typeof shapes)[T]> }
 /** What a holder may do, where and when; every list is there, and `any` is said aloud. */
-export type Limits = Readonly<z.output<typeof limits>>
+export type Limits = Readonly<z.output<typeof limitsShape>>
 /** Lets a key sign grants. Signed by the authority. */
 export type Delegate = Readonly<Shapes['delegate']>
 /** Lets one peer or agent do something. Signed by a delegate. */

@@ -41,6 +41,9 @@ export const networksHold = (networks: readonly string[], address: IpAddress): b
     return start.every((byte, at) => ((byte ^ address[at]!) & maskAt(prefixBits, at)) === 0)
   })
 
+/** The first address of a network. @param text - one that `isNetwork`. */
+export const networkStart = (text: string): IpAddress => networkFrom(text)!.start
+
 function networkFrom(text: string): { start: IpAddress; prefixBits: number } | null {
   const slash = text.indexOf('/')
   const [host, prefix] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)]

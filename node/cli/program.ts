@@ -48,6 +48,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Say how much history projects keep',
     load: async () => (await import('./commands/retention.ts')).addRetention,
   },
+  grant: {
+    summary: 'Say who may do what',
+    load: async () => (await import('./commands/grant.ts')).addGrant,
+  },
   duty: {
     summary: 'Look at the duties of the leader',
     load: async () => (await import('./commands/duty.ts')).addDuty,

@@ -149,8 +149,7 @@ export class GrantKeeper {
       await this.grants.learn(text)
       // Whoever gets what is written under it shall know it before.
       await Promise.race([this.sync.give([text], []), new Promise(end => setTimeout(end, spreadMs).unref())])
-      await this.#take(text)
-      writePrivately(join(this.#parts.dir, fileName), encodeGrantFile(splitChain(text)))
+      await this.#adopt(text)
       log.info(
         { until: new Date(this.#own!.grant.expiresMs).toISOString() },
         'the grant of this peer was renewed',
@@ -177,6 +176,21 @@ export class GrantKeeper {
     await this.grants.learn(text)
     await this.sync.give([text], [])
     return text
+  }
+
+  /** Signs this peer's own grant anew under another certificate of the same key: by it the others learn of the certificate. */
+  async continueWith(certificate: string): Promise<void> {
+    const self = this.#parts.identity.peerId
+    const name = this.#parts.nameOf(self) ?? self
+    const text = await this.signer.signMember(self, name, this.#own, undefined, certificate)
+    await this.grants.learn(text)
+    await this.sync.give([text], [])
+    await this.#adopt(text)
+  }
+
+  async #adopt(text: string): Promise<void> {
+    await this.#take(text)
+    writePrivately(join(this.#parts.dir, fileName), encodeGrantFile(splitChain(text)))
   }
 
   async #take(text: string): Promise<void> {

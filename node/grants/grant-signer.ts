@@ -69,14 +69,18 @@ export class GrantSigner {
     return joinChain({ delegate: text, grant: await signGrant(key, delegate, { ...wish, ...times }) })
   }
 
-  /** @param before - what it has: the same is signed again. */
+  /**
+   * @param before - what it has: the same is signed again.
+   * @param certificate - by which to sign; the newest that is known when left out.
+   */
   async signMember(
     peer: PeerId,
     name: string,
     before: GrantChain | null,
     limits: Limits = before?.grant.limits ?? memberLimits(false),
+    certificate?: string,
   ): Promise<string> {
-    const { key, delegate, text } = await this.#issuer()
+    const { key, delegate, text } = await this.#issuer(certificate)
     const id = before?.grant.id ?? membershipIdOf(this.#parts.fleet, peer)
     const nowMs = this.#parts.judge.nowMs
     const grant = await signMembership(key, delegate, { peer, name, limits, id }, nowMs)
@@ -107,8 +111,12 @@ export class GrantSigner {
   }
 
   /** The newest certificate of the key that is here, as the grants that are known carry it. */
-  async #issuer(): Promise<Issuer> {
+  async #issuer(certificate?: string): Promise<Issuer> {
     const key = await this.#parts.key.signer()
+    if (certificate !== undefined) {
+      const delegate = await openDelegate(certificate, this.#parts.authorityPublicKey)
+      return { key, delegate, text: certificate }
+    }
     const publicKey = Buffer.from(key.publicKey).toString('hex')
     let newest: { readonly chain: GrantChain; readonly text: string } | null = null
     for (const known of this.#parts.grants.all()) {

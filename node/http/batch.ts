@@ -9,6 +9,7 @@ import { readBody } from './batch-body.ts'
 import type { QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
 import { fromFramework } from './failures.ts'
+import { storeFor } from './rights.ts'
 
 type Query = QueryOf<'batchStore'>
 
@@ -45,7 +46,7 @@ async function carryOut(
   const say = (line: object) => write(answers, line, door.limits.batchIdleMs)
   try {
     const body = readBody(request.raw, { closing: door.closing, idleMs: door.limits.batchIdleMs })
-    const summary = await batchStore(door.peer.store, splitLines(body), {
+    const summary = await batchStore(storeFor(door, request), splitLines(body), {
       ...(query.address === undefined ? {} : { template: query.address }),
       ...(query.concurrency === undefined ? {} : { concurrency: query.concurrency }),
       ...(query.roles === undefined ? {} : { roles: query.roles }),

@@ -13,6 +13,7 @@ import {
 } from './answers.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
+import { grantOperations } from './grant-contract.ts'
 import type { Operation } from './operation.ts'
 import { retentionOperations } from './retention-contract.ts'
 
@@ -164,6 +165,7 @@ export const operations = {
   },
   ...fleetOperations,
   ...retentionOperations,
+  ...grantOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',

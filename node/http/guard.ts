@@ -1,17 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
+import type { Caller } from '../grants/api.ts'
 import type { Admission } from './admission.ts'
 import { operations } from './contract.ts'
 import { bodySlackBytes, type Door, type DoorLimits, urlBytesMax } from './door.ts'
 import { fromFramework, securityHeaders, sendFailure } from './failures.ts'
 import type { Operation } from './operation.ts'
+import { checkRight } from './rights.ts'
 
 /** Hooks that every request passes, the unknown paths too: caps, token, time, failures, measuring. */
 export function guard(
   app: FastifyInstance,
   door: Door,
   admission: Admission,
-  allows: (authorization: string | undefined) => boolean,
+  callerOf: (authorization: string | undefined) => Caller | null,
 ): void {
   const bodyTimers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
   app.addHook('onRequest', async (request, reply) => {
@@ -23,9 +25,14 @@ export function guard(
       })
     }
     if (operation?.open) return
-    if (!allows(request.headers.authorization)) {
-      throw new SlurpError('TOKEN_WRONG', 'The bearer token is missing or not the one of this peer.')
+    const caller = callerOf(request.headers.authorization)
+    if (caller === null) {
+      throw new SlurpError(
+        'TOKEN_WRONG',
+        'The bearer token is missing, or neither this peer nor a grant has it.',
+      )
     }
+    if (operation !== undefined) checkRight(door, operation, caller, request)
     const streamed = operation === operations.batchStore
     const leave = admission.enter(streamed ? 0 : bodyBytesOf(request, door.limits))
     reply.raw.once('close', () => {

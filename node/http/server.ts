@@ -9,7 +9,7 @@ import type { Door, DoorLimits } from './door.ts'
 import { guard } from './guard.ts'
 import { listenNear } from './listen.ts'
 import { addRoute } from './routes.ts'
-import { tokenGuard } from './token.ts'
+import { bearerFrom, tokenGuard } from './token.ts'
 
 const connectionsMax = 10_000
 
@@ -55,7 +55,13 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     },
   }
   const app = createApp(limits)
-  guard(app, door, admission, tokenGuard(options.token))
+  const isOwn = tokenGuard(options.token)
+  const { rights } = options.peer
+  guard(app, door, admission, authorization => {
+    const given = bearerFrom(authorization)
+    if (given === null) return null
+    return isOwn(given) ? rights.self : rights.callerOf(given)
+  })
   for (const name of Object.keys(operations) as OperationName[]) addRoute(app, door, name)
   await app.ready()
   const server = app.server as Server

@@ -36,6 +36,7 @@ const noWiring: Wiring = {
   servePeer: () => Promise.reject(new Error('not in this test')),
   newPeerIn: () => Promise.reject(new Error('not in this test')),
   writeTicket: () => Promise.reject(new Error('not in this test')),
+  certify: () => Promise.reject(new Error('not in this test')),
   fleetIn: () => Promise.reject(new Error('not in this test')),
   simulate: () => Promise.reject(new Error('not in this test')),
   simulateScale: () => Promise.reject(new Error('not in this test')),

@@ -4,6 +4,7 @@ import { canonicalOf, formatAddress, parseAddress } from '../../node/store/addre
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
+import { memoryGrants, memoryRights } from './memory-grants.ts'
 import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
@@ -102,6 +103,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     name: 'p1',
     fleet,
     store,
+    rights: memoryRights(store),
+    grants: memoryGrants,
     retention: memoryRetention(),
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { SlurpError } from '../../base/errors.ts'
+import type { Digest, RoleName } from '../../base/ids.ts'
+import type { GrantRequest } from '../../crypto/grants/decide.ts'
+import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
+import type { AdminOperation, ContextOperation } from '../../crypto/grants/operations.ts'
+import { type ProjectScope, projectScopeOf } from '../../crypto/grants/project-scope.ts'
+import type { ContextStore } from '../store/api.ts'
+import type { Caller, Rights } from './api.ts'
+import { denied } from './denials.ts'
+import type { GrantKeeper } from './grant-keeper.ts'
+import { GuardedStore, type Place } from './guarded-store.ts'
+
+export type RightsParts = {
+  readonly keeper: GrantKeeper
+  readonly store: ContextStore
+  /** 32 bytes; null on a blind peer, whose store refuses everything by itself. */
+  readonly fleetSecret: Uint8Array | null
+  readonly heldRoles: readonly string[]
+}
+
+const purpose = 'slurp/v1/door token\0'
+const scopesMax = 1_024
+
+/** What of the secret of a door token is in its grant. */
+export const bearerOf = (secret: string): Digest =>
+  createHash('sha256').update(`${purpose}${secret}`).digest('hex') as Digest
+
+/** Decides for the doors of one peer: each request by the grant of who asks, as it stands at that moment. */
+export class RightsDesk implements Rights {
+  readonly self = { name: 'this peer' } as Caller
+  readonly #parts: RightsParts
+  readonly #chains = new WeakMap<Caller, GrantChain>()
+  readonly #scopes = new LRUCache<string, ProjectScope>({ max: scopesMax })
+
+  constructor(parts: RightsParts) {
+    this.#parts = parts
+  }
+
+  callerOf(bearer: string): Caller | null {
+    const chain = this.#parts.keeper.grants.byBearer(bearerOf(bearer))
+    if (chain === null) return null
+    const caller = { name: chain.grant.name } as Caller
+    this.#chains.set(caller, chain)
+    return caller
+  }
+
+  check(caller: Caller, operation: AdminOperation | 'link', address: string | null): void {
+    this.#decide(caller, address, { operation, target: 'fleet' })
+  }
+
+  storeOf(caller: Caller, address: string | null): ContextStore {
+    const { store, heldRoles, fleetSecret } = this.#parts
+    if (fleetSecret === null) return store
+    const rights = {
+      roles: () => {
+        const { grant, delegate } = this.chainOf(caller)
+        if (grant.limits.roles === 'any')
+          return delegate.limits.roles === 'any' ? null : delegate.limits.roles
+        return grant.limits.roles
+      },
+      check: (operation: ContextOperation, place: Place, roles: readonly RoleName[]) => {
+        const target = {
+          sight: 'open',
+          roles,
+          path: place.path,
+          project: this.scopeOf(place.project),
+        } as const
+        this.#decide(caller, address, { operation, target })
+      },
+    }
+    return new GuardedStore(store, rights, heldRoles)
+  }
+
+  /** The grant by which a caller is judged. @throws SlurpError GRANT_DENIED when this peer has none yet. */
+  chainOf(caller: Caller): GrantChain {
+    const chain = caller === this.self ? this.#parts.keeper.own : this.#chains.get(caller)
+    if (chain != null) return chain
+    throw new SlurpError('GRANT_DENIED', 'This peer was not granted anything yet.')
+  }
+
+  /** @throws SlurpError SEALED on a blind peer. */
+  scopeOf(project: string): ProjectScope {
+    const { fleetSecret } = this.#parts
+    if (fleetSecret === null) throw new SlurpError('SEALED', 'A blind peer cannot tell projects apart.')
+    const known = this.#scopes.get(project)
+    if (known !== undefined) return known
+    const scope = projectScopeOf(fleetSecret, project)
+    this.#scopes.set(project, scope)
+    return scope
+  }
+
+  /** The peer itself asks from inside: where it calls from was looked at when it was linked. */
+  #decide(caller: Caller, from: string | null, asked: Pick<GrantRequest, 'operation' | 'target'>): void {
+    const chain = this.chainOf(caller)
+    const address = caller === this.self ? 'notAsked' : from
+    const request = { ...asked, subject: chain.grant.subject, address } as GrantRequest
+    const { judge } = this.#parts.keeper
+    const verdict = judge.decide(chain, request, judge.nowMs)
+    if (!verdict.allowed) throw denied(chain.grant.name, verdict)
+  }
+}

@@ -1,0 +1,25 @@
+import { SlurpError } from '../../base/errors.ts'
+import type { Caller, GrantAdmin, Rights } from '../../node/grants/api.ts'
+import type { ContextStore } from '../../node/store/api.ts'
+
+/** Rights of a door on a peer in memory: whoever has its token may do everything, and there are no grants. */
+export const memoryRights = (store: ContextStore): Rights => ({
+  self: { name: 'p1' } as Caller,
+  callerOf: () => null,
+  check: () => undefined,
+  storeOf: () => store,
+})
+
+const none = () => {
+  throw new SlurpError('GRANT_UNKNOWN', 'This peer has no grants.')
+}
+
+export const memoryGrants: GrantAdmin = {
+  list: () => [],
+  show: none,
+  create: async () => none(),
+  revoke: async () => none(),
+  explain: none,
+  delegate: async () => none(),
+  continueDelegate: async () => none(),
+}
