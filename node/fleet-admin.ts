@@ -1,6 +1,9 @@
 import { SlurpError } from '../base/errors.ts'
 import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
+import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
+import { sealDelegateKey } from '../crypto/grants/delegate-key.ts'
+import { memberLimits } from '../crypto/grants/membership.ts'
 import { type Keyring, sealKeyring } from '../crypto/keyring.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
 import { isRecipient, recipientFrom } from '../crypto/sealing.ts'
@@ -32,6 +35,8 @@ import type {
   RingPlan,
   RingProgress,
 } from './fleet-control.ts'
+import type { GrantKeeper } from './grants/grant-keeper.ts'
+import type { SigningKeyPort } from './grants/grant-signer.ts'
 
 export type FleetAdminParts = {
   readonly self: PeerId
@@ -40,6 +45,8 @@ export type FleetAdminParts = {
   /** `fleet.json` as the authority signed it. */
   readonly record: string
   readonly keyring: Keyring
+  readonly grants: GrantKeeper
+  readonly signingKey: SigningKeyPort
   readonly versions: { readonly from: number; readonly to: number }
   readonly isConnected: (peer: PeerId) => boolean
   readonly addresses: () => Readonly<Record<PeerId, readonly string[]>>
@@ -59,7 +66,7 @@ export class FleetAdmin implements FleetControl {
   }
 
   async join(request: JoinRequest): Promise<JoinTicket> {
-    this.#check(request)
+    await this.#check(request)
     const view = await this.#change(current =>
       changed(current, joined(current, memberFrom(current, request), placementHash)),
     )
@@ -67,7 +74,7 @@ export class FleetAdmin implements FleetControl {
   }
 
   async replace(old: string, request: JoinRequest): Promise<JoinTicket> {
-    this.#check(request)
+    await this.#check(request)
     // Asked again after the answer was lost: the old one may be gone by now.
     const isThere = this.#parts.view().members.some(member => member.id === request.id)
     const lost = isThere ? request.id : this.#idOf(old)
@@ -220,7 +227,9 @@ export class FleetAdmin implements FleetControl {
     }
   }
 
-  #check(request: JoinRequest): void {
+  async #check(request: JoinRequest): Promise<void> {
+    // Nobody becomes a member whom nobody could give a grant.
+    await this.#parts.grants.signer.certificate()
     const { keyring, versions, view } = this.#parts
     if (peerKeyOf(request.id) === null)
       throw new SlurpError('USAGE', 'The id of the new peer is no Ed25519 peer id.')
@@ -248,12 +257,20 @@ export class FleetAdmin implements FleetControl {
     const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
       known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
     )
+    const name = view.members.find(member => member.id === request.id)!.name
+    const recipient = recipientFrom(request.recipient)
+    const chain = await this.#parts.grants.grantMember(request.id, name, memberLimits(request.roles))
+    const delegate = request.roles
+      ? await sealDelegateKey(recipient, await this.#parts.signingKey.signer())
+      : null
     return {
       fleet: view.fleet,
-      name: view.members.find(member => member.id === request.id)!.name,
+      name,
       record,
       view: Buffer.from(encodeView(view)).toString('base64'),
-      keyring: Buffer.from(await sealKeyring(recipientFrom(request.recipient), content)).toString('base64'),
+      keyring: Buffer.from(await sealKeyring(recipient, content)).toString('base64'),
+      grant: encodeGrantFile(splitChain(chain)).toString('base64'),
+      delegate: delegate === null ? null : Buffer.from(delegate).toString('base64'),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }
   }

@@ -30,6 +30,10 @@ export type JoinTicket = {
   readonly view: string
   /** base64 of `keyring.age`. */
   readonly keyring: string
+  /** What the peer shows to the others: base64 of `grant.json`. */
+  readonly grant: string
+  /** base64 of `delegate.age`, for who holds roles; null for a blind peer. */
+  readonly delegate: string | null
   /** Multiaddresses of members, to look for them. */
   readonly bootstrap: readonly string[]
 }

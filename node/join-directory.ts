@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
-import type { FleetId } from '../base/ids.ts'
+import type { FleetId, PeerId } from '../base/ids.ts'
 import { decodeFleetRecord, verifyFleetRecord } from '../crypto/fleet-record.ts'
+import { decodeGrantFile } from '../crypto/grants/chain-text.ts'
+import { openGrantChain } from '../crypto/grants/grant-chain.ts'
 import { createIdentity, loadIdentity } from '../crypto/identity.ts'
 import { openKeyring } from '../crypto/keyring.ts'
 import { wireVersions } from './adapters/libp2p/start.ts'
@@ -38,9 +40,23 @@ export async function writeTicket(
   writePrivately(join(draft, 'fleet.json'), ticket.record)
   writePrivately(join(draft, 'joined.view'), view)
   writePrivately(join(draft, 'keyring.age'), Buffer.from(ticket.keyring, 'base64'))
+  await writeGrant(draft, ticket, identity.peerId)
   const keyring = await openKeyring(join(draft, 'keyring.age'), identity)
   if (keyring.fleet === fleet) return keyring.heldRoles
   throw new SlurpError('INTEGRITY_FAILED', 'The keys that the fleet gave are of another fleet.')
+}
+
+async function writeGrant(draft: string, ticket: JoinTicket, self: PeerId): Promise<void> {
+  const { authorityPublicKey } = verifyFleetRecord(Buffer.from(ticket.record))
+  const bytes = Buffer.from(ticket.grant, 'base64')
+  const { grant } = await openGrantChain(decodeGrantFile(bytes), authorityPublicKey)
+  if (grant.subject !== self) {
+    throw new SlurpError('INTEGRITY_FAILED', 'The grant that the fleet gave is for another peer.')
+  }
+  writePrivately(join(draft, 'grant.json'), bytes)
+  if (ticket.delegate !== null) {
+    writePrivately(join(draft, 'delegate.age'), Buffer.from(ticket.delegate, 'base64'))
+  }
 }
 
 /** The fleet of the peer whose directory is `dir`. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED, FORMAT_UNKNOWN. */

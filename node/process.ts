@@ -26,6 +26,7 @@ import { FleetAdmin } from './fleet-admin.ts'
 import { delegateFile } from './grants/delegate-file.ts'
 import { GrantDesk } from './grants/grant-desk.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
+import { JoinDesk, joinTokensRegisterKey } from './grants/join-desk.ts'
 import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
 import { RightsDesk } from './grants/rights-desk.ts'
 import { AddressFile } from './known-addresses.ts'
@@ -91,13 +92,14 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     let fleetTime = timeOf(null)
+    const signingKey = delegateFile(dir, identity)
     const grants = await GrantKeeper.open({
       dir,
       identity,
       fleet: view.fleet,
       authorityPublicKey: record.authorityPublicKey,
       nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
-      key: delegateFile(dir, identity),
+      key: signingKey,
       time: () => fleetTime,
       log,
     })
@@ -261,6 +263,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
       keyring,
+      grants,
+      signingKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
       addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
@@ -289,6 +293,13 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         rights,
         memberNamed: text => view.members.find(({ id, name }) => name === text || id === text)?.id ?? null,
         authorityPublicKey: record.authorityPublicKey,
+      }),
+      joinTokens: new JoinDesk({
+        authorityPublicKey: record.authorityPublicKey,
+        register: sharedRegister(registers, joinTokensRegisterKey),
+        control: admin,
+        addresses: () => libp2p.addresses(),
+        nowMs: () => grants.judge.nowMs,
       }),
       retention,
       addresses: () => libp2p.addresses(),

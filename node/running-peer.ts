@@ -1,7 +1,7 @@
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
 import type { FleetControl } from './fleet-control.ts'
-import type { GrantAdmin, Rights } from './grants/api.ts'
+import type { GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
 import type { Retention } from './store/retention/api.ts'
@@ -44,6 +44,7 @@ export interface RunningPeer {
   readonly store: ContextStore
   readonly rights: Rights
   readonly grants: GrantAdmin
+  readonly joinTokens: JoinTokens
   readonly retention: Retention
   /** Multiaddresses that the peer protocol listens on. */
   addresses(): string[]

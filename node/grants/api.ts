@@ -1,6 +1,7 @@
 import type { Denial, LeftToCheck } from '../../crypto/grants/decide.ts'
 import type { Limits } from '../../crypto/grants/grant-shape.ts'
 import type { AdminOperation, GrantedOperation, Operation } from '../../crypto/grants/operations.ts'
+import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
 import type { ContextStore } from '../store/api.ts'
 
 declare const brand: unique symbol
@@ -94,6 +95,32 @@ export type DelegateText = {
   readonly issuedAt: string
   readonly expiresAt: string
   readonly certificate: string
+}
+
+export type JoinTokenMade = {
+  /** A secret of one line: who has it is let in, once. */
+  readonly token: string
+  readonly expiresAt: string
+  /** Whether the peer is given the keys of roles. */
+  readonly roles: boolean
+}
+
+/** One-time tokens by which new peers come in. */
+export interface JoinTokens {
+  /**
+   * @param doorUrl - where the new peer is to ask.
+   * @throws SlurpError TOO_MANY, QUORUM_UNREACHED.
+   */
+  create(
+    doorUrl: string,
+    wish: { readonly ttlSeconds: number; readonly roles: boolean },
+  ): Promise<JoinTokenMade>
+  /**
+   * Uses a token up and lets the peer in; the same peer may ask again when the answer was lost.
+   *
+   * @throws SlurpError JOIN_TOKEN_WRONG, and what `FleetControl.join` throws.
+   */
+  redeem(token: string, request: JoinRequest): Promise<JoinTicket>
 }
 
 /** Grants as an operator sees and changes them. */

@@ -8,7 +8,10 @@ import type {
   GrantCreated,
   GrantOrder,
   GrantText,
+  JoinTokenMade,
 } from '../grants/api.ts'
+import { joinTicket } from './fleet-answers.ts'
+import { joining, joinRequest } from './fleet-contract.ts'
 import type { Operation } from './operation.ts'
 
 /** Holds a schema to the type that the peer answers with, so that the document cannot drift from it. */
@@ -162,5 +165,37 @@ export const grantOperations = {
     ),
     answer: { type: json, schema: grant },
     errors: ['GRANT_UNKNOWN', 'GRANT_INVALID', 'SEALED'],
+  },
+  createJoinToken: {
+    method: 'POST',
+    path: '/v1/join-tokens',
+    summary: 'Make a token that lets one new peer in, once',
+    query: none,
+    body: body(
+      'For how long, and whether the peer is given the keys of roles',
+      z.strictObject({ ttlSeconds: z.int().min(1).max(ttlMaxSeconds), roles: z.boolean() }),
+    ),
+    answer: {
+      type: json,
+      schema: z.object({
+        token: z.string().describe('The secret; the fleet keeps only its hash'),
+        expiresAt: z.string(),
+        roles: z.boolean(),
+      }) satisfies Describes<JoinTokenMade>,
+    },
+    errors: ['TOO_MANY', 'QUORUM_UNREACHED'],
+  },
+  redeemJoinToken: {
+    method: 'POST',
+    path: '/v1/join',
+    summary: 'Come into the fleet by a join token, which is used up',
+    open: true,
+    query: none,
+    body: body(
+      'The token, and what the new peer says of itself',
+      z.strictObject({ token: z.string().min(1).max(8_192), request: joinRequest }),
+    ),
+    answer: { type: json, schema: joinTicket },
+    errors: ['JOIN_TOKEN_WRONG', ...joining],
   },
 } as const satisfies Record<string, Operation>

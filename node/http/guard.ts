@@ -24,15 +24,16 @@ export function guard(
         hint: 'Use a shorter address or query.',
       })
     }
-    if (operation?.open) return
+    // Who may join has no bearer token: what lets it in is in the body.
+    if (operation?.open && !operation.body) return
     const caller = callerOf(request.headers.authorization)
-    if (caller === null) {
+    if (caller === null && !operation?.open) {
       throw new SlurpError(
         'TOKEN_WRONG',
         'The bearer token is missing, or neither this peer nor a grant has it.',
       )
     }
-    if (operation !== undefined) checkRight(door, operation, caller, request)
+    if (operation !== undefined && caller !== null) checkRight(door, operation, caller, request)
     const streamed = operation === operations.batchStore
     const leave = admission.enter(streamed ? 0 : bodyBytesOf(request, door.limits))
     reply.raw.once('close', () => {

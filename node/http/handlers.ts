@@ -64,6 +64,9 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   explainGrant: ({ peer }, { body }) => peer.grants.explain(body),
   delegate: ({ peer }) => peer.grants.delegate(),
   continueDelegate: ({ peer }, { body }) => peer.grants.continueDelegate(body.certificate),
+  createJoinToken: (door, { body }) => door.peer.joinTokens.create(door.status().peer.url ?? '', body),
+  redeemJoinToken: ({ peer }, { body: { token, request } }) =>
+    peer.joinTokens.redeem(token, requestFrom(request)),
   stepDown: ({ peer }) => {
     const { leader } = peer.control.leader()
     return { steppedDown: peer.control.stepDown(), leader }

@@ -41,6 +41,8 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   explainGrant: 'admin:grants',
   delegate: 'admin:grants',
   continueDelegate: 'admin:grants',
+  createJoinToken: 'admin:members',
+  redeemJoinToken: 'open',
   openapi: 'link',
   health: 'open',
   healthLive: 'open',

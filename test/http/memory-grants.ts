@@ -1,5 +1,5 @@
 import { SlurpError } from '../../base/errors.ts'
-import type { Caller, GrantAdmin, Rights } from '../../node/grants/api.ts'
+import type { Caller, GrantAdmin, JoinTokens, Rights } from '../../node/grants/api.ts'
 import type { ContextStore } from '../../node/store/api.ts'
 
 /** Rights of a door on a peer in memory: whoever has its token may do everything, and there are no grants. */
@@ -22,4 +22,11 @@ export const memoryGrants: GrantAdmin = {
   explain: none,
   delegate: async () => none(),
   continueDelegate: async () => none(),
+}
+
+export const memoryJoinTokens: JoinTokens = {
+  create: async () => none(),
+  redeem: async () => {
+    throw new SlurpError('JOIN_TOKEN_WRONG', 'This peer made no join tokens.')
+  },
 }

@@ -4,7 +4,7 @@ import { canonicalOf, formatAddress, parseAddress } from '../../node/store/addre
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
-import { memoryGrants, memoryRights } from './memory-grants.ts'
+import { memoryGrants, memoryJoinTokens, memoryRights } from './memory-grants.ts'
 import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
@@ -105,6 +105,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     store,
     rights: memoryRights(store),
     grants: memoryGrants,
+    joinTokens: memoryJoinTokens,
     retention: memoryRetention(),
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({

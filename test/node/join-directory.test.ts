@@ -9,6 +9,10 @@ import { type TestContext, test } from 'node:test'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId } from '../../base/ids.ts'
 import { createFleet } from '../../crypto/fleet-creation.ts'
+import { decodeGrantFile, encodeGrantFile } from '../../crypto/grants/chain-text.ts'
+import { openDelegateKey, sealDelegateKey } from '../../crypto/grants/delegate-key.ts'
+import { openDelegate } from '../../crypto/grants/grant-chain.ts'
+import { memberLimits, membershipIdOf, signMembership } from '../../crypto/grants/membership.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
 import { openKeyring, sealKeyring } from '../../crypto/keyring.ts'
 import { recipientFrom } from '../../crypto/sealing.ts'
@@ -35,12 +39,20 @@ async function newFleet(t: TestContext) {
   const member = { id: peer.id, name: 'p2', weight: 1, zone: 'p2' }
   const view = joined(record.view, member, placementHash)
   const sealed = await sealKeyring(recipientFrom(peer.recipient), keyring.content())
+  const { delegate } = decodeGrantFile(readFileSync(join(home, 'grant.json')))
+  const identity = await loadIdentity(join(home, 'identity.key'))
+  const key = await openDelegateKey(join(home, 'delegate.age'), identity)
+  const issuer = await openDelegate(delegate, record.authorityPublicKey)
+  const asked = { peer: peer.id, name: 'p2', limits: memberLimits(true), id: membershipIdOf(fleet, peer.id) }
+  const grant = await signMembership(key, issuer, asked, Date.now())
   const ticket: JoinTicket = {
     fleet,
     name: 'p2',
     record: readFileSync(join(home, 'fleet.json'), 'utf8'),
     view: Buffer.from(encodeView(view)).toString('base64'),
     keyring: Buffer.from(sealed).toString('base64'),
+    grant: encodeGrantFile({ delegate, grant }).toString('base64'),
+    delegate: Buffer.from(await sealDelegateKey(recipientFrom(peer.recipient), key)).toString('base64'),
     bootstrap: [],
   }
   return { work, made, home, fleet, record, keyring, draft, peer, view, ticket }
@@ -82,7 +94,9 @@ test('a ticket with anything wrong is refused', async t => {
     recipientFrom((await newPeerIn(mkdtempSync(join(work, 'somebody-')))).recipient),
     keyring.content(),
   )
+  const foreignGrant = readFileSync(join(work, 'fleet', 'p1', 'grant.json')).toString('base64')
   const cases: [string, FleetId, Partial<JoinTicket>][] = [
+    ['the grant of another peer', fleet, { grant: foreignGrant }],
     ['a record of another fleet', fleet, { record: otherRecord }],
     ['a fleet that is not the one asked', other.fleet, {}],
     ['a record that was changed', fleet, { record: ticket.record.replace('"replicas":1', '"replicas":2') }],
