@@ -66,8 +66,7 @@ const window = z
   })
   .refine(({ from, to }) => from !== to)
 
-/** The shape of `Limits`. */
-export const limitsShape = z
+const limitsShape = z
   .strictObject({
     operations: setOf(z.enum(grantedOperations as [(typeof grantedOperations)[number]]), 16),
     /** Roles that the holder may act for. An empty list: no context at all. */

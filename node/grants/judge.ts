@@ -5,6 +5,7 @@ import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
 import { decide, type GrantRequest, type Verdict } from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { AdminOperation } from '../../crypto/grants/operations.ts'
+import { revokedBy } from '../../crypto/grants/revocations.ts'
 import type { GrantBook } from './grant-book.ts'
 import type { RevocationBook } from './revocation-book.ts'
 
@@ -47,7 +48,10 @@ export class Judge {
       if (atMs >= before.fromMs && atMs < before.verdict.untilMs) return true
     }
     const verdict = this.decide(chain, request, atMs)
-    if (verdict.allowed) this.#verdicts.set(slot, { fromMs: atMs, generation, verdict })
+    // A list that counts from later on is not in the answer: what it will end is asked anew each time.
+    if (verdict.allowed && !this.#isRevokedBy(chain, verdict.untilMs)) {
+      this.#verdicts.set(slot, { fromMs: atMs, generation, verdict })
+    }
     return verdict.allowed
   }
 
@@ -76,15 +80,12 @@ export class Judge {
     return chains.length > 0 && chains.every(chain => this.isRevoked(chain))
   }
 
+  #isRevokedBy({ delegate, grant }: GrantChain, atMs: number): boolean {
+    return revokedBy(this.#revocations.known, delegate, grant, atMs) !== null
+  }
+
   isRevoked(chain: GrantChain): boolean {
-    const request = {
-      subject: chain.grant.subject,
-      address: 'notAsked',
-      operation: 'link',
-      target: 'fleet',
-    } as const
-    const verdict = this.decide(chain, request, Math.min(this.nowMs, chain.grant.expiresMs - 1))
-    return !verdict.allowed && revokedRules.has(verdict.rule)
+    return this.#isRevokedBy(chain, this.nowMs)
   }
 
   /**
@@ -107,13 +108,6 @@ export class Judge {
     return !isFresh || this.#allows(chain, question, request, this.nowMs)
   }
 }
-
-const revokedRules: ReadonlySet<string> = new Set([
-  'delegateRevoked',
-  'delegateCutOff',
-  'grantRevoked',
-  'revocationsUnclear',
-])
 
 function requestOf(header: EnvelopeHeader): GrantRequest {
   const who = { subject: header.author, address: 'notAsked' }

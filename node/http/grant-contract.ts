@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { limitsShape } from '../../crypto/grants/grant-shape.ts'
 import { adminOperations, contextOperations, grantedOperations } from '../../crypto/grants/operations.ts'
 import type {
   DelegateText,
@@ -24,6 +23,20 @@ const ttlMaxSeconds = 31 * 86_400
 
 const anyOr = (max: number) => z.union([z.literal('any'), z.array(z.string().max(256)).max(max)])
 const operation = z.enum([...contextOperations, ...adminOperations, 'link'])
+
+const clock = z.string().regex(/^\d\d:\d\d$/)
+const hours = z
+  .union([
+    z.literal('any'),
+    z.strictObject({
+      zone: z.string().max(64),
+      windows: z
+        .array(z.strictObject({ days: z.array(z.int().min(1).max(7)).min(1).max(7), from: clock, to: clock }))
+        .min(1)
+        .max(16),
+    }),
+  ])
+  .describe('By the clock on the wall of a time zone; days from 1, Monday, to 7')
 
 const grant = z.object({
   id: z.string(),
@@ -53,7 +66,7 @@ const order = z.strictObject({
   projects: anyOr(64).describe('Names, as addresses have them'),
   paths: anyOr(32).describe('Each with all that is below it'),
   networks: anyOr(32).describe('As 10.0.0.0/8'),
-  hours: limitsShape.shape.hours,
+  hours,
   ttlSeconds: z.int().min(1).max(ttlMaxSeconds),
   bearer: z.boolean().describe('Whether doors take a secret for it, which is in the answer'),
   dryRun: z.boolean(),
