@@ -87,8 +87,10 @@ export class GrantDesk implements GrantAdmin {
     const chain = this.#named(name)
     const list = await keeper.signer.revoke(chain, sinceMs ?? keeper.judge.nowMs)
     if (dryRun) return this.#text(chain)
+    // Whom it is about is told as well, which is no member to ask or tell any more once this peer goes by it.
+    const told = keeper.sync.give([], [list])
     await keeper.revocations.learn(list)
-    await keeper.sync.give([], [list])
+    await told
     return this.#text(chain)
   }
 
