@@ -118,6 +118,11 @@ export function decide(
   )
 }
 
+/** Whether both links allow a request by what it is about; says nothing about time and revocations. A few microseconds. */
+export const withinLimits = ({ delegate, grant }: GrantChain, request: GrantRequest): boolean =>
+  request.subject === grant.subject &&
+  [delegate, grant].every(({ limits }) => refusedByLimits(limits, request) === null)
+
 // Every check below is written as what must hold, so that a missing or broken value is a denial.
 
 function refusedByIssue({ delegate, grant }: GrantChain, request: GrantRequest): Refusal | null {

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import { hlcMs } from '../../base/hlc.ts'
-import { type ContextKey, isControlKey, type PeerId } from '../../base/ids.ts'
+import { type ContextKey, type Digest, isControlKey, type PeerId } from '../../base/ids.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
-import { decide, type GrantRequest, type Verdict } from '../../crypto/grants/decide.ts'
+import { decide, type GrantRequest, type Verdict, withinLimits } from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { AdminOperation } from '../../crypto/grants/operations.ts'
 import { revokedBy } from '../../crypto/grants/revocations.ts'
@@ -12,7 +12,7 @@ import type { RevocationBook } from './revocation-book.ts'
 /** The time of the fleet; as long as too few members were heard to know it, that of this machine. */
 export type FleetTime = { readonly isKnown: boolean; wallMs(): number }
 
-type Decided = { readonly fromMs: number; readonly generation: number; readonly verdict: Verdict }
+type InForce = { readonly fromMs: number; readonly untilMs: number; readonly generation: number }
 
 const verdictsMax = 8_192
 const timeRules: ReadonlySet<string> = new Set(['clock', 'expired', 'notYet', 'hours'])
@@ -22,7 +22,7 @@ export class Judge {
   readonly #grants: GrantBook
   readonly #revocations: RevocationBook
   readonly #time: () => FleetTime
-  readonly #verdicts = new LRUCache<string, Decided>({ max: verdictsMax })
+  readonly #verdicts = new LRUCache<Digest, InForce>({ max: verdictsMax })
 
   constructor(grants: GrantBook, revocations: RevocationBook, time: () => FleetTime) {
     this.#grants = grants
@@ -39,20 +39,27 @@ export class Judge {
     return decide(chain, this.#revocations.known, request, atMs)
   }
 
-  /** As `decide`; the same question within the time of the answer before costs a look into a table. */
-  #allows(chain: GrantChain, question: string, request: GrantRequest, atMs: number): boolean {
-    const slot = `${chain.grantHash} ${question}`
+  /**
+   * As `decide`, without the reason. What a request is about is looked at each time; that the grant is in force, which
+   * costs lists and calendars, is looked up as long as nothing about it changes.
+   */
+  allows(chain: GrantChain, request: GrantRequest, atMs: number): boolean {
+    return withinLimits(chain, request) && this.#isInForce(chain, atMs)
+  }
+
+  #isInForce(chain: GrantChain, atMs: number): boolean {
     const { generation } = this.#revocations
-    const before = this.#verdicts.get(slot)
-    if (before?.verdict.allowed && before.generation === generation) {
-      if (atMs >= before.fromMs && atMs < before.verdict.untilMs) return true
-    }
+    const before = this.#verdicts.get(chain.grantHash)
+    if (before?.generation === generation && atMs >= before.fromMs && atMs < before.untilMs) return true
+    const { subject } = chain.grant
+    const request = { subject, address: 'notAsked', operation: 'link', target: 'fleet' } as const
     const verdict = this.decide(chain, request, atMs)
+    if (!verdict.allowed) return false
     // A list that counts from later on is not in the answer: what it will end is asked anew each time.
-    if (verdict.allowed && !this.#isRevokedBy(chain, verdict.untilMs)) {
-      this.#verdicts.set(slot, { fromMs: atMs, generation, verdict })
+    if (!this.#isRevokedBy(chain, verdict.untilMs)) {
+      this.#verdicts.set(chain.grantHash, { fromMs: atMs, untilMs: verdict.untilMs, generation })
     }
-    return verdict.allowed
+    return true
   }
 
   /**
@@ -63,7 +70,7 @@ export class Judge {
   mayLink(chain: GrantChain, subject: PeerId, address: string | null): boolean {
     if (chain.grant.subjectKind !== 'peer') return false
     const request = { subject, address, operation: 'link', target: 'fleet' } as const
-    if (this.#allows(chain, `link ${address}`, request, this.nowMs)) return true
+    if (this.allows(chain, request, this.nowMs)) return true
     if (this.#time().isKnown) return false
     const verdict = this.decide(chain, request, this.nowMs)
     return verdict.allowed || timeRules.has(verdict.rule)
@@ -103,9 +110,8 @@ export class Judge {
     const { chain } = known
     if (chain.grant.subject !== header.author) return false
     const request = requestOf(header)
-    const question = `${request.operation} ${header.scope} ${header.roles.map(({ name }) => name).join()}`
-    if (!this.#allows(chain, question, request, hlcMs(header.version))) return false
-    return !isFresh || this.#allows(chain, question, request, this.nowMs)
+    if (!this.allows(chain, request, hlcMs(header.version))) return false
+    return !isFresh || this.allows(chain, request, this.nowMs)
   }
 }
 

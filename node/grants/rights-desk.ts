@@ -97,6 +97,7 @@ export class RightsDesk implements Rights {
     const address = caller === this.self ? 'notAsked' : from
     const request = { ...asked, subject: chain.grant.subject, address } as GrantRequest
     const { judge } = this.#parts.keeper
+    if (judge.allows(chain, request, judge.nowMs)) return
     const verdict = judge.decide(chain, request, judge.nowMs)
     if (!verdict.allowed) throw denied(chain.grant.name, verdict)
   }
