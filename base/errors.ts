@@ -193,6 +193,12 @@ export const advice = {
     retry: 'withNewVersion',
     hint: 'Make a new plan with `slurp ring plan` and apply that one.',
   },
+  AUDIT_UNAVAILABLE: {
+    http: 503,
+    exit: 7,
+    retry: 'afterBackoff',
+    hint: 'Free disk space at that peer or send the request to another one; `slurp status` shows the reason.',
+  },
   SHUTTING_DOWN: { http: 503, exit: 7, retry: 'afterBackoff', hint: 'Send the request to another peer.' },
   PARTIAL: {
     http: 200,

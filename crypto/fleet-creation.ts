@@ -15,9 +15,10 @@ import { newDelegateKey, sealDelegateKey } from './grants/delegate-key.ts'
 import { openDelegate } from './grants/grant-chain.ts'
 import { certify, memberLimits, membershipIdOf, signMembership } from './grants/membership.ts'
 import { createIdentity, type Identity } from './identity.ts'
-import { createKeyring } from './keyring.ts'
+import { dealSecrets, furnishKeys } from './registry/genesis.ts'
 import { defaultRoles, newRoleKey, rolesMax } from './roles.ts'
 import { writeNewSecretFile } from './secret-file.ts'
+import { wipe } from './shares/share.ts'
 
 const partitionCount = 256
 const memberNameShape = /^[a-z][a-z0-9-]{0,31}$/
@@ -31,7 +32,7 @@ export type FleetPlan = {
   /** The default roles when left out. */
   readonly roles?: readonly string[]
   readonly replicas: number
-  /** Roles whose keys a member is given; none makes it blind. */
+  /** Roles that a member is entitled to; none makes it blind. */
   rolesOf(memberName: string): readonly string[]
   /** Among whom the key of the authority is split; left out, it stays whole in its file. */
   readonly custody?: { readonly threshold: number; readonly custodians: readonly Custodian[] } | null
@@ -46,7 +47,8 @@ export type CreatedFleet = {
 
 /**
  * Makes the keys of a fleet and the directory of every peer (docs/ARCHITECTURE.md, "Directory of one peer"):
- * identity, signed fleet record, keyring and grant, and for who holds roles the key that signs grants. Everything is made beside `dir` and moved there in one step, so that a
+ * identity, signed fleet record, registry of keys, shares and grant, and for who holds roles the key that signs grants.
+ * Everything is made beside `dir` and moved there in one step, so that a
  * crash leaves a whole fleet or none.
  *
  * @throws SlurpError DIRECTORY_TAKEN when `dir` is not empty; USAGE for names or counts that cannot be, and for a
@@ -99,20 +101,23 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   }))
   const record = signFleetRecord(authority, { view, roles: recipients })
   const recordBytes = encodeFleetRecord(record)
-  const secret = newFleetSecret()
   const delegateKey = await newDelegateKey()
   const delegate = await certify(authority, delegateKey.publicKey, Date.now())
   const issuer = await openDelegate(delegate, authority.publicKey)
+  const fleetSecret = newFleetSecret()
+  const given = plan.memberNames.map((name, place) => ({
+    peer: identities[place]!.peerId,
+    recipient: identities[place]!.ageRecipient,
+    roles: plan.rolesOf(name) as readonly RoleName[],
+  }))
+  const dealt = await dealSecrets({ authority, members: given, roleKeys, fleetSecret })
+  wipe(fleetSecret)
+  for (const { identity } of roleKeys) identity.wipe()
   for (const [place, name] of plan.memberNames.entries()) {
-    const given = plan.rolesOf(name)
     await writeFile(join(draft, name, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
-    await createKeyring(join(draft, name, 'keyring.age'), identities[place]!, {
-      fleet,
-      fleetSecret: given.length === 0 ? null : secret,
-      roleKeys: roleKeys.filter(key => given.includes(key.name)),
-    })
-    const peer = identities[place]!.peerId
-    const limits = memberLimits(given.length > 0)
+    const { peer, recipient, roles: rolesOfMember } = given[place]!
+    await furnishKeys(join(draft, name), peer, dealt)
+    const limits = memberLimits(rolesOfMember.length > 0)
     const grant = await signMembership(
       delegateKey,
       issuer,
@@ -120,10 +125,11 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
       Date.now(),
     )
     await writeNewSecretFile(join(draft, name, 'grant.json'), encodeGrantFile({ delegate, grant }))
-    if (given.length > 0) {
-      const sealed = await sealDelegateKey(identities[place]!.ageRecipient, delegateKey)
-      await writeNewSecretFile(join(draft, name, 'delegate.age'), sealed)
-    }
+    if (rolesOfMember.length > 0)
+      await writeNewSecretFile(
+        join(draft, name, 'delegate.age'),
+        await sealDelegateKey(recipient, delegateKey),
+      )
   }
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
   if (plan.custody) {

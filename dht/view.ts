@@ -50,7 +50,7 @@ export type MoveSettings = {
 export const defaultMoves: MoveSettings = {
   paused: false,
   bytesPerSecond: 16 * 1024 * 1024,
-  atOnceMax: 8,
+  atOnceMax: 4,
   replaceAfterMs: 15 * 60_000,
 }
 

@@ -4,7 +4,6 @@ import { sha256Hex } from '../crypto/digest.ts'
 import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
 import { sealDelegateKey } from '../crypto/grants/delegate-key.ts'
 import { memberLimits } from '../crypto/grants/membership.ts'
-import { type Keyring, sealKeyring } from '../crypto/keyring.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
 import { isRecipient, recipientFrom } from '../crypto/sealing.ts'
 import {
@@ -37,6 +36,7 @@ import type {
 } from './fleet-control.ts'
 import type { GrantKeeper } from './grants/grant-keeper.ts'
 import type { SigningKeyPort } from './grants/grant-signer.ts'
+import type { KeyService } from './keys/key-service.ts'
 
 export type FleetAdminParts = {
   readonly self: PeerId
@@ -44,7 +44,7 @@ export type FleetAdminParts = {
   readonly view: () => View
   /** `fleet.json` as the authority signed it. */
   readonly record: string
-  readonly keyring: Keyring
+  readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
   readonly grants: GrantKeeper
   readonly signingKey: SigningKeyPort
   readonly versions: { readonly from: number; readonly to: number }
@@ -230,15 +230,15 @@ export class FleetAdmin implements FleetControl {
   async #check(request: JoinRequest): Promise<void> {
     // Nobody becomes a member whom nobody could give a grant.
     await this.#parts.grants.signer.certificate()
-    const { keyring, versions, view } = this.#parts
+    const { keys, versions, view } = this.#parts
     if (peerKeyOf(request.id) === null)
       throw new SlurpError('USAGE', 'The id of the new peer is no Ed25519 peer id.')
     if (!isRecipient(request.recipient)) throw new SlurpError('USAGE', 'The new peer names no age recipient.')
     if (request.fleet !== null && request.fleet !== view().fleet) {
       throw new SlurpError('FLEET_WRONG', 'The directory of the new peer belongs to another fleet.')
     }
-    if (request.roles && keyring.heldRoles.length === 0) {
-      throw new SlurpError('ROLE_DENIED', 'This peer holds no role keys that it could hand on.', {
+    if (request.roles && !keys.canEntitle) {
+      throw new SlurpError('ROLE_DENIED', 'This peer is entitled to no role that it could pass on.', {
         hint: 'Join by the door of a peer that holds roles, or join with --blind.',
       })
     }
@@ -251,9 +251,7 @@ export class FleetAdmin implements FleetControl {
   }
 
   async #ticket(view: View, request: JoinRequest): Promise<JoinTicket> {
-    const { keyring, record, addresses } = this.#parts
-    const held = keyring.content()
-    const content = request.roles ? held : { fleet: held.fleet, fleetSecret: null, roleKeys: [] }
+    const { keys, record, addresses } = this.#parts
     const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
       known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
     )
@@ -268,7 +266,7 @@ export class FleetAdmin implements FleetControl {
       name,
       record,
       view: Buffer.from(encodeView(view)).toString('base64'),
-      keyring: Buffer.from(await sealKeyring(recipient, content)).toString('base64'),
+      keys: Buffer.from(keys.ticketFor(request.id, !request.roles)).toString('base64'),
       grant: encodeGrantFile(splitChain(chain)).toString('base64'),
       delegate: delegate === null ? null : Buffer.from(delegate).toString('base64'),
       bootstrap: bootstrap.slice(0, bootstrapMax),

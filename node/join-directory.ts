@@ -6,7 +6,9 @@ import { decodeFleetRecord, verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { decodeGrantFile } from '../crypto/grants/chain-text.ts'
 import { openGrantChain } from '../crypto/grants/grant-chain.ts'
 import { createIdentity, loadIdentity } from '../crypto/identity.ts'
-import { openKeyring } from '../crypto/keyring.ts'
+import { registryFile } from '../crypto/registry/genesis.ts'
+import { entitledTo, isRole } from '../crypto/registry/registry.ts'
+import { decodeRegistry } from '../crypto/registry/registry-codec.ts'
 import { wireVersions } from './adapters/libp2p/start.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView } from './driver/codec/view.ts'
@@ -21,9 +23,9 @@ export async function newPeerIn(draft: string): Promise<Pick<JoinRequest, 'id' |
 }
 
 /**
- * Writes what the fleet gave to the peer in `draft`: `fleet.json`, `keyring.age` and `joined.view`.
+ * Writes what the fleet gave to the peer in `draft`: `fleet.json`, `keys.registry` and `joined.view`.
  *
- * @returns the roles whose keys it holds now.
+ * @returns the roles that it is entitled to.
  * @throws SlurpError INTEGRITY_FAILED when the ticket is not whole, not of `fleet`, or not for this peer.
  */
 export async function writeTicket(
@@ -39,11 +41,11 @@ export async function writeTicket(
   }
   writePrivately(join(draft, 'fleet.json'), ticket.record)
   writePrivately(join(draft, 'joined.view'), view)
-  writePrivately(join(draft, 'keyring.age'), Buffer.from(ticket.keyring, 'base64'))
+  const bytes = Buffer.from(ticket.keys, 'base64')
+  const registry = decodeRegistry(bytes, fleet)
+  writePrivately(join(draft, registryFile), bytes)
   await writeGrant(draft, ticket, identity.peerId)
-  const keyring = await openKeyring(join(draft, 'keyring.age'), identity)
-  if (keyring.fleet === fleet) return keyring.heldRoles
-  throw new SlurpError('INTEGRITY_FAILED', 'The keys that the fleet gave are of another fleet.')
+  return entitledTo(registry, identity.peerId).filter(isRole)
 }
 
 async function writeGrant(draft: string, ticket: JoinTicket, self: PeerId): Promise<void> {

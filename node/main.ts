@@ -52,6 +52,10 @@ const wiring: Wiring = {
     const { fleetIn } = await import('./join-directory.ts')
     return fleetIn(dir)
   },
+  async migrateKeys(dir) {
+    const { migrateKeys } = await import('./key-migration.ts')
+    return migrateKeys(dir)
+  },
   async simulate(seed, options) {
     const { replay } = await import('../sim/replay.ts')
     return replay(seed, options)

@@ -2,13 +2,17 @@ import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
-import type { PeerId } from '../base/ids.ts'
+import type { FleetId, PeerId } from '../base/ids.ts'
 import { clockTagOf, createIdentity, type Identity, loadIdentity } from '../crypto/identity.ts'
-import { createKeyring, openKeyring } from '../crypto/keyring.ts'
+import { registryFile, sharesFolder } from '../crypto/registry/genesis.ts'
+import { entitledTo, withEntitlement } from '../crypto/registry/registry.ts'
+import { decodeRegistry, encodeRegistry } from '../crypto/registry/registry-codec.ts'
+import { entitle } from '../crypto/registry/statements.ts'
 import { writeNewSecretFile } from '../crypto/secret-file.ts'
 import { checkView, type View } from '../dht/view.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
+import { auditDir } from './audit/verify-directory.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView, encodeView } from './driver/codec/view.ts'
 import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
@@ -16,13 +20,14 @@ import { delegateFile } from './grants/delegate-file.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { handedOn, handOnGrant } from './grants/hand-on.ts'
 import { linkGuard, timeOf } from './grants/links.ts'
+import { readRegistry } from './keys/registry-book.ts'
 import { readPeerFile, writePeerFile } from './peer-settings.ts'
 import type { PeerOptions } from './running-peer.ts'
 
 /** What the new identity needs, before it takes the place of the old one. The view is written last and goes last. */
 const draft = {
   identity: 'identity.key.next',
-  keyring: 'keyring.age.next',
+  registry: 'keys.registry.next',
   view: 'joined.view.next',
 } as const
 const askedForMs = 60_000
@@ -46,7 +51,7 @@ export type KnownFleet = {
 export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<void> {
   const { dir, log } = options
   const old = await loadIdentity(join(dir, 'identity.key'))
-  const fresh = await freshIdentity(dir, old)
+  const fresh = await freshIdentity(dir, old, fleet.view.fleet)
   const name = nextName(readPeerFile(dir).name, fleet.view)
   const key = delegateFile(dir, old)
   const grants = await GrantKeeper.open({
@@ -74,13 +79,19 @@ export async function finishReentry(dir: string): Promise<void> {
   const at = (name: string) => join(dir, name)
   if (!existsSync(at(draft.view))) return
   const view = decodeView(readFileSync(at(draft.view)))
-  if (existsSync(at(draft.keyring))) renameSync(at(draft.keyring), at('keyring.age'))
+  if (existsSync(at(draft.registry))) renameSync(at(draft.registry), at(registryFile))
   for (const [name, next] of Object.entries(handedOn)) {
     if (existsSync(at(next))) renameSync(at(next), at(name))
   }
   if (existsSync(at(draft.identity))) {
+    if (existsSync(at('identity.key'))) await setAuditAside(dir)
     if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
     renameSync(at(draft.identity), at('identity.key'))
+  }
+  // They are sealed to the old key, and of use only until the fleet has dealt anew.
+  if (existsSync(at(sharesFolder))) {
+    rmSync(at(`${sharesFolder}.lost`), { recursive: true, force: true })
+    renameSync(at(sharesFolder), at(`${sharesFolder}.lost`))
   }
   const { peerId } = await loadIdentity(at('identity.key'))
   const name = view.members.find(member => member.id === peerId)?.name
@@ -93,14 +104,26 @@ export async function finishReentry(dir: string): Promise<void> {
   renameSync(at(draft.view), at('joined.view'))
 }
 
-async function freshIdentity(dir: string, old: Identity): Promise<Identity> {
+/** The audit log of the peer that is no more stays as evidence; the new one begins its own. */
+async function setAuditAside(dir: string): Promise<void> {
+  const log = auditDir(dir)
+  if (!existsSync(log)) return
+  const { peerId } = await loadIdentity(join(dir, 'identity.key'))
+  renameSync(log, `${log}.lost.${peerId}`)
+}
+
+/** What the old one was entitled to, it passes on to the new one. */
+async function freshIdentity(dir: string, old: Identity, fleet: FleetId): Promise<Identity> {
   const path = join(dir, draft.identity)
   // Of an attempt that was interrupted: the fleet may know it already.
-  if (existsSync(path) && existsSync(join(dir, draft.keyring))) return await loadIdentity(path)
-  for (const begun of [draft.identity, draft.keyring]) rmSync(join(dir, begun), { force: true })
-  const keyring = await openKeyring(join(dir, 'keyring.age'), old)
+  if (existsSync(path) && existsSync(join(dir, draft.registry))) return await loadIdentity(path)
+  for (const begun of [draft.identity, draft.registry]) rmSync(join(dir, begun), { force: true })
+  const registry = decodeRegistry(readRegistry(join(dir, registryFile)), fleet)
   const fresh = await createIdentity(path)
-  await createKeyring(join(dir, draft.keyring), fresh, keyring.content())
+  const names = entitledTo(registry, old.peerId)
+  const heir =
+    names.length === 0 ? registry : withEntitlement(registry, entitle(fleet, fresh.peerId, names, old))
+  await writeNewSecretFile(join(dir, draft.registry), encodeRegistry(heir))
   return fresh
 }
 

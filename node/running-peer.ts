@@ -1,7 +1,9 @@
 import type { FleetId, PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
+import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
 import type { GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
+import type { KeyControl } from './key-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
 import type { Retention } from './store/retention/api.ts'
@@ -28,6 +30,7 @@ export type PeerOptions = {
   readonly bootstrap?: readonly string[]
   /** Largest context in bytes of JSON; the store's own default when absent. */
   readonly contextBytesMax?: number
+  readonly audit: AuditSettings
   /** Version of SLURP, shown by `status`. */
   readonly version: string
   readonly log: Log
@@ -46,6 +49,8 @@ export interface RunningPeer {
   readonly grants: GrantAdmin
   readonly joinTokens: JoinTokens
   readonly retention: Retention
+  /** What is allowed and denied here. */
+  readonly audit: Audit
   /** Multiaddresses that the peer protocol listens on. */
   addresses(): string[]
   /** `peer.url` is null here: the HTTP door fills in its own. */
@@ -58,6 +63,8 @@ export interface RunningPeer {
   ring(): View
   /** Changes of the fleet as a whole. */
   readonly control: FleetControl
+  /** The keys of this process, and their shares. */
+  readonly keys: KeyControl
   /** Resolves once nothing is left in flight: every save synced, every hint that can be delivered is. */
   settle?(): Promise<void>
   /** Finishes what runs within `graceMs`, then closes network and disk. Safe to call twice. */

@@ -46,6 +46,7 @@ export async function servePeer(
       preferredPort: settings.port,
       bootstrap: settings.bootstrap,
       contextBytesMax: settings.contextBytesMax,
+      audit: { policy: settings.auditPolicy, sync: settings.auditSync, bytesMax: settings.auditBytesMax },
       version,
       log,
       onLeft,

@@ -48,6 +48,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Look at the placement of data, steer moves',
     load: async () => (await import('./commands/ring.ts')).addRing,
   },
+  key: {
+    summary: 'Look after keys and their shares',
+    load: async () => (await import('./commands/key.ts')).addKey,
+  },
   retention: {
     summary: 'Say how much history projects keep',
     load: async () => (await import('./commands/retention.ts')).addRetention,
@@ -59,6 +63,10 @@ const registered: Readonly<Record<string, Registered>> = {
   token: {
     summary: 'Make tokens that let peers in',
     load: async () => (await import('./commands/token.ts')).addToken,
+  },
+  audit: {
+    summary: 'See who was allowed and denied what',
+    load: async () => (await import('./commands/audit.ts')).addAudit,
   },
   duty: {
     summary: 'Look at the duties of the leader',

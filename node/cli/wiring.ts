@@ -68,6 +68,8 @@ export type Wiring = {
   ): Promise<string>
   /** The fleet of the peer in a directory. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED. */
   fleetIn(dir: string): Promise<FleetId>
+  /** Deals the whole keys of a former release. @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID, DATA_MISSING. */
+  migrateKeys(dir: string): Promise<{ readonly migrated: readonly string[] }>
   /**
    * Runs the simulated world of one seed.
    *

@@ -6,7 +6,12 @@ import type { ContextStore } from '../store/api.ts'
 
 declare const brand: unique symbol
 /** Who asks at a door: the peer itself, by its own token, or the holder of a grant. Made by `Rights` only. */
-export type Caller = { readonly name: string; readonly [brand]: 'Caller' }
+export type Caller = {
+  readonly name: string
+  /** Of the grant; null for the peer itself. */
+  readonly id: string | null
+  readonly [brand]: 'Caller'
+}
 
 /** Who may do what at the doors of one peer; asked for every request. */
 export interface Rights {

@@ -28,10 +28,10 @@ export type Place = { readonly project: string; readonly path: string }
 export class GuardedStore implements ContextStore {
   readonly #store: ContextStore
   readonly #rights: ContextRights
-  readonly #heldRoles: readonly string[]
+  readonly #heldRoles: () => readonly string[]
 
   /** @param heldRoles - by which a context is sealed when its writer names none. */
-  constructor(store: ContextStore, rights: ContextRights, heldRoles: readonly string[]) {
+  constructor(store: ContextStore, rights: ContextRights, heldRoles: () => readonly string[]) {
     this.#store = store
     this.#rights = rights
     this.#heldRoles = heldRoles
@@ -81,11 +81,11 @@ export class GuardedStore implements ContextStore {
 
   #defaultRoles(): readonly string[] {
     const granted = this.#rights.roles()
-    return granted === null ? this.#heldRoles : this.#heldRoles.filter(role => granted.includes(role))
+    return granted === null ? this.#heldRoles() : this.#heldRoles().filter(role => granted.includes(role))
   }
 
   #someRole(role: string | undefined): RoleName[] {
-    return (role === undefined ? (this.#rights.roles() ?? this.#heldRoles) : [role]) as RoleName[]
+    return (role === undefined ? (this.#rights.roles() ?? this.#heldRoles()) : [role]) as RoleName[]
   }
 }
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { hlcMs } from '../../base/hlc.ts'
-import { type ContextKey, type Digest, isControlKey, type PeerId } from '../../base/ids.ts'
+import { type ContextKey, type Digest, isControlKey, type PeerId, type RoleName } from '../../base/ids.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
 import { decide, type GrantRequest, type Verdict, withinLimits } from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
@@ -74,6 +74,15 @@ export class Judge {
     if (this.#time().isKnown) return false
     const verdict = this.decide(chain, request, this.nowMs)
     return verdict.allowed || timeRules.has(verdict.rule)
+  }
+
+  /** Whether a grant of a peer, in force now, is for a role; null: for any at all. */
+  mayHold(subject: PeerId, role: RoleName | null): boolean {
+    return this.#grants.of(subject).some(chain => {
+      if (!this.mayLink(chain, subject, 'notAsked')) return false
+      const lists = [chain.delegate.limits.roles, chain.grant.limits.roles]
+      return role === null || lists.every(roles => roles === 'any' || roles.includes(role))
+    })
   }
 
   /** Whether one of the grants of a peer lets it be linked. */

@@ -15,9 +15,8 @@ import { GuardedStore, type Place } from './guarded-store.ts'
 export type RightsParts = {
   readonly keeper: GrantKeeper
   readonly store: ContextStore
-  /** 32 bytes; null on a blind peer, whose store refuses everything by itself. */
-  readonly fleetSecret: Uint8Array | null
-  readonly heldRoles: readonly string[]
+  /** As they are now. The secret is null on a blind peer and a sealed one: their store refuses everything by itself. */
+  readonly keys: { readonly fleetSecret: Uint8Array | null; readonly heldRoles: readonly string[] }
 }
 
 const purpose = 'slurp/v1/door token\0'
@@ -29,7 +28,7 @@ export const bearerOf = (secret: string): Digest =>
 
 /** Decides for the doors of one peer: each request by the grant of who asks, as it stands at that moment. */
 export class RightsDesk implements Rights {
-  readonly self = { name: 'this peer' } as Caller
+  readonly self = { name: 'this peer', id: null } as Caller
   readonly #parts: RightsParts
   readonly #chains = new WeakMap<Caller, GrantChain>()
   readonly #scopes = new LRUCache<string, ProjectScope>({ max: scopesMax })
@@ -41,7 +40,7 @@ export class RightsDesk implements Rights {
   callerOf(bearer: string): Caller | null {
     const chain = this.#parts.keeper.grants.byBearer(bearerOf(bearer))
     if (chain === null) return null
-    const caller = { name: chain.grant.name } as Caller
+    const caller = { name: chain.grant.name, id: chain.grant.id as string } as Caller
     this.#chains.set(caller, chain)
     return caller
   }
@@ -51,8 +50,7 @@ export class RightsDesk implements Rights {
   }
 
   storeOf(caller: Caller, address: string | null): ContextStore {
-    const { store, heldRoles, fleetSecret } = this.#parts
-    if (fleetSecret === null) return store
+    const { store, keys } = this.#parts
     const rights = {
       roles: () => {
         const { grant, delegate } = this.chainOf(caller)
@@ -61,6 +59,7 @@ export class RightsDesk implements Rights {
         return grant.limits.roles
       },
       check: (operation: ContextOperation, place: Place, roles: readonly RoleName[]) => {
+        if (keys.fleetSecret === null) return
         const target = {
           sight: 'open',
           roles,
@@ -70,7 +69,7 @@ export class RightsDesk implements Rights {
         this.#decide(caller, address, { operation, target })
       },
     }
-    return new GuardedStore(store, rights, heldRoles)
+    return new GuardedStore(store, rights, () => keys.heldRoles)
   }
 
   /** The grant by which a caller is judged. @throws SlurpError GRANT_DENIED when this peer has none yet. */
@@ -82,7 +81,7 @@ export class RightsDesk implements Rights {
 
   /** @throws SlurpError SEALED on a blind peer. */
   scopeOf(project: string): ProjectScope {
-    const { fleetSecret } = this.#parts
+    const { fleetSecret } = this.#parts.keys
     if (fleetSecret === null) throw new SlurpError('SEALED', 'A blind peer cannot tell projects apart.')
     const known = this.#scopes.get(project)
     if (known !== undefined) return known

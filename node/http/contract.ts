@@ -11,9 +11,11 @@ import {
   retrievedContext,
   storedContext,
 } from './answers.ts'
+import { auditOperations } from './audit-contract.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
 import { grantOperations } from './grant-contract.ts'
+import { keyOperations } from './key-contract.ts'
 import type { Operation } from './operation.ts'
 import { retentionOperations } from './retention-contract.ts'
 
@@ -166,6 +168,8 @@ export const operations = {
   ...fleetOperations,
   ...retentionOperations,
   ...grantOperations,
+  ...auditOperations,
+  ...keyOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',

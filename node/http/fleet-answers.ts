@@ -59,7 +59,7 @@ export const joinTicket = z.object({
     .string()
     .nullable()
     .describe('The key that signs grants, sealed to the new peer: base64; null for a blind one'),
-  keyring: z.string().describe('base64 of its keyring, sealed to its recipient'),
+  keys: z.string().describe('base64 of the registry of keys, which entitles it'),
   bootstrap: z.array(z.string()).describe('Multiaddresses of members'),
 }) satisfies z.ZodType<Omit<JoinTicket, 'fleet'>>
 

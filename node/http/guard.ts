@@ -28,6 +28,14 @@ export function guard(
     if (operation?.open && !operation.body) return
     const caller = callerOf(request.headers.authorization)
     if (caller === null && !operation?.open) {
+      const { ip: source } = request
+      door.peer.audit.refused({
+        code: 'TOKEN_WRONG',
+        subject: 'stranger',
+        source,
+        operation: 'call',
+        rule: 'token',
+      })
       throw new SlurpError(
         'TOKEN_WRONG',
         'The bearer token is missing, or neither this peer nor a grant has it.',

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, PeerId } from '../../base/ids.ts'
 import type { JoinRequest } from '../fleet-control.ts'
+import { auditEntries, auditExport } from './audit-handlers.ts'
 import { streamBatch } from './batch.ts'
 import type { BodyOf, OperationName, QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
@@ -67,10 +68,18 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   createJoinToken: (door, { body }) => door.peer.joinTokens.create(door.status().peer.url ?? '', body),
   redeemJoinToken: ({ peer }, { body: { token, request } }) =>
     peer.joinTokens.redeem(token, requestFrom(request)),
+  keys: ({ peer }) => peer.keys.status(),
+  keyShares: ({ peer }) => peer.keys.shares(),
+  sealKeys: ({ peer }) => peer.keys.seal(),
+  unsealKeys: ({ peer }) => peer.keys.unseal(),
+  reshareKeys: ({ peer }, { body }) => peer.keys.reshare(body.force),
   stepDown: ({ peer }) => {
     const { leader } = peer.control.leader()
     return { steppedDown: peer.control.stepDown(), leader }
   },
+  auditEntries: (door, { query }) => auditEntries(door, query),
+  auditExport: (door, { query, reply }) => auditExport(door, query.after ?? 0, reply),
+  auditVerify: ({ peer }) => peer.audit.verify(),
   openapi: door => openapiDocument(door.version),
   health: (door, { reply }) => {
     const { state } = door.status()

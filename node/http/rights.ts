@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { asSlurpError } from '../../base/errors.ts'
 import type { AdminOperation } from '../../crypto/grants/operations.ts'
 import type { Caller } from '../grants/api.ts'
 import type { ContextStore } from '../store/api.ts'
@@ -43,6 +44,14 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   continueDelegate: 'admin:grants',
   createJoinToken: 'admin:members',
   redeemJoinToken: 'open',
+  auditEntries: 'admin:audit',
+  auditExport: 'admin:audit',
+  auditVerify: 'admin:audit',
+  keys: 'link',
+  keyShares: 'link',
+  sealKeys: 'admin:keys',
+  unsealKeys: 'admin:keys',
+  reshareKeys: 'admin:keys',
   openapi: 'link',
   health: 'open',
   healthLive: 'open',
@@ -63,7 +72,20 @@ export function checkRight(door: Door, operation: Operation, caller: Caller, req
   if (right === 'open' || right === 'store') return
   // How a peer is can be asked with its own token also while it is granted nothing: that is when somebody looks.
   if (right === 'link' && caller === door.peer.rights.self) return
-  door.peer.rights.check(caller, right, addressOf(request))
+  try {
+    door.peer.rights.check(caller, right, addressOf(request))
+  } catch (thrown) {
+    const subject = subjectFrom(request) ?? 'stranger'
+    const { code } = asSlurpError(thrown)
+    door.peer.audit.refused({ code, subject, source: request.ip, operation: right, rule: 'grant' })
+    throw thrown
+  }
+}
+
+/** Who asks, as the audit log names the holder of a grant; null for the peer itself, and before `checkRight`. */
+export const subjectFrom = (request: FastifyRequest): string | null => {
+  const id = callers.get(request)?.id ?? null
+  return id === null ? null : `grant:${id}`
 }
 
 /** Who asks. Only after `checkRight`. */

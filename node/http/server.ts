@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { tokenSubject } from '../audit/auditor.ts'
 import type { Metrics } from '../monitoring/metrics.ts'
 import type { Log, RunningPeer } from '../running-peer.ts'
 import { Admission } from './admission.ts'
@@ -8,6 +9,7 @@ import { type OperationName, operations } from './contract.ts'
 import type { Door, DoorLimits } from './door.ts'
 import { guard } from './guard.ts'
 import { listenNear } from './listen.ts'
+import { subjectFrom } from './rights.ts'
 import { addRoute } from './routes.ts'
 import { bearerFrom, tokenGuard } from './token.ts'
 
@@ -41,6 +43,7 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     bodyBytesMax: limits.bodyBytesInFlightMax,
   })
   let url: string | null = null
+  const subject = tokenSubject(options.token)
   const door: Door = {
     peer: options.peer,
     metrics: options.metrics(() => admission.requestsInFlight),
@@ -48,6 +51,7 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     log: options.log,
     version: options.version,
     closing: admission.closing,
+    subjectOf: request => subjectFrom(request) ?? subject,
     status() {
       const status = options.peer.status()
       const state = admission.closing.aborted ? 'stopping' : status.state

@@ -4,9 +4,10 @@ import type { View } from '../../dht/view.ts'
 import type { KeyPlace, Process } from '../../replication/context.ts'
 import { coordinateConfirm, coordinateWrite, newCoordinator } from '../../replication/coordinator.ts'
 import { newDeliverer } from '../../replication/hints.ts'
+import { startChain } from '../../replication/history-walk.ts'
 import { newAcceptor } from '../../replication/partition-state.ts'
 import { Puller } from '../../replication/puller.ts'
-import { newReader, startChain } from '../../replication/reader.ts'
+import { newReader } from '../../replication/reader.ts'
 import type { Change } from '../../replication/records.ts'
 import { newRequester, onTargetLost } from '../../replication/requester.ts'
 import { chainFrom, oldestKept } from '../../replication/versions.ts'
@@ -107,7 +108,7 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
     damageFound: (key, now) => repair.damageFound(key, now),
     fill: (key, version, now) => {
       const deadlineMs = now.monotonicMs + options.limits.attemptMaxMs
-      startChain(reader, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
+      startChain(reader.walks, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
     },
   })
   const watch = new Watch({

@@ -18,9 +18,10 @@ import {
   onDelivered,
   sweepHints,
 } from '../../replication/hints.ts'
+import { startChain } from '../../replication/history-walk.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
-import { onReadEpochs, onReaderAnswer, startChain, startRead, sweepReads } from '../../replication/reader.ts'
+import { onReadEpochs, onReaderAnswer, startRead, sweepReads } from '../../replication/reader.ts'
 import type { Change } from '../../replication/records.ts'
 import { onReply, onTargetLost, requestWrite, sweepRequests } from '../../replication/requester.ts'
 import { onPeerLost } from '../../replication/tails.ts'
@@ -265,7 +266,15 @@ class RingMember implements Peer {
       case 'history': {
         const { key, from, limit } = operation
         if (from === null) return startRead(this.#machines.reader, client, key, limit, timeoutMs, now)
-        return startChain(this.#machines.reader, client, key, from, limit, now.monotonicMs + timeoutMs, now)
+        return startChain(
+          this.#machines.reader.walks,
+          client,
+          key,
+          from,
+          limit,
+          now.monotonicMs + timeoutMs,
+          now,
+        )
       }
     }
   }

@@ -3,9 +3,9 @@ import { isGone } from '../../replication/collection.ts'
 import type { Client } from '../../replication/context.ts'
 import { bringUp } from '../../replication/coordinator.ts'
 import { tryHintsLater } from '../../replication/hints.ts'
+import { startHistory } from '../../replication/history-walk.ts'
 import type { Outcome } from '../../replication/messages.ts'
 import { toPlace } from '../../replication/partition-state.ts'
-import { startHistory } from '../../replication/reader.ts'
 import { onOwnOutcome } from '../../replication/requester.ts'
 import { considerBackfill } from '../../replication/versions.ts'
 import type { Machines } from './machines.ts'
@@ -73,7 +73,7 @@ function finish(machines: Machines, client: Client, key: ContextKey, outcome: Ou
       if (outcome.kind !== 'found' && outcome.kind !== 'absent')
         return finish(machines, asker, key, outcome, now)
       const from = outcome.kind === 'found' ? outcome.value.version : null
-      return startHistory(machines.reader, asker, key, from, limit, deadlineMs, now)
+      return startHistory(machines.reader.walks, asker, key, from, limit, deadlineMs, now)
     }
   }
 }

@@ -20,6 +20,8 @@ export type { StoreParts } from './store-desk.ts'
 export type RunningContextStore = ContextStore & {
   /** Refuses new calls with SHUTTING_DOWN; resolves when those that run have ended. */
   close(): Promise<void>
+  /** Forgets every context that was opened: the keys were given up. */
+  forget(): void
   /** Monotonic counts since start, and the size of the cache, by name. */
   counters(): Record<string, number>
 }
@@ -62,6 +64,10 @@ class SealingStore implements RunningContextStore {
     this.#closing ??= Promise.withResolvers<void>()
     if (this.#running === 0) this.#closing.resolve()
     return this.#closing.promise
+  }
+
+  forget(): void {
+    this.#desk.cache.clear()
   }
 
   counters(): Record<string, number> {

@@ -39,7 +39,11 @@ async function measure(name: string, limits: Limits) {
   await keeper.grants.learn(text)
   const { grantHash } = await keeper.grants.prove(text)
   const store = { storeContext: async () => null }
-  const desk = new RightsDesk({ keeper, store: store as never, fleetSecret, heldRoles: [role.name] })
+  const desk = new RightsDesk({
+    keeper,
+    store: store as never,
+    keys: { fleetSecret, heldRoles: [role.name] },
+  })
   const withGrants: number[] = []
   const without: number[] = []
   for (let round = 0; round < warmUps + rounds; round++) {

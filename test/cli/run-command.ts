@@ -39,6 +39,7 @@ const noWiring: Wiring = {
   certify: () => Promise.reject(new Error('not in this test')),
   fleetIn: () => Promise.reject(new Error('not in this test')),
   simulate: () => Promise.reject(new Error('not in this test')),
+  migrateKeys: () => Promise.reject(new Error('not in this test')),
   simulateScale: () => Promise.reject(new Error('not in this test')),
 }
 

@@ -12,7 +12,8 @@ import { decodeGrantFile } from '../../crypto/grants/chain-text.ts'
 import { openDelegateKey } from '../../crypto/grants/delegate-key.ts'
 import { openGrantChain } from '../../crypto/grants/grant-chain.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
-import { openKeyring } from '../../crypto/keyring.ts'
+import { entitledTo, recipientsOf } from '../../crypto/registry/registry.ts'
+import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { defaultRoles } from '../../crypto/roles.ts'
 import { directoryFor, refusedAs } from './fixtures.ts'
 
@@ -28,14 +29,23 @@ test('every peer gets its identity, the signed record and the keys of its roles'
   const { fleet, members, record } = await createFleet(planFor(dir))
   assert.deepEqual((await readdir(dir)).sort(), ['authority', 'p1', 'p2', 'p3'])
   assert.equal((await loadAuthority(join(dir, 'authority', 'authority.key'))).fleet, fleet)
-  const secrets = new Set<string | undefined>()
+  const registries = new Set<string>()
   for (const member of members) {
     assert.equal(member.dir, join(dir, member.name))
     const isBlind = member.name === 'p3'
     const signing = isBlind ? [] : ['delegate.age']
-    const files = [...signing, 'fleet.json', 'grant.json', 'identity.key', 'keyring.age']
-    assert.deepEqual((await readdir(member.dir)).sort(), files)
-    for (const file of [...signing, 'grant.json', 'identity.key', 'keyring.age']) {
+    assert.deepEqual((await readdir(member.dir)).sort(), [
+      ...signing,
+      'fleet.json',
+      'grant.json',
+      'identity.key',
+      'keys.registry',
+      'shares',
+    ])
+    const shares = await readdir(join(member.dir, 'shares'))
+    assert.equal(shares.length, 1 + defaultRoles.length)
+    const sealed = shares.map(share => join('shares', share))
+    for (const file of [...signing, 'grant.json', 'identity.key', ...sealed]) {
       assert.equal((await stat(join(member.dir, file))).mode & 0o777, 0o600)
     }
     assert.equal((await stat(member.dir)).mode & 0o777, 0o700)
@@ -55,15 +65,14 @@ test('every peer gets its identity, the signed record and the keys of its roles'
       const key = await openDelegateKey(join(member.dir, 'delegate.age'), identity)
       assert.equal(Buffer.from(key.publicKey).toString('hex'), delegate.publicKey)
     }
-    const keyring = await openKeyring(join(member.dir, 'keyring.age'), identity)
-    assert.deepEqual(keyring.heldRoles, planFor(dir).rolesOf(member.name))
-    assert.equal(keyring.fleetSecret === null, member.name === 'p3')
-    if (keyring.fleetSecret !== null) secrets.add(Buffer.from(keyring.fleetSecret).toString('hex'))
-    for (const { name, keyVersion, recipient } of read.roles) {
-      for (const held of keyring.identitiesOf(name, keyVersion)) assert.equal(held.recipient.text, recipient)
-    }
+    const bytes = await readFile(join(member.dir, 'keys.registry'))
+    registries.add(bytes.toString('hex'))
+    const registry = decodeRegistry(bytes, fleet)
+    assert.deepEqual(recipientsOf(registry), read.roles)
+    const roles = planFor(dir).rolesOf(member.name)
+    assert.deepEqual(entitledTo(registry, member.id), roles.length === 0 ? [] : ['@fleet', ...roles])
   }
-  assert.equal(secrets.size, 1)
+  assert.equal(registries.size, 1)
   assert.deepEqual(
     record.roles.map(role => role.name),
     defaultRoles,

@@ -110,7 +110,7 @@ test('what is known survives a restart, a torn line is left out, and everything 
 test('the authority continues the certificate; a certificate of another key is refused', async t => {
   const { members, authority, clock, certificate, key } = await newKeepers(t, 3)
   const [first, second] = members as [(typeof members)[0], (typeof members)[0]]
-  const parts = { keeper: first.keeper, fleetSecret: null, heldRoles: [] }
+  const parts = { keeper: first.keeper, keys: { fleetSecret: null, heldRoles: [] } }
   const rights = new RightsDesk({ ...parts, store: {} as never })
   const desk = new GrantDesk({
     keeper: first.keeper,

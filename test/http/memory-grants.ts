@@ -12,7 +12,7 @@ import type { ContextStore } from '../../node/store/api.ts'
 
 /** Rights of a door on a peer in memory: whoever has its token may do everything, and nobody else has one. */
 export const memoryRights = (store: ContextStore): Rights => ({
-  self: { name: 'p1' } as Caller,
+  self: { name: 'p1', id: null } as Caller,
   callerOf: () => null,
   check: () => undefined,
   storeOf: () => store,

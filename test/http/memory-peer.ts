@@ -3,8 +3,10 @@ import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
 import { parseContext } from '../../node/store/schema.ts'
+import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
 import { memoryGrants, memoryJoinTokens, memoryRights } from './memory-grants.ts'
+import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
@@ -96,6 +98,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     },
   }
   const control = new MemoryControl()
+  const audit = new MemoryAudit()
+  const keys = memoryKeys()
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -107,6 +111,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     grants: memoryGrants,
     joinTokens: memoryJoinTokens,
     retention: memoryRetention(),
+    audit,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
       fleet,
@@ -152,11 +157,14 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     counters: () => ({ fastWrite: count }),
     ring: () => control.view,
     control,
+    keys,
     stop: async () => undefined,
   }
   return {
     peer,
     control,
+    audit,
+    keys,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -4,15 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noBallot } from '../../base/ids.ts'
 import type { Client } from '../../replication/context.ts'
+import { startChain, startHistory } from '../../replication/history-walk.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
-import {
-  newReader,
-  onReaderAnswer,
-  startChain,
-  startHistory,
-  startRead,
-  sweepReads,
-} from '../../replication/reader.ts'
+import { newReader, onReaderAnswer, startRead, sweepReads } from '../../replication/reader.ts'
 import { ballotAt, key, peer, processOf, valueAt, wallMs } from './memory-records.ts'
 
 const owners = [peer('a'), peer('b'), peer('c')] as const
@@ -67,8 +61,8 @@ test('below a hole that another owner filled a walk goes on with what this repli
     (_, from) => own(from),
     () => assert.fail('nothing is to be settled'),
   )
-  startChain(reader, local, key, newest.version, 10, 5_000, now)
-  const id = [...reader.chains.keys()][0]!
+  startChain(reader.walks, local, key, newest.version, 10, 5_000, now)
+  const id = [...reader.walks.jobs.keys()][0]!
   onReaderAnswer(reader, owners[1], { kind: 'chain', id, key, records: [hole] }, now)
   const finished = process.wishes.find(wish => wish.kind === 'finish')
   assert.deepEqual(finished?.outcome, { kind: 'versions', records, next: null })
@@ -87,7 +81,7 @@ test('a history whose beginning was trimmed away on the way is settled again, ne
     () => assert.fail('nothing is to be settled by a round'),
   )
   const noneLeft = () => {
-    const id = [...reader.chains.keys()][0]!
+    const id = [...reader.walks.jobs.keys()][0]!
     for (const owner of owners) onReaderAnswer(reader, owner, { kind: 'chain', id, key, records: [] }, now)
   }
   const outcome = () => process.wishes.find(wish => wish.kind === 'finish')?.outcome ?? null
@@ -98,23 +92,46 @@ test('a history whose beginning was trimmed away on the way is settled again, ne
     for (const owner of owners.slice(0, 2))
       onReaderAnswer(reader, owner, { ...report, value: valueAt(at) }, now)
   }
-  startHistory(reader, local, key, valueAt(5).version, 10, 5_000, now)
+  startHistory(reader.walks, local, key, valueAt(5).version, 10, 5_000, now)
   noneLeft()
   assert.equal(outcome(), null)
   stands(6)
-  const id = [...reader.chains.keys()][0]!
+  const id = [...reader.walks.jobs.keys()][0]!
   onReaderAnswer(reader, owners[0], { kind: 'chain', id, key, records: [record(6)] }, now)
   assert.deepEqual(outcome(), { kind: 'versions', records: [record(6)], next: null })
   process.wishes.length = 0
 
-  startHistory(reader, local, key, valueAt(7).version, 10, 5_000, now)
+  startHistory(reader.walks, local, key, valueAt(7).version, 10, 5_000, now)
   noneLeft()
   stands(7)
   assert.deepEqual(outcome(), { kind: 'unreached' }, 'what stands and what nobody has is damaged, not absent')
   process.wishes.length = 0
 
-  startHistory(reader, local, key, valueAt(7).version, 10, 5_000, now)
+  startHistory(reader.walks, local, key, valueAt(7).version, 10, 5_000, now)
   noneLeft()
   sweepReads(reader, { ...now, monotonicMs: 5_000 })
   assert.deepEqual(outcome(), { kind: 'unreached' })
+})
+
+test('who refuses a part of a history is not waited for while others have not been asked (seed 2002878)', () => {
+  const process = newProcess()
+  const reader = newReader(
+    process,
+    () => [],
+    () => assert.fail('nothing is to be settled'),
+  )
+  startChain(reader.walks, local, key, valueAt(5).version, 10, 5_000, now)
+  const id = [...reader.walks.jobs.keys()][0]!
+  const asked = () => process.wishes.flatMap(wish => (wish.kind === 'send' ? [wish.to] : []))
+  const refuse = () => {
+    const from = asked().at(-1)!
+    onReaderAnswer(reader, from, { kind: 'refused', id, epoch: 1, reason: 'damaged' }, now)
+  }
+  for (const _ of owners) refuse()
+  assert.deepEqual(asked().toSorted(), [...owners].toSorted(), 'each once; then it waits')
+  const wakeMs = sweepReads(reader, now)
+  sweepReads(reader, { ...now, monotonicMs: wakeMs })
+  onReaderAnswer(reader, asked().at(-1)!, { kind: 'chain', id, key, records: [record(5)] }, now)
+  const finished = process.wishes.find(wish => wish.kind === 'finish')
+  assert.deepEqual(finished?.outcome, { kind: 'versions', records: [record(5)], next: null })
 })

@@ -44,6 +44,8 @@ export type HostOptions = {
   /** An IP address, and the port wanted; the next free one is taken when it is not free. 0: any. */
   readonly listen: { readonly host: string; readonly port: number }
   isMember(peer: PeerId): boolean
+  /** Somebody who is no member was cut off. @param address - multiaddress that it came from. */
+  onStranger?(peer: string, address: string | null): void
   readonly record: RecordRules
   readonly tickEnd: TickEnd
 }
@@ -56,7 +58,7 @@ export type HostOptions = {
  */
 export async function startHost(options: HostOptions): Promise<Host> {
   const prefix = `slurp/${options.fleet.slice(0, 16)}`
-  const { gater, denied } = membersOnly(options.isMember)
+  const { gater, denied } = membersOnly(options)
   for (const port of await portsToTry(options.listen)) {
     const libp2p = await newLibp2p(options, prefix, gater, port)
     try {
@@ -133,7 +135,10 @@ function newLibp2p(options: HostOptions, prefix: string, connectionGater: Connec
   })
 }
 
-function membersOnly(isMember: (peer: PeerId) => boolean): { gater: ConnectionGater; denied: () => number } {
+function membersOnly({ isMember, onStranger }: Pick<HostOptions, 'isMember' | 'onStranger'>): {
+  gater: ConnectionGater
+  denied: () => number
+} {
   let denials = 0
   const isStranger = (id: Libp2pPeerId) => {
     const stranger = !isMember(id.toString() as PeerId)
@@ -142,7 +147,11 @@ function membersOnly(isMember: (peer: PeerId) => boolean): { gater: ConnectionGa
   }
   const gater: ConnectionGater = {
     denyDialPeer: isStranger,
-    denyInboundEncryptedConnection: isStranger,
+    denyInboundEncryptedConnection: (id, connection) => {
+      const isDenied = isStranger(id)
+      if (isDenied) onStranger?.(id.toString(), connection.remoteAddr.toString())
+      return isDenied
+    },
     denyOutboundEncryptedConnection: isStranger,
     filterMultiaddrForPeer: id => isMember(id.toString() as PeerId),
   }

@@ -2,7 +2,8 @@ import { decode, encode } from 'cborg'
 import type { Digest, PeerId } from '../../../base/ids.ts'
 
 const formatVersion = 1
-const kinds = { epoch: 1, health: 2, grants: 3 } as const
+const kinds = { epoch: 1, health: 2, checkpoint: 3, grants: 4 } as const
+const checkpointBytesMax = 512
 const countersMax = 16
 
 /** What peers tell one another without depending on it. No secret, no text of a context. */
@@ -13,10 +14,13 @@ export type News =
   | { readonly kind: 'grants'; readonly digest: Digest }
   /** How the author fares: at most 16 counters, names of 1 to 32 letters, digits and `_`. */
   | { readonly kind: 'health'; readonly peer: PeerId; readonly counters: Readonly<Record<string, number>> }
+  /** Where the author's audit log has come to: at most 512 bytes, which the receiver checks. */
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Uint8Array }
 
-/** CBOR arrays: [1, 1, epoch], [1, 2, peer, names, values] and [1, 3, digest]. */
+/** CBOR arrays: [1, 1, epoch], [1, 2, peer, names, values], [1, 3, checkpoint] and [1, 4, digest]. */
 export function encodeNews(news: News): Uint8Array {
   if (news.kind === 'epoch') return encode([formatVersion, kinds.epoch, news.epoch])
+  if (news.kind === 'checkpoint') return encode([formatVersion, kinds.checkpoint, news.checkpoint])
   if (news.kind === 'grants') return encode([formatVersion, kinds.grants, news.digest])
   const entries = Object.entries(news.counters).slice(0, countersMax)
   return encode([
@@ -43,6 +47,11 @@ export function decodeNews(bytes: Uint8Array): News | null {
     return typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest)
       ? { kind: 'grants', digest: digest as Digest }
       : null
+  }
+  if (fields[1] === kinds.checkpoint) {
+    const checkpoint: unknown = fields[2]
+    const fits = checkpoint instanceof Uint8Array && checkpoint.length <= checkpointBytesMax
+    return fits ? { kind: 'checkpoint', checkpoint } : null
   }
   if (fields[1] !== kinds.health) return null
   const [, , peer, names, values] = fields

@@ -3,6 +3,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { AddressBook, parseBootstrap } from './address-book.ts'
 import { Discovery } from './discovery.ts'
+import { Libp2pExchange } from './exchange.ts'
 import { RecordBook } from './fleet-record.ts'
 import { Gossip } from './gossip.ts'
 import type { Hello, VersionRange } from './hello.ts'
@@ -35,6 +36,8 @@ export type Libp2pOptions = {
   /** Epoch of a signed fleet record, or null when it is not one of this fleet's authority. Never throws. */
   verifyRecord(bytes: Uint8Array): number | null
   onAddresses(peer: PeerId, multiaddrs: readonly string[]): void
+  /** Somebody was turned away: no member, or refused in the handshake. @param address - multiaddress, where it is known. */
+  onTurnedAway?(peer: string, address: string | null, reason: string): void
   onNews?(from: PeerId, news: News): void
   /** What a peer said of itself when it was let in, its view epoch among it. */
   onHello?(peer: PeerId, hello: Hello): void
@@ -46,6 +49,8 @@ export type Libp2pPeer = {
   readonly id: PeerId
   /** Idle until `listen` is called on it. */
   readonly network: Libp2pNetwork
+  /** Questions about keys. */
+  readonly keys: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   readonly questions: Questions
@@ -81,7 +86,10 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
 
   const records = new RecordBook(fleet, options.verifyRecord)
   const tickEnd = new TickEnd()
-  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd })
+  const onStranger = (peer: string, address: string | null) =>
+    options.onTurnedAway?.(peer, address, 'notMember')
+  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd, onStranger })
+  const keys = new Libp2pExchange({ host, name: 'keys', isMember })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -94,6 +102,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     guard: options.guard,
     addresses,
     onHello: (peer, hello) => options.onHello?.(peer, hello),
+    onRefusal: (peer, reason) => options.onTurnedAway?.(peer, null, reason),
     limits,
     tickEnd,
   })
@@ -131,6 +140,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   return {
     id: self,
     network,
+    keys,
     discovery,
     gossip,
     questions,
