@@ -127,7 +127,14 @@ test('who joins is given no key: it is entitled, collects, and gets shares; who 
   const rest = { name: 'p4', zone: null, weight: 1, roles: true, fleet: null }
   const ticket = await fleet.peer('p1').control.join({ ...asked, ...rest })
   assert.deepEqual(await writeTicket(draft, ticket.fleet, ticket), ['architect', 'tester'])
-  assert.deepEqual(readdirSync(draft).sort(), ['fleet.json', 'identity.key', 'joined.view', 'keys.registry'])
+  assert.deepEqual(readdirSync(draft).sort(), [
+    'delegate.age',
+    'fleet.json',
+    'grant.json',
+    'identity.key',
+    'joined.view',
+    'keys.registry',
+  ])
   fleet.settle('p4')
   fleet.names = [...fleet.names, 'p4']
   await fleet.start('p4')
