@@ -15,6 +15,7 @@ import { newDelegateKey, sealDelegateKey } from './grants/delegate-key.ts'
 import { openDelegate } from './grants/grant-chain.ts'
 import { certify, memberLimits, membershipIdOf, signMembership } from './grants/membership.ts'
 import { createIdentity, type Identity } from './identity.ts'
+import { newNetworkKey, writeNetworkKey } from './network-key.ts'
 import { dealSecrets, furnishKeys } from './registry/genesis.ts'
 import { defaultRoles, newRoleKey, rolesMax } from './roles.ts'
 import { writeNewSecretFile } from './secret-file.ts'
@@ -32,6 +33,10 @@ export type FleetPlan = {
   /** The default roles when left out. */
   readonly roles?: readonly string[]
   readonly replicas: number
+  /** Seals the identity of every member. */
+  readonly passphrase?: Uint8Array
+  /** Whether the peers share a network key, without which nobody can speak with them. */
+  readonly privateNetwork?: boolean
   /** Roles that a member is entitled to; none makes it blind. */
   rolesOf(memberName: string): readonly string[]
   /** Among whom the key of the authority is split; left out, it stays whole in its file. */
@@ -84,9 +89,11 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
     : await createAuthority(join(draft, authorityName, 'authority.key'))
   const { fleet } = authority
   const identities: Identity[] = []
+  const networkKey = plan.privateNetwork ? newNetworkKey() : null
   for (const name of plan.memberNames) {
     await mkdir(join(draft, name), { mode: 0o700 })
-    identities.push(await createIdentity(join(draft, name, 'identity.key')))
+    if (networkKey !== null) await writeNetworkKey(join(draft, name), networkKey)
+    identities.push(await createIdentity(join(draft, name, 'identity.key'), plan.passphrase))
   }
   const members = plan.memberNames.map(
     (name, place): Member => ({ id: identities[place]!.peerId, name, weight: 1, zone: name }),

@@ -8,6 +8,13 @@ export const controlTexts = {
   replaced: 'a peer stayed away for too long: its partitions go to others',
 } as const
 
+/** What the log says of callers that the network key keeps out. */
+export const keyTexts = {
+  noKey: 'a caller has no network key: its network.key is missing, or it is no peer of this fleet',
+  otherKey: 'a caller has another network key: network.key must be the same file on every peer',
+  keyUnwanted: 'a caller has a network key, and this peer has none: its network.key is missing',
+} as const
+
 /** Tells the log what the driver reports and somebody may want to know. */
 export function logEvent(log: PeerOptions['log'], event: DriverEvent): void {
   switch (event.kind) {

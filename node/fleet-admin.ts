@@ -5,7 +5,7 @@ import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
 import { sealDelegateKey } from '../crypto/grants/delegate-key.ts'
 import { memberLimits } from '../crypto/grants/membership.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
-import { isRecipient, recipientFrom } from '../crypto/sealing.ts'
+import { isRecipient, recipientFrom, sealTo } from '../crypto/sealing.ts'
 import {
   assignmentAt,
   assignmentsOf,
@@ -47,6 +47,8 @@ export type FleetAdminParts = {
   readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
   readonly grants: GrantKeeper
   readonly signingKey: SigningKeyPort
+  /** Null where the network is open. */
+  readonly networkKey: Uint8Array | null
   readonly versions: { readonly from: number; readonly to: number }
   readonly isConnected: (peer: PeerId) => boolean
   readonly addresses: () => Readonly<Record<PeerId, readonly string[]>>
@@ -251,7 +253,7 @@ export class FleetAdmin implements FleetControl {
   }
 
   async #ticket(view: View, request: JoinRequest): Promise<JoinTicket> {
-    const { keys, record, addresses } = this.#parts
+    const { keys, networkKey, record, addresses } = this.#parts
     const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
       known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
     )
@@ -265,10 +267,11 @@ export class FleetAdmin implements FleetControl {
       fleet: view.fleet,
       name,
       record,
-      view: Buffer.from(encodeView(view)).toString('base64'),
-      keys: Buffer.from(keys.ticketFor(request.id, !request.roles)).toString('base64'),
-      grant: encodeGrantFile(splitChain(chain)).toString('base64'),
-      delegate: delegate === null ? null : Buffer.from(delegate).toString('base64'),
+      view: base64(encodeView(view)),
+      keys: base64(keys.ticketFor(request.id, !request.roles)),
+      grant: base64(encodeGrantFile(splitChain(chain))),
+      delegate: delegate === null ? null : base64(delegate),
+      ...(networkKey === null ? {} : { networkKey: base64(await sealTo([recipient], networkKey)) }),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }
   }
@@ -328,6 +331,8 @@ export class FleetAdmin implements FleetControl {
     return sizes
   }
 }
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
 /** What nobody could read back must never be agreed on: a fleet of too many members, a name that is none. */
 function checked(view: View | null): View | null {

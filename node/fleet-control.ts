@@ -34,6 +34,8 @@ export type JoinTicket = {
   readonly grant: string
   /** base64 of `delegate.age`, for who holds roles; null for a blind peer. */
   readonly delegate: string | null
+  /** base64 of the network key, sealed to the new peer; not there where the network is open. */
+  readonly networkKey?: string | undefined
   /** Multiaddresses of members, to look for them. */
   readonly bootstrap: readonly string[]
 }

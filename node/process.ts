@@ -9,6 +9,7 @@ import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
 import type { View } from '../dht/view.ts'
 import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
@@ -17,11 +18,11 @@ import type { News } from './adapters/libp2p/news.ts'
 import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import { PeerAudit } from './audit/peer-audit.ts'
-import { ControlPlane, keysRegisterKey, retentionRegisterKey } from './control/control-plane.ts'
+import { ControlPlane, keysRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
-import { controlTexts, logEvent } from './event-log.ts'
+import { controlTexts, keyTexts, logEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { delegateFile } from './grants/delegate-file.ts'
@@ -29,13 +30,11 @@ import { GrantDesk } from './grants/grant-desk.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { JoinDesk, joinTokensRegisterKey } from './grants/join-desk.ts'
 import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
-import { RightsDesk } from './grants/rights-desk.ts'
 import { refuseFormerKeys } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
-import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
 import { readPeerFile } from './peer-settings.ts'
 import type { OpenedDisk } from './ports/opened-disk.ts'
@@ -44,9 +43,7 @@ import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import { sharedRegister } from './shared-register.ts'
 import { keyOfText } from './store/address-key.ts'
-import type { Submitter } from './store/api.ts'
-import { newContextStore, type StoreParts } from './store/context-store.ts'
-import { RetentionDesk } from './store/retention/retention-desk.ts'
+import { openStores } from './stores.ts'
 
 /** What waits for the audit log gets so long when the peer stops. */
 const auditGraceMs = 1_000
@@ -57,9 +54,9 @@ const timeWaitMs = 2_000
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
   const { dir, log } = options
-  await finishReentry(dir)
+  await finishReentry(dir, options.passphrase)
   const { name } = readPeerFile(dir)
-  const identity = await loadIdentity(join(dir, 'identity.key'))
+  const identity = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
   const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId
@@ -93,6 +90,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     if (recordsLost)
       log.error({ found: opened.found }, 'the disk lost acknowledged writes: reading them back')
     const health = new PeerHealth(self, () => view)
+    const nameOf = (peer: PeerId) => view.members.find(member => member.id === peer)?.name ?? null
     const isMember = (peer: PeerId) => view.members.some(member => member.id === peer)
     // What somebody wrote stays theirs when they have left the fleet.
     const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
@@ -105,7 +103,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       identity,
       fleet: view.fleet,
       authorityPublicKey: record.authorityPublicKey,
-      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
+      nameOf,
       key: signingKey,
       time: () => fleetTime,
       log,
@@ -126,8 +124,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       log,
     })
     closers.unshift(() => audit.stop(auditGraceMs))
+    const networkKey = await readNetworkKey(dir)
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
+      networkKey,
+      onKeyTrouble: (trouble, from) => log.warn({ from, trouble }, keyTexts[trouble]),
       fleet: view.fleet,
       listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
       bootstrap: options.bootstrap ?? [],
@@ -206,9 +207,24 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       isGranted: (peer, role) => grants.judge.mayHold(peer, role),
       clock: systemClock,
       log,
-      sealed: () => store.forget(),
+      sealed: () => stores.forget(),
     })
     closers.unshift(async () => keys.stop())
+    const stores = openStores({
+      author: identity,
+      view: () => view,
+      opened,
+      driver,
+      hlc,
+      registers,
+      keys,
+      grants,
+      isAuthor,
+      nameOf,
+      options,
+    })
+    const { retention, rights } = stores
+    closers.unshift(async () => stores.close())
     const retentionDuty = new RetentionDuty({ desk: () => retention, clock: systemClock, log })
     const control = new ControlPlane({
       ...registers,
@@ -265,33 +281,6 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const stopTending = tendGrants(grants, digest => libp2p.gossip.publish({ kind: 'grants', digest }))
     closers.unshift(async () => stopTending())
 
-    const submitter: Submitter = {
-      submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
-    }
-    const storeParts: StoreParts = {
-      submitter,
-      fleet: {
-        id: view.fleet,
-        get roles() {
-          return keys.recipients
-        },
-      },
-      keys: keys.held,
-      author: identity,
-      grantFor: project => grants.namedIn(project, keys.held.fleetSecret),
-      isAuthor,
-      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
-      clock: driver.clock,
-      hlc,
-      limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
-    }
-    const store = newContextStore(storeParts)
-    const rights = new RightsDesk({ keeper: grants, store, keys: keys.held })
-    const retention = new RetentionDesk({
-      store: storeParts,
-      register: sharedRegister(registers, retentionRegisterKey),
-      local: localHistories(opened.disk, self, () => view),
-    })
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
@@ -309,6 +298,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       keys,
       grants,
       signingKey,
+      networkKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
       addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
@@ -348,6 +338,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         nowMs: () => grants.judge.nowMs,
       }),
       retention,
+      catalogue: rights.catalogueOf(rights.self, null),
       audit,
       addresses: () => libp2p.addresses(),
       status: () =>
@@ -362,7 +353,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           held: keys.held.heldRoles,
           sealedWhy: keys.held.sealedWhy,
           damaged: driver.damagedPartitions(),
-          audit: audit.reasons(peer => view.members.find(member => member.id === peer)?.name ?? peer),
+          audit: audit.reasons(peer => nameOf(peer) ?? peer),
           counters: counters(),
         }),
       checks: () => [...health.checks(driver.damagedPartitions()), keys.check(), audit.readiness()],

@@ -1,4 +1,5 @@
 import type { FleetId, PeerId } from '../base/ids.ts'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { View } from '../dht/view.ts'
 import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
@@ -6,6 +7,7 @@ import type { GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
 import type { KeyControl } from './key-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
+import type { Catalogue } from './store/catalogue/api.ts'
 import type { Retention } from './store/retention/api.ts'
 
 /**
@@ -31,6 +33,8 @@ export type PeerOptions = {
   /** Largest context in bytes of JSON; the store's own default when absent. */
   readonly contextBytesMax?: number
   readonly audit: AuditSettings
+  /** Opens the identity when it is sealed; without it such a peer does not start. */
+  readonly passphrase?: PassphraseSource
   /** Version of SLURP, shown by `status`. */
   readonly version: string
   readonly log: Log
@@ -49,6 +53,7 @@ export interface RunningPeer {
   readonly grants: GrantAdmin
   readonly joinTokens: JoinTokens
   readonly retention: Retention
+  readonly catalogue: Catalogue
   /** What is allowed and denied here. */
   readonly audit: Audit
   /** Multiaddresses that the peer protocol listens on. */
@@ -72,6 +77,7 @@ export interface RunningPeer {
 }
 
 /**
- * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, FORMAT_UNKNOWN, INTEGRITY_FAILED, CONFIG_INVALID.
+ * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, FORMAT_UNKNOWN, INTEGRITY_FAILED, CONFIG_INVALID, PASSPHRASE_NEEDED,
+ * PASSPHRASE_WRONG.
  */
 export type StartPeer = (options: PeerOptions) => Promise<RunningPeer>

@@ -26,6 +26,10 @@ export type FleetChoices = {
   readonly blind: readonly string[]
   /** Among whom the key of the authority is split; left out, it stays whole in a file. */
   readonly custody?: Custody | null
+  /** The identities are sealed by a passphrase. */
+  readonly sealed?: boolean
+  /** The peers share a network key. */
+  readonly privateNetwork?: boolean
 }
 
 export type NewFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
@@ -104,6 +108,8 @@ export async function makeFleet(wiring: Wiring, choices: FleetChoices): Promise<
       roles: choices.roles,
       replicas: choices.replicas,
       custody: choices.custody ?? null,
+      sealed: choices.sealed === true,
+      privateNetwork: choices.privateNetwork === true,
       rolesOf: name => (choices.blind.includes(name) ? [] : choices.roles),
     })
     await furnish(created.members, choices.blind)

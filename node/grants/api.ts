@@ -3,6 +3,7 @@ import type { Limits } from '../../crypto/grants/grant-shape.ts'
 import type { AdminOperation, GrantedOperation, Operation } from '../../crypto/grants/operations.ts'
 import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
 import type { ContextStore } from '../store/api.ts'
+import type { Catalogue } from '../store/catalogue/api.ts'
 
 declare const brand: unique symbol
 /** Who asks at a door: the peer itself, by its own token, or the holder of a grant. Made by `Rights` only. */
@@ -26,6 +27,8 @@ export interface Rights {
   check(caller: Caller, operation: AdminOperation | 'link', address: string | null): void
   /** The store as this caller may use it: each call throws GRANT_DENIED beyond what is granted. */
   storeOf(caller: Caller, address: string | null): ContextStore
+  /** The catalogue as this caller may use it: what it may not find is not there, nor counted. */
+  catalogueOf(caller: Caller, address: string | null): Catalogue
 }
 
 /** A grant as doors show it. Projects are the scopes that stand for their names: nobody can tell the names from them. */

@@ -1,6 +1,6 @@
 import type { RoleName } from '../../base/ids.ts'
 import type { ContextOperation } from '../../crypto/grants/operations.ts'
-import { parseAddress } from '../store/address.ts'
+import { type Address, parseAddress } from '../store/address.ts'
 import type {
   ContextStore,
   DeletedContext,
@@ -12,6 +12,9 @@ import type {
   StoredContext,
   StoreOptions,
 } from '../store/api.ts'
+import type { CompareOptions, Comparison } from '../store/compare/api.ts'
+import type { ResolvedContext, ResolveOptions } from '../store/hierarchy/api.ts'
+import type { GatedStore, ReadGate } from '../store/read-gate.ts'
 
 /** What one caller may do with contexts. */
 export type ContextRights = {
@@ -26,12 +29,12 @@ export type Place = { readonly project: string; readonly path: string }
 
 /** A store that one caller uses: what its grant does not allow is refused before anything is read or written. */
 export class GuardedStore implements ContextStore {
-  readonly #store: ContextStore
+  readonly #store: GatedStore
   readonly #rights: ContextRights
   readonly #heldRoles: () => readonly string[]
 
   /** @param heldRoles - by which a context is sealed when its writer names none. */
-  constructor(store: ContextStore, rights: ContextRights, heldRoles: () => readonly string[]) {
+  constructor(store: GatedStore, rights: ContextRights, heldRoles: () => readonly string[]) {
     this.#store = store
     this.#rights = rights
     this.#heldRoles = heldRoles
@@ -79,6 +82,25 @@ export class GuardedStore implements ContextStore {
     return { ...page, versions }
   }
 
+  /** Of what is above the address only what is granted takes part. */
+  async resolveContext(address: string, options: ResolveOptions = {}): Promise<ResolvedContext> {
+    const gate = this.#gate(['read'], options.role)
+    gate(parseAddress(address), null)
+    return await this.#store.resolveContext(address, options, gate)
+  }
+
+  /** It shows what versions say, and which there were. */
+  async compareContexts(from: string, to?: string, options: CompareOptions = {}): Promise<Comparison> {
+    return await this.#store.compareContexts(from, to, options, this.#gate(['read', 'history'], options.role))
+  }
+
+  #gate(operations: readonly ContextOperation[], role: string | undefined): ReadGate {
+    return (address, sealedTo) => {
+      const roles = sealedTo === null ? this.#someRole(role) : namesOf(sealedTo)
+      for (const operation of operations) this.#rights.check(operation, placeAt(address), roles)
+    }
+  }
+
   #defaultRoles(): readonly string[] {
     const granted = this.#rights.roles()
     return granted === null ? this.#heldRoles() : this.#heldRoles().filter(role => granted.includes(role))
@@ -89,11 +111,14 @@ export class GuardedStore implements ContextStore {
   }
 }
 
-const namesOf = (roles: readonly { name: string }[]): RoleName[] => roles.map(({ name }) => name as RoleName)
+export const namesOf = (roles: readonly { name: string }[]): RoleName[] =>
+  roles.map(({ name }) => name as RoleName)
 const timeoutOf = ({ timeoutMs }: DeleteOptions) => (timeoutMs === undefined ? {} : { timeoutMs })
 
 /** @throws SlurpError ADDRESS_INVALID. */
-function placeOf(text: string): Place {
-  const { project, path } = parseAddress(text)
-  return { project, path: `/${path.join('/')}` }
-}
+const placeOf = (text: string): Place => placeAt(parseAddress(text))
+
+export const placeAt = ({ project, path }: Pick<Address, 'project' | 'path'>): Place => ({
+  project,
+  path: `/${path.join('/')}`,
+})

@@ -13,6 +13,8 @@ export const handedOn = { 'delegate.age': 'delegate.age.next', 'grant.json': 'gr
 /**
  * Makes ready what a peer's new identity is granted: the same as its old one. A peer that cannot sign asks the others
  * once it is a member; whoever was revoked gets nothing.
+ *
+ * @returns what the new identity may show already; empty where nothing could be signed.
  */
 export async function handOnGrant(
   dir: string,
@@ -20,12 +22,13 @@ export async function handOnGrant(
   key: SigningKeyPort,
   fresh: Identity,
   name: string,
-): Promise<void> {
+): Promise<string> {
   for (const begun of Object.values(handedOn)) rmSync(join(dir, begun), { force: true })
   const { own } = keeper
-  if (own === null || keeper.judge.isBarred(own.grant.subject) || !(await keeper.signer.isAble())) return
+  if (own === null || keeper.judge.isBarred(own.grant.subject) || !(await keeper.signer.isAble())) return ''
   const sealed = await sealDelegateKey(fresh.ageRecipient, await key.signer())
   writePrivately(join(dir, handedOn['delegate.age']), sealed)
   const text = await keeper.signer.signMember(fresh.peerId, name, null, own.grant.limits)
   writePrivately(join(dir, handedOn['grant.json']), encodeGrantFile(splitChain(text)))
+  return text
 }

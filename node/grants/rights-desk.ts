@@ -7,14 +7,19 @@ import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { AdminOperation, ContextOperation } from '../../crypto/grants/operations.ts'
 import { type ProjectScope, projectScopeOf } from '../../crypto/grants/project-scope.ts'
 import type { ContextStore } from '../store/api.ts'
+import type { Catalogue } from '../store/catalogue/api.ts'
+import type { Finder } from '../store/catalogue/finder.ts'
+import type { GatedStore } from '../store/read-gate.ts'
 import type { Caller, Rights } from './api.ts'
 import { denied } from './denials.ts'
+import { finderOf } from './finder.ts'
 import type { GrantKeeper } from './grant-keeper.ts'
 import { GuardedStore, type Place } from './guarded-store.ts'
 
 export type RightsParts = {
   readonly keeper: GrantKeeper
-  readonly store: ContextStore
+  readonly store: GatedStore
+  readonly catalogue: { seenBy(finder: Finder): Catalogue }
   /** As they are now. The secret is null on a blind peer and a sealed one: their store refuses everything by itself. */
   readonly keys: { readonly fleetSecret: Uint8Array | null; readonly heldRoles: readonly string[] }
 }
@@ -70,6 +75,15 @@ export class RightsDesk implements Rights {
       },
     }
     return new GuardedStore(store, rights, () => keys.heldRoles)
+  }
+
+  catalogueOf(caller: Caller, address: string | null): Catalogue {
+    const finder = finderOf({
+      chain: () => this.chainOf(caller),
+      scopeOf: project => this.scopeOf(project),
+      decide: asked => this.#decide(caller, address, asked),
+    })
+    return this.#parts.catalogue.seenBy(finder)
   }
 
   /** The grant by which a caller is judged. @throws SlurpError GRANT_DENIED when this peer has none yet. */

@@ -60,6 +60,10 @@ export const joinTicket = z.object({
     .nullable()
     .describe('The key that signs grants, sealed to the new peer: base64; null for a blind one'),
   keys: z.string().describe('base64 of the registry of keys, which entitles it'),
+  networkKey: z
+    .string()
+    .optional()
+    .describe('base64 of the key of a private network, sealed to its recipient'),
   bootstrap: z.array(z.string()).describe('Multiaddresses of members'),
 }) satisfies z.ZodType<Omit<JoinTicket, 'fleet'>>
 

@@ -7,7 +7,7 @@ import { streamBatch } from './batch.ts'
 import type { BodyOf, OperationName, QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
 import { openapiDocument } from './openapi.ts'
-import { callerFrom, storeFor } from './rights.ts'
+import { callerFrom, catalogueFor, storeFor } from './rights.ts'
 
 /** One request after its query and body were validated. */
 export type Asked<Name extends OperationName> = {
@@ -39,6 +39,18 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
     storeFor(door, request).deleteContext(address, given(query)),
   contextHistory: (door, { address, query, request }) =>
     storeFor(door, request).contextHistory(address, given(query)),
+  resolveContext: (door, { address, query: { explain, ...query }, request }) =>
+    storeFor(door, request).resolveContext(address, {
+      ...given(query),
+      explain: explain === '1' || explain === 'true',
+    }),
+  compareContexts: (door, { address, query: { to, ...query }, request }) =>
+    storeFor(door, request).compareContexts(address, to, given(query)),
+  listContexts: (door, { query, request }) => catalogueFor(door, request).list(given(query)),
+  contextTree: (door, { query, request }) => catalogueFor(door, request).tree(given(query)),
+  contextDecisions: (door, { address, query, request }) =>
+    catalogueFor(door, request).decisions(address, given(query)),
+  staleContexts: (door, { query, request }) => catalogueFor(door, request).stale(given(query)),
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),

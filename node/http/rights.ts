@@ -3,12 +3,13 @@ import { asSlurpError } from '../../base/errors.ts'
 import type { AdminOperation } from '../../crypto/grants/operations.ts'
 import type { Caller } from '../grants/api.ts'
 import type { ContextStore } from '../store/api.ts'
+import type { Catalogue } from '../store/catalogue/api.ts'
 import { type OperationName, operations } from './contract.ts'
 import type { Door } from './door.ts'
 import type { Operation } from './operation.ts'
 
 /**
- * What a path asks of the grant of whoever calls it. `store`: the store looks at each context; `link`: a grant in force
+ * What a path asks of the grant of whoever calls it. `store`: the store or the catalogue looks at each context; `link`: a grant in force
  * is enough. Every path is listed, so that none is left out.
  */
 const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'store' | 'open' } = {
@@ -16,6 +17,12 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   retrieveContext: 'store',
   deleteContext: 'store',
   contextHistory: 'store',
+  resolveContext: 'store',
+  compareContexts: 'store',
+  listContexts: 'store',
+  contextTree: 'store',
+  contextDecisions: 'store',
+  staleContexts: 'store',
   batchStore: 'store',
   status: 'link',
   ring: 'link',
@@ -94,5 +101,9 @@ export const callerFrom = (request: FastifyRequest): Caller => callers.get(reque
 /** The store as whoever asks may use it. */
 export const storeFor = (door: Door, request: FastifyRequest): ContextStore =>
   door.peer.rights.storeOf(callerFrom(request), addressOf(request))
+
+/** The catalogue as whoever asks may use it. */
+export const catalogueFor = (door: Door, request: FastifyRequest): Catalogue =>
+  door.peer.rights.catalogueOf(callerFrom(request), addressOf(request))
 
 const addressOf = (request: FastifyRequest): string | null => request.raw.socket.remoteAddress ?? null

@@ -42,6 +42,7 @@ async function measure(name: string, limits: Limits) {
   const desk = new RightsDesk({
     keeper,
     store: store as never,
+    catalogue: {} as never,
     keys: { fleetSecret, heldRoles: [role.name] },
   })
   const withGrants: number[] = []

@@ -111,7 +111,7 @@ test('the authority continues the certificate; a certificate of another key is r
   const { members, authority, clock, certificate, key } = await newKeepers(t, 3)
   const [first, second] = members as [(typeof members)[0], (typeof members)[0]]
   const parts = { keeper: first.keeper, keys: { fleetSecret: null, heldRoles: [] } }
-  const rights = new RightsDesk({ ...parts, store: {} as never })
+  const rights = new RightsDesk({ ...parts, store: {} as never, catalogue: {} as never })
   const desk = new GrantDesk({
     keeper: first.keeper,
     rights,

@@ -9,13 +9,15 @@ import type {
   Rights,
 } from '../../node/grants/api.ts'
 import type { ContextStore } from '../../node/store/api.ts'
+import type { Catalogue } from '../../node/store/catalogue/api.ts'
 
 /** Rights of a door on a peer in memory: whoever has its token may do everything, and nobody else has one. */
-export const memoryRights = (store: ContextStore): Rights => ({
+export const memoryRights = (store: ContextStore, catalogue: Catalogue): Rights => ({
   self: { name: 'p1', id: null } as Caller,
   callerOf: () => null,
   check: () => undefined,
   storeOf: () => store,
+  catalogueOf: () => catalogue,
 })
 
 const moment = new Date(0).toISOString()

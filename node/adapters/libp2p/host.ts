@@ -1,7 +1,13 @@
 import { createServer, isIP } from 'node:net'
 import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, PeerId as Libp2pPeerId, PrivateKey } from '@libp2p/interface'
+import type {
+  ConnectionGater,
+  ConnectionProtector,
+  Libp2p,
+  PeerId as Libp2pPeerId,
+  PrivateKey,
+} from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
@@ -13,6 +19,7 @@ import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { coalescing } from './coalescing.ts'
 import { type MeshGossip, newsBytesMax, newsTopic } from './gossip.ts'
 import { cachedKeyCrypto } from './noise-crypto.ts'
+import { type PrivateNetworkOptions, privateNetwork } from './private-network.ts'
 import type { TickEnd } from './tick-end.ts'
 
 const portsTried = 50
@@ -48,6 +55,7 @@ export type HostOptions = {
   onStranger?(peer: string, address: string | null): void
   readonly record: RecordRules
   readonly tickEnd: TickEnd
+  readonly network: PrivateNetworkOptions
 }
 
 /**
@@ -59,8 +67,9 @@ export type HostOptions = {
 export async function startHost(options: HostOptions): Promise<Host> {
   const prefix = `slurp/${options.fleet.slice(0, 16)}`
   const { gater, denied } = membersOnly(options)
+  const protector = await privateNetwork(options.network)
   for (const port of await portsToTry(options.listen)) {
-    const libp2p = await newLibp2p(options, prefix, gater, port)
+    const libp2p = await newLibp2p(options, prefix, gater, protector, port)
     try {
       await libp2p.start()
     } catch (cause) {
@@ -73,13 +82,20 @@ export async function startHost(options: HostOptions): Promise<Host> {
   throw new SlurpError('CONFIG_INVALID', `No free port on ${options.listen.host}.`)
 }
 
-function newLibp2p(options: HostOptions, prefix: string, connectionGater: ConnectionGater, port: number) {
+function newLibp2p(
+  options: HostOptions,
+  prefix: string,
+  connectionGater: ConnectionGater,
+  connectionProtector: () => ConnectionProtector,
+  port: number,
+) {
   const { host } = options.listen
   return createLibp2p<Services>({
     start: false,
     privateKey: options.privateKey,
     addresses: { listen: [`/ip${isIP(host)}/${host}/tcp/${port}`] },
     transports: [tcp()],
+    connectionProtector,
     connectionEncrypters: [coalescing(noise({ crypto: cachedKeyCrypto }), options.tickEnd)],
     streamMuxers: [
       yamux({

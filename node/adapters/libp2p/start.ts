@@ -11,6 +11,7 @@ import { startHost } from './host.ts'
 import { defaultLimits, type NetworkLimits } from './limits.ts'
 import { Libp2pNetwork, type LinkGuard } from './network.ts'
 import type { News } from './news.ts'
+import { type KeyTrouble, KeyTroubles } from './private-network.ts'
 import { Questions } from './questions.ts'
 import { TickEnd } from './tick-end.ts'
 
@@ -41,6 +42,10 @@ export type Libp2pOptions = {
   onNews?(from: PeerId, news: News): void
   /** What a peer said of itself when it was let in, its view epoch among it. */
   onHello?(peer: PeerId, hello: Hello): void
+  /** Pre-shared key of a private network, in libp2p's form; who has it not gets no word. None: the network is open. */
+  readonly networkKey?: Uint8Array | null
+  /** A caller has another network key, or only one of both sides has any. At most once a minute for each trouble. */
+  onKeyTrouble?(trouble: KeyTrouble, from: string): void
   readonly versions?: VersionRange
   readonly limits?: Partial<NetworkLimits>
 }
@@ -88,7 +93,15 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const tickEnd = new TickEnd()
   const onStranger = (peer: string, address: string | null) =>
     options.onTurnedAway?.(peer, address, 'notMember')
-  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd, onStranger })
+  const troubles = new KeyTroubles((trouble, from) => options.onKeyTrouble?.(trouble, from))
+  const host = await startHost({
+    ...options,
+    isMember,
+    record: records.rules(),
+    tickEnd,
+    onStranger,
+    network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
+  })
   const keys = new Libp2pExchange({ host, name: 'keys', isMember })
   const network = new Libp2pNetwork({
     host,
@@ -145,7 +158,12 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     gossip,
     questions,
     addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),
-    counters: () => ({ ...network.counters(), ...discovery.counters(), ...gossip.counters() }),
+    counters: () => ({
+      ...network.counters(),
+      networkKeysRefused: troubles.count,
+      ...discovery.counters(),
+      ...gossip.counters(),
+    }),
     stop: () => (stopping ??= stop()),
   }
 }

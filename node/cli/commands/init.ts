@@ -23,6 +23,8 @@ type InitOptions = JsonOption & {
   blind?: string[]
   custodians?: string[]
   custodianThreshold?: number
+  passphrase?: boolean
+  privateNetwork?: boolean
   dryRun?: boolean
 }
 
@@ -44,6 +46,14 @@ export function addInit(command: Command, session: Session): void {
       'So many of them put it together (default: most of them)',
       wholeNumber(2, 32),
     )
+    .option(
+      '--passphrase',
+      'Seal the identity of every peer by a passphrase: typed, or in the file that SLURP_PASSPHRASE_FILE names',
+    )
+    .option(
+      '--private-network',
+      'Make a network key that all peers share: who has it not cannot even shake hands with one',
+    )
     .option('--dry-run', 'Say what would be made, change nothing')
   withExamples(withJson(command), [
     'slurp init --dir fleet',
@@ -59,6 +69,8 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     roles: options.roles ?? defaultRoles,
     blind: options.blind ?? [],
     custody: custodyFrom(options),
+    sealed: options.passphrase === true,
+    privateNetwork: options.privateNetwork === true,
   }
   const { dir } = choices
   if (options.dryRun) {
@@ -79,6 +91,8 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       `  replicas   ${choices.replicas} of every context`,
       `  roles      ${choices.roles.join(', ')}`,
       ...authorityLines(choices),
+      ...(choices.privateNetwork ? ['  network    private: every peer has network.key'] : []),
+      ...(choices.sealed ? ['  sealed     the identity of every peer, by the passphrase'] : []),
       '',
       'Start each peer in a terminal of its own:',
       ...members.map(member => `  slurp up --dir ${member.dir}`),

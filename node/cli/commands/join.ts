@@ -18,6 +18,7 @@ type JoinOptions = JsonOption & {
   zone?: string
   weight?: number
   blind?: boolean
+  passphrase?: boolean
   start: boolean
   dryRun?: boolean
 }
@@ -39,6 +40,7 @@ export function addJoinByToken(command: Command, session: Session): void {
     .option('--zone <zone>', 'Failure zone (default: its name)')
     .option('--weight <weight>', 'Share of the data (default: 1)', weightOf)
     .option('--blind', 'It takes no role keys, also where the token gives them')
+    .option('--passphrase', 'Seal its identity by a passphrase, which is asked for')
     .option('--no-start', 'Do not run it; `slurp up --dir DIR` does later')
     .option('--dry-run', 'Say what the token is for, change nothing')
   withExamples(withJson(command), [
@@ -56,6 +58,7 @@ async function join(session: Session, given: string, options: JoinOptions): Prom
     zone: options.zone ?? null,
     weight: options.weight ?? 1,
     blind: options.blind === true,
+    sealed: options.passphrase === true,
     replaces: null,
     settings: {},
     timeoutMs: joinMs,

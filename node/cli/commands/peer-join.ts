@@ -27,6 +27,7 @@ type JoinOptions = FleetOptions & {
   zone?: string
   weight?: number
   blind?: boolean
+  passphrase?: boolean
   start: boolean
   dryRun?: boolean
 } & Record<string, unknown>
@@ -75,6 +76,7 @@ function withJoining(command: Command): Command {
     )
     .option('--weight <weight>', 'Share of the data (default: 1)', weightOf)
     .option('--blind', 'It is entitled to no role: it stores what it cannot read')
+    .option('--passphrase', 'Seal its identity by a passphrase, which is asked for')
     .option('--no-start', 'Do not run it; `slurp up --dir DIR` does later')
     .option('--dry-run', 'Say what would move, change nothing')
   for (const name of placeSettings) {
@@ -100,6 +102,7 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
     zone: options.zone ?? null,
     weight: options.weight ?? 1,
     blind: options.blind === true,
+    sealed: options.passphrase === true,
     replaces,
     settings: placeFrom(options),
     timeoutMs: options.timeoutMs,
