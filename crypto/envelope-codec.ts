@@ -20,7 +20,9 @@ export const rolesOfContextMax = 32
 export const envelopeBytesMax = 1024 * 1024 + 64 * 1024
 
 const magic = 'SE'
+/** What this release writes. The one before had no grants, and is read: their places are not there. */
 const format = 2
+const formerFormat = 1
 const kinds = ['live', 'tombstone'] as const
 const signatureBytes = 64
 
@@ -49,7 +51,8 @@ export type EnvelopeSubject = {
 
 /** What everybody may see of a context: all but the sealed bytes. */
 export type EnvelopeHeader = EnvelopeSubject & {
-  readonly format: 2
+  /** 1: of a release without grants; it names none. */
+  readonly format: 1 | 2
   /** Size of the age file, in bytes; 0 for a tombstone. */
   readonly bodyBytes: number
   readonly bodyHash: Digest
@@ -103,7 +106,7 @@ export function encodeSigned(subjectBytes: Uint8Array, body: Uint8Array): Buffer
 
 /**
  * Takes an envelope apart and checks its shape, its caps and the hash of its body, not its signature.
- * There is one encoding of everything: what this takes, `encodeSubject` and `encodeSigned` give back.
+ * There is one encoding of everything: what this takes of the format of now, `encodeSubject` and `encodeSigned` give back.
  *
  * @throws SlurpError INTEGRITY_FAILED, or FORMAT_UNKNOWN for an envelope of a later release.
  */
@@ -111,7 +114,8 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   if (data.length > envelopeBytesMax) throw malformed('is larger than any envelope')
   const reader = new ByteReader(data)
   if (reader.ascii(2) !== magic) throw malformed('does not begin as one')
-  if (reader.u8() !== format) {
+  const found = reader.u8()
+  if (found !== format && found !== formerFormat) {
     throw new SlurpError('FORMAT_UNKNOWN', 'An envelope has a format that this release does not know.')
   }
   const fleet = reader.hex(32) as FleetId
@@ -124,7 +128,7 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   const expiresAtMs = reader.u64()
   if (kind === undefined || !Number.isSafeInteger(expiresAtMs)) throw malformed('has a broken kind or expiry')
   const author = peerKeyFrom(reader.take(32)).peerId
-  const named = reader.u8()
+  const named = found === format ? reader.u8() : 0
   if (named > 3 || named === 2) throw malformed('names a broken grant')
   const grant = (named & 1) === 1 ? (reader.hex(32) as Digest) : null
   const scope = (named & 2) === 2 ? (reader.hex(32) as ProjectScope) : null
@@ -143,7 +147,13 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
     throw malformed('has a body that its kind denies')
   if (sha256Hex(body) !== bodyHash) throw malformed('has a body that was changed')
   const subject = { fleet, key, version, parent, kind, expiresAtMs, author, grant, scope, roles }
-  return { header: { format, ...subject, bodyBytes, bodyHash }, subjectBytes, signedBytes, signature, body }
+  return {
+    header: { format: found, ...subject, bodyBytes, bodyHash },
+    subjectBytes,
+    signedBytes,
+    signature,
+    body,
+  }
 }
 
 function readRoles(reader: ByteReader): RoleKeyName[] {

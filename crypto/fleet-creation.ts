@@ -10,10 +10,7 @@ import { newFleetSecret } from './context-key.ts'
 import { sha256Hex } from './digest.ts'
 import { codeOf } from './failure-code.ts'
 import { encodeFleetRecord, type FleetRecord, signFleetRecord } from './fleet-record.ts'
-import { encodeGrantFile } from './grants/chain-text.ts'
-import { newDelegateKey, sealDelegateKey } from './grants/delegate-key.ts'
-import { openDelegate } from './grants/grant-chain.ts'
-import { certify, memberLimits, membershipIdOf, signMembership } from './grants/membership.ts'
+import { furnishGrant, newIssuer } from './grants/first-grants.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { newNetworkKey, writeNetworkKey } from './network-key.ts'
 import { dealSecrets, furnishKeys } from './registry/genesis.ts'
@@ -108,9 +105,7 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   }))
   const record = signFleetRecord(authority, { view, roles: recipients })
   const recordBytes = encodeFleetRecord(record)
-  const delegateKey = await newDelegateKey()
-  const delegate = await certify(authority, delegateKey.publicKey, Date.now())
-  const issuer = await openDelegate(delegate, authority.publicKey)
+  const issuer = await newIssuer(authority, 0)
   const fleetSecret = newFleetSecret()
   const given = plan.memberNames.map((name, place) => ({
     peer: identities[place]!.peerId,
@@ -124,19 +119,12 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
     await writeFile(join(draft, name, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
     const { peer, recipient, roles: rolesOfMember } = given[place]!
     await furnishKeys(join(draft, name), peer, dealt)
-    const limits = memberLimits(rolesOfMember.length > 0)
-    const grant = await signMembership(
-      delegateKey,
-      issuer,
-      { peer, name, limits, id: membershipIdOf(fleet, peer) },
-      Date.now(),
-    )
-    await writeNewSecretFile(join(draft, name, 'grant.json'), encodeGrantFile({ delegate, grant }))
-    if (rolesOfMember.length > 0)
-      await writeNewSecretFile(
-        join(draft, name, 'delegate.age'),
-        await sealDelegateKey(recipient, delegateKey),
-      )
+    await furnishGrant(join(draft, name), issuer, {
+      peer,
+      name,
+      recipient,
+      hasRoles: rolesOfMember.length > 0,
+    })
   }
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
   if (plan.custody) {

@@ -15,8 +15,8 @@ export type AuthoritySource = { readonly authority: string | null; readonly shar
  */
 export async function certifyAgain(certificate: string, source: AuthoritySource): Promise<string> {
   const authority = await authorityFrom(source)
-  const { id, publicKey } = await openDelegate(certificate, authority.publicKey)
-  return await certify(authority, Buffer.from(publicKey, 'hex'), Date.now(), id)
+  const { id, publicKey, grantlessBeforeMs } = await openDelegate(certificate, authority.publicKey)
+  return await certify(authority, Buffer.from(publicKey, 'hex'), Date.now(), { id, grantlessBeforeMs })
 }
 
 function authorityFrom({ authority, shares }: AuthoritySource): Promise<Authority> {

@@ -72,7 +72,7 @@ const wiring: Wiring = {
   },
   async migrateKeys(dir) {
     const { migrateKeys } = await import('./key-migration.ts')
-    return migrateKeys(dir)
+    return migrateKeys(dir, passphrase.of)
   },
   async simulate(seed, options) {
     const { replay } = await import('../sim/replay.ts')

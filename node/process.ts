@@ -30,7 +30,7 @@ import { GrantDesk } from './grants/grant-desk.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { JoinDesk, joinTokensRegisterKey } from './grants/join-desk.ts'
 import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
-import { refuseFormerKeys } from './key-migration.ts'
+import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { reshareDuty } from './keys/reshare-duty.ts'
@@ -60,7 +60,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
   const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId
-  refuseFormerKeys(dir)
+  refuseFormer(dir)
   const unguarded = keepMemoryOutOfDumps()
   if (unguarded !== null) log.warn({ why: unguarded }, 'core dumps of this process may show its keys')
   const addressFile = new AddressFile(join(dir, 'addresses.json'))

@@ -115,6 +115,8 @@ const shapes = {
       subjectKinds: setOf(subjectKind, 2),
       /** How long its grants are valid, at most. */
       grantMsMax: z.int().min(1).max(grantMsMax),
+      /** Versions from before this moment count without a grant: the fleet had none. 0: it always had. */
+      grantlessBeforeMs: ms,
       limits: limitsShape,
     })
     .refine(isValidFor(delegateMsMax)),

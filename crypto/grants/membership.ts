@@ -28,23 +28,25 @@ export const membershipIdOf = (fleet: FleetId, peer: PeerId): GrantId =>
  * The certificate of the key that signs the grants of a fleet from day to day, for as long as one may be valid. What was
  * signed before under an earlier one goes on by that one.
  *
- * @param id - of the certificate that this one continues, for the same key.
+ * @param more.id - of the certificate that this one continues, for the same key.
+ * @param more.grantlessBeforeMs - versions from before count without a grant; 0 for a fleet that always had them.
  */
 export const certify = (
   authority: Authority,
   publicKey: Uint8Array,
   nowMs: number,
-  id: GrantId = newGrantId(),
+  more: { readonly id?: GrantId; readonly grantlessBeforeMs?: number } = {},
 ): Promise<string> => {
   const issuedAtMs = nowMs - grantSlackMs
   return signDelegate(authority, {
-    id,
+    id: more.id ?? newGrantId(),
     publicKey: Buffer.from(publicKey).toString('hex'),
     issuedAtMs,
     notBeforeMs: issuedAtMs,
     expiresMs: issuedAtMs + delegateMsMax,
     subjectKinds: ['agent', 'peer'],
     grantMsMax,
+    grantlessBeforeMs: more.grantlessBeforeMs ?? 0,
     limits: { ...anywhere, roles: 'any' },
   })
 }

@@ -6,6 +6,7 @@ import { joinChain, splitChain } from '../../crypto/grants/chain-text.ts'
 import { type ChainText, type GrantChain, openGrantChain } from '../../crypto/grants/grant-chain.ts'
 import { LineFile } from './line-file.ts'
 
+export const grantsFile = 'grants.ndjson'
 /** Grants that one peer knows, at most: those of years, as what was written under them is judged by them. */
 export const grantsKnownMax = 16_384
 const provenMax = 4_096
@@ -26,6 +27,7 @@ export class GrantBook {
   readonly #bySubject = new Map<PeerId, GrantChain[]>()
   readonly #byText = new LRUCache<Digest, GrantChain>({ max: provenMax })
   readonly #missing = new Set<Digest>()
+  #grantlessBeforeMs = 0
 
   private constructor(file: LineFile, authorityPublicKey: Uint8Array) {
     this.#file = file
@@ -45,6 +47,11 @@ export class GrantBook {
 
   get size(): number {
     return this.#byHash.size
+  }
+
+  /** Versions from before this moment count without a grant, as the authority says; 0: none does. */
+  get grantlessBeforeMs(): number {
+    return this.#grantlessBeforeMs
   }
 
   hashes(): Digest[] {
@@ -107,7 +114,8 @@ export class GrantBook {
     if (this.#byHash.size >= grantsKnownMax) {
       throw new SlurpError('TOO_MANY', `This peer knows ${grantsKnownMax} grants, which is the most.`)
     }
-    const { grant, grantHash } = chain
+    const { delegate, grant, grantHash } = chain
+    this.#grantlessBeforeMs = Math.max(this.#grantlessBeforeMs, delegate.grantlessBeforeMs)
     this.#byHash.set(grantHash, { text, chain })
     if (grant.bearer !== null) this.#byBearer.set(grant.bearer, chain)
     const others = this.#bySubject.get(grant.subject) ?? []

@@ -4,13 +4,14 @@ import { SlurpError } from '../../base/errors.ts'
 import type { Digest, FleetId, PeerId } from '../../base/ids.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
 import { decodeGrantFile, encodeGrantFile, joinChain, splitChain } from '../../crypto/grants/chain-text.ts'
+import { grantFile } from '../../crypto/grants/first-grants.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { Limits } from '../../crypto/grants/grant-shape.ts'
 import { type ProjectScope, projectScopeOf } from '../../crypto/grants/project-scope.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { writePrivately } from '../peer-settings.ts'
 import type { Log } from '../running-peer.ts'
-import { GrantBook, ignoreInvalid } from './grant-book.ts'
+import { GrantBook, grantsFile, ignoreInvalid } from './grant-book.ts'
 import { GrantSigner, type SigningKeyPort } from './grant-signer.ts'
 import { GrantSync, type SyncLink } from './grant-sync.ts'
 import { type FleetTime, Judge } from './judge.ts'
@@ -32,7 +33,6 @@ export type KeeperParts = {
 /** Of the life of a grant this part is left when it is renewed. */
 const renewedWithLeft = 1 / 3
 const spreadMs = 3_000
-const fileName = 'grant.json'
 
 /** The grants of one peer: its own, which it shows and renews, and those of the others, by which it judges them. */
 export class GrantKeeper {
@@ -65,10 +65,10 @@ export class GrantKeeper {
     const at = (name: string) => join(parts.dir, name)
     const keeper = new GrantKeeper(
       parts,
-      await GrantBook.open(at('grants.ndjson'), parts.authorityPublicKey),
+      await GrantBook.open(at(grantsFile), parts.authorityPublicKey),
       await RevocationBook.open(at('revocations.ndjson'), parts.authorityPublicKey),
     )
-    if (existsSync(at(fileName))) await keeper.#take(joinChain(decodeGrantFile(readFileSync(at(fileName)))))
+    if (existsSync(at(grantFile))) await keeper.#take(joinChain(decodeGrantFile(readFileSync(at(grantFile)))))
     return keeper
   }
 
@@ -190,7 +190,7 @@ export class GrantKeeper {
 
   async #adopt(text: string): Promise<void> {
     await this.#take(text)
-    writePrivately(join(this.#parts.dir, fileName), encodeGrantFile(splitChain(text)))
+    writePrivately(join(this.#parts.dir, grantFile), encodeGrantFile(splitChain(text)))
   }
 
   async #take(text: string): Promise<void> {

@@ -107,10 +107,14 @@ export class Judge {
   /**
    * Whether the grant that an envelope names allows what it is, at the time of its version: what was written while it
    * was allowed stays, however late it comes. Whoever writes now must be allowed now as well. A grant that is not known
-   * here is noted as missing, and allows nothing.
+   * here is noted as missing, and allows nothing. What was written before the fleet had grants stays too; nobody writes
+   * such a version now.
    */
   isGranted(header: EnvelopeHeader, isFresh: boolean): boolean {
-    if (header.grant === null) return false
+    if (header.grant === null) {
+      const isFormer = hlcMs(header.version) < this.#grants.grantlessBeforeMs
+      return header.format === 1 && isFormer && !isFresh
+    }
     const known = this.#grants.get(header.grant)
     if (known === null) {
       this.#grants.miss(header.grant)

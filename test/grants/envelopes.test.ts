@@ -7,10 +7,11 @@ import { type ContextKey, controlKey, type Digest, type RoleName } from '../../b
 import { sealEnvelope, sealTombstone, signControl } from '../../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../../crypto/envelope-checker.ts'
 import type { Limits } from '../../crypto/grants/grant-shape.ts'
-import { memberLimits } from '../../crypto/grants/membership.ts'
+import { certify, memberLimits } from '../../crypto/grants/membership.ts'
 import { projectScopeOf } from '../../crypto/grants/project-scope.ts'
 import { clockTagOf, type Identity } from '../../crypto/identity.ts'
 import { recipientsOf, roleKeys } from '../crypto/fixtures.ts'
+import { formerEnvelope } from '../crypto/former-envelope.ts'
 import { dayMs, newKeepers } from './keepers.ts'
 
 const key = 'aa'.repeat(32) as ContextKey
@@ -141,4 +142,24 @@ test('a grant of another authority, or of a delegate that was revoked', async t 
   await assert.rejects(keeper.grants.learn(foreign))
   const { grantHash } = await elsewhere.members[0]!.keeper.grants.prove(foreign)
   assert.equal(checker.accepts(await written({ grant: grantHash })), false)
+})
+
+test('a version of before grants stays where the authority says that there were none, and is written by nobody now', async t => {
+  const { authority, clock, key: signing, keeper, checker, writer } = await openBench(t)
+  const former = async (atMs: number) => {
+    const author = writer.identity
+    const version = hlcFrom(atMs, 1, bootTag(clockTagOf(author.peerId), 1))
+    const plaintext = Buffer.from('x')
+    const sealed = await formerEnvelope({ fleet: authority.fleet, key, version, author, roles, plaintext })
+    return { key, version, parent: null, kind: 'live' as const, expiresAtMs: 0, ...sealed }
+  }
+  const [before, later] = [await former(clock.nowMs - 1), await former(clock.nowMs + 1)]
+  assert.equal(checker.accepts(before), false, 'this fleet always had grants')
+  const certificate = await certify(authority, signing.publicKey, clock.nowMs, {
+    grantlessBeforeMs: clock.nowMs,
+  })
+  await keeper.continueWith(certificate)
+  assert.equal(checker.accepts(before), true)
+  assert.equal(checker.accepts(before, true), false, 'nobody begins to write it now')
+  assert.equal(checker.accepts(later), false)
 })

@@ -45,6 +45,7 @@ export const delegateWith = (more: Partial<Delegate> = {}): Omit<Delegate, 'form
   expiresMs: nowMs + 90 * dayMs,
   subjectKinds: ['agent', 'peer'],
   grantMsMax: 30 * dayMs,
+  grantlessBeforeMs: 0,
   limits: { ...wide, operations: ['admin:*', ...wide.operations] },
   ...more,
 })

@@ -49,6 +49,7 @@ const delegate = await signDelegate(authority, {
   expiresMs: nowMs + 90 * dayMs,
   subjectKinds: ['agent', 'peer'],
   grantMsMax: 30 * dayMs,
+  grantlessBeforeMs: 0,
   limits: { ...limits, paths: 'any', operations: ['admin:*', ...limits.operations] },
 })
 const grant = await signGrant(
