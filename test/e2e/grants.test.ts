@@ -74,6 +74,74 @@ test('a door token does what its grant says and nothing else, at every door', as
   }
 })
 
+test('a batch, a list and what hangs together are held to the grant like everything else', async () => {
+  const token = await grant('batcher', [
+    ...['--operations', 'history,read,search,write', '--roles', 'developer'],
+    ...['--projects', 'shop', '--paths', '/orders'],
+  ])
+  await until('p2 knows it', async () => (await put('p2', at('shop', 'orders/b0'), token)).status === 200)
+  const outside = at('bank', 'vault')
+  const stored = await fleet.slurp('p1', ['put', outside, '--field', 'summary=gold', '--roles', 'developer'])
+  assert.equal(stored.code, 0, stored.err)
+  const records = [
+    { project: 'shop', path: 'orders/b1', summary: 'b' },
+    { project: 'shop', path: 'stock', summary: 'b' },
+    { project: 'bank', path: 'orders/b1', summary: 'b' },
+    { project: 'shop', path: 'orders/b2', summary: 'b', roles: ['developer', 'tester'] },
+    { project: 'shop', path: 'orders/b2', summary: 'b' },
+  ]
+  const answer = await fetch(new URL('/v1/batch?roles=developer', fleet.peer('p2').url), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+    body: records.map(record => JSON.stringify(record)).join('\n'),
+  })
+  const said = (await answer.text())
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as { type: string; line?: number; error?: { code: string } })
+  const codes = said.flatMap(({ line, error }) =>
+    line === undefined ? [] : [[line, error?.code ?? 'stored']],
+  )
+  assert.deepEqual(
+    codes.sort(([one], [other]) => Number(one) - Number(other)),
+    ['stored', 'GRANT_DENIED', 'GRANT_DENIED', 'GRANT_DENIED', 'stored'].map((code, at) => [at + 1, code]),
+  )
+  const ask = async (path: string) => (await fleet.call('p2', 'GET', path, undefined, token)).body
+  const paths = ['orders/1', 'orders/b0', 'orders/b1', 'orders/b2']
+  await until('what was written is listed', async () => {
+    const { contexts, total, coverage } = (await ask('/v1/contexts')) as {
+      contexts: { address: string }[]
+      total: number
+      coverage: { unlisted: number | null }
+    }
+    if (total !== paths.length) return false
+    assert.deepEqual(
+      contexts.map(({ address }) => address),
+      paths.map(path => at('shop', path)),
+    )
+    return coverage.unlisted === null
+  })
+  assert.equal((await ask('/v1/contexts?prefix=bank')).total, 0)
+  assert.equal((await ask('/v1/tree')).total, paths.length)
+  assert.equal((await ask('/v1/stale')).total, 0)
+  const of = (address: string, what: string) => ask(`${fleet.context(address)}/${what}`)
+  assert.ok('context' in (await of(at('shop', 'orders/b1'), 'resolve')))
+  assert.ok(
+    'changes' in
+      (await of(at('shop', 'orders/b1'), `diff?to=${encodeURIComponent(at('shop', 'orders/b2'))}`)),
+  )
+  const refused = [
+    await of(outside, 'resolve'),
+    await of(outside, 'decisions'),
+    await of(outside, 'diff'),
+    await of(at('shop', 'orders/b1'), `diff?to=${encodeURIComponent(outside)}`),
+  ]
+  assert.deepEqual(
+    refused.map(codeOf),
+    Array.from(refused, () => 'GRANT_DENIED'),
+  )
+})
+
 test('a context for other roles is not read, and its history says who but not what', async () => {
   const token = await grant('tester', ['--operations', 'read,history', '--roles', 'tester'])
   const address = at('shop', 'secret')
