@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { SlurpError } from '../../base/errors.ts'
 import type { Digest, RoleName } from '../../base/ids.ts'
+import { sha256Hex } from '../../crypto/digest.ts'
 import type { GrantRequest } from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { AdminOperation, ContextOperation } from '../../crypto/grants/operations.ts'
@@ -28,14 +28,14 @@ const purpose = 'slurp/v1/door token\0'
 const scopesMax = 1_024
 
 /** What of the secret of a door token is in its grant. */
-export const bearerOf = (secret: string): Digest =>
-  createHash('sha256').update(`${purpose}${secret}`).digest('hex') as Digest
+export const bearerOf = (secret: string): Digest => sha256Hex(`${purpose}${secret}`)
 
 /** Decides for the doors of one peer: each request by the grant of who asks, as it stands at that moment. */
 export class RightsDesk implements Rights {
   readonly self = { name: 'this peer', id: null } as Caller
   readonly #parts: RightsParts
   readonly #chains = new WeakMap<Caller, GrantChain>()
+  readonly #callers = new WeakMap<GrantChain, Caller>()
   readonly #scopes = new LRUCache<string, ProjectScope>({ max: scopesMax })
 
   constructor(parts: RightsParts) {
@@ -45,7 +45,10 @@ export class RightsDesk implements Rights {
   callerOf(bearer: string): Caller | null {
     const chain = this.#parts.keeper.grants.byBearer(bearerOf(bearer))
     if (chain === null) return null
+    const known = this.#callers.get(chain)
+    if (known !== undefined) return known
     const caller = { name: chain.grant.name, id: chain.grant.id as string } as Caller
+    this.#callers.set(chain, caller)
     this.#chains.set(caller, chain)
     return caller
   }

@@ -84,13 +84,13 @@ test('a batch, a list and what hangs together are held to the grant like everyth
   const stored = await fleet.slurp('p1', ['put', outside, '--field', 'summary=gold', '--roles', 'developer'])
   assert.equal(stored.code, 0, stored.err)
   const records = [
-    { project: 'shop', path: 'orders/b1', summary: 'b' },
-    { project: 'shop', path: 'stock', summary: 'b' },
-    { project: 'bank', path: 'orders/b1', summary: 'b' },
-    { project: 'shop', path: 'orders/b2', summary: 'b', roles: ['developer', 'tester'] },
-    { project: 'shop', path: 'orders/b2', summary: 'b' },
-  ]
-  const answer = await fetch(new URL('/v1/batch?roles=developer', fleet.peer('p2').url), {
+    { project: 'shop', path: 'orders/b1', roles: ['developer'] },
+    { project: 'shop', path: 'stock', roles: ['developer'] },
+    { project: 'bank', path: 'orders/b1', roles: ['developer'] },
+    { project: 'shop', path: 'orders/b2', roles: ['developer', 'tester'] },
+    { project: 'shop', path: 'orders/b2', roles: ['developer'] },
+  ].map(record => ({ ...record, summary: 'b' }))
+  const answer = await fetch(new URL('/v1/batch', fleet.peer('p2').url), {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
     body: records.map(record => JSON.stringify(record)).join('\n'),
