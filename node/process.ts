@@ -205,6 +205,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       exchange: libp2p.keys,
       register: sharedRegister(registers, keysRegisterKey),
       isGranted: (peer, role) => grants.judge.mayHold(peer, role),
+      meet: peer => grants.meet(peer),
       clock: systemClock,
       log,
       sealed: () => stores.forget(),

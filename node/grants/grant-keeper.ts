@@ -111,6 +111,11 @@ export class GrantKeeper {
     }
   }
 
+  /** Makes sure that something is known of a member that is connected and was not linked yet. Never rejects. */
+  async meet(peer: PeerId): Promise<void> {
+    if (this.grants.of(peer).length === 0) await this.sync.compareWith(peer)
+  }
+
   connect(link: SyncLink): void {
     this.sync.connect(link)
   }

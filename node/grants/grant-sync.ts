@@ -37,7 +37,7 @@ const roundsMax = 64
 /** Grants and revocations spread from peer to peer: what one has learnt the others have to know. */
 export class GrantSync {
   readonly #parts: SyncParts
-  readonly #busy = new Set<PeerId>()
+  readonly #busy = new Map<PeerId, Promise<void>>()
   readonly counters = { grantsLearnt: 0, revocationsLearnt: 0, grantSyncs: 0, grantSyncsFailed: 0 }
   #link: SyncLink | null = null
 
@@ -49,10 +49,15 @@ export class GrantSync {
     this.#link = link
   }
 
-  /** Takes and gives until both know the same. One at a time with each peer. Never rejects. */
+  /** Takes and gives until both know the same. One at a time with each peer: who comes meanwhile waits for it. Never rejects. */
   async compareWith(peer: PeerId): Promise<void> {
-    if (this.#link === null || this.#busy.has(peer)) return
-    this.#busy.add(peer)
+    if (this.#link === null) return
+    const comparing = this.#busy.get(peer) ?? this.#compare(peer).finally(() => this.#busy.delete(peer))
+    this.#busy.set(peer, comparing)
+    await comparing
+  }
+
+  async #compare(peer: PeerId): Promise<void> {
     try {
       this.counters.grantSyncs += 1
       for (let round = 0; round < roundsMax; round++) {
@@ -66,8 +71,6 @@ export class GrantSync {
       }
     } catch (thrown) {
       this.#failed(thrown)
-    } finally {
-      this.#busy.delete(peer)
     }
   }
 

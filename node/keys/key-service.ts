@@ -44,6 +44,8 @@ export type KeyServiceParts = {
   readonly sealed: () => void
   /** Whether a grant in force lets a peer hold a role, null: any; left out, what the registry entitles to is enough. */
   readonly isGranted?: (peer: PeerId, role: RoleName | null) => boolean
+  /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
+  readonly meet?: (peer: PeerId) => Promise<void>
 }
 
 /** The keys of one process: its shares, what it collected, and its part in what the fleet agrees on about them. */
@@ -281,6 +283,7 @@ export class KeyService implements KeyControl {
     const answers: Answered[] = []
     switch (question.kind) {
       case 'release':
+        await this.#parts.meet?.(from)
         for (const request of question.requests) answers.push(await this.#holder.release(from, request))
         return answers
       case 'keep':
