@@ -17,6 +17,9 @@ export const rolesMax = 32
 /** Key versions of all roles of a fleet, at most. */
 export const roleKeysMax = 1024
 
+/** Key versions of one role, at most: eight of each of the 32 roles fit the registry. */
+export const roleKeyVersionsMax = 8
+
 /** The public half of a role key: to whom a context is sealed. `recipient` is `age1…`. */
 export type RoleRecipient = {
   readonly name: RoleName

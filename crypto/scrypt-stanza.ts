@@ -1,20 +1,14 @@
-import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
+import { randomBytes, scryptSync } from 'node:crypto'
 import type { Stanza } from 'age-encryption'
 import { AgeFailure } from './age-failure.ts'
 import type { FileKeyWrapper } from './age-format.ts'
-import { isWrongTag } from './age-payload.ts'
 import { fromBase64, toBase64 } from './base64.ts'
+import { unwrap, wrap, wrappedBytes } from './file-key-wrap.ts'
 
 /** age's recipient kind for passphrases on node:crypto. Source: C2SP age.md, "scrypt". */
 const kind = 'scrypt'
 const label = 'age-encryption.org/v1/scrypt'
 const saltBytes = 16
-const wrappedBytes = 32
-const tagBytes = 16
-const cipher = 'chacha20-poly1305'
-const tag = { authTagLength: tagBytes }
-// The wrap key is fresh for every salt, so its only nonce may be zero.
-const zeroNonce = new Uint8Array(12)
 
 /** log2 of the rounds that we write, as the stock tool does: 256 MiB and about a second for every guess. */
 export const workFactor = 18
@@ -25,8 +19,7 @@ export const workFactorMax = 20
 export const passphraseRecipient = (passphrase: Uint8Array, factor = workFactor): FileKeyWrapper => ({
   wrapFileKey(fileKey) {
     const salt = randomBytes(saltBytes)
-    const sealer = createCipheriv(cipher, wrapKey(passphrase, salt, factor), zeroNonce, tag)
-    const body = Buffer.concat([sealer.update(fileKey), sealer.final(), sealer.getAuthTag()])
+    const body = wrap(wrapKey(passphrase, salt, factor), fileKey)
     return [{ args: [kind, toBase64(salt), String(factor)], body }]
   },
 })
@@ -39,16 +32,7 @@ export const passphraseRecipient = (passphrase: Uint8Array, factor = workFactor)
  */
 export function unwrapWithPassphrase(stanzas: readonly Stanza[], passphrase: Uint8Array): Uint8Array | null {
   const { salt, factor, body } = scryptStanza(stanzas)
-  const opener = createDecipheriv(cipher, wrapKey(passphrase, salt, factor), zeroNonce, tag)
-  opener.setAuthTag(body.subarray(wrappedBytes - tagBytes))
-  const fileKey = opener.update(body.subarray(0, wrappedBytes - tagBytes))
-  try {
-    opener.final()
-  } catch (failure) {
-    if (isWrongTag(failure)) return null
-    throw failure
-  }
-  return fileKey
+  return unwrap(wrapKey(passphrase, salt, factor), body)
 }
 
 /** @throws AgeFailure `header`. */

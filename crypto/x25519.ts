@@ -1,6 +1,4 @@
 import {
-  createCipheriv,
-  createDecipheriv,
   createPrivateKey,
   createPublicKey,
   diffieHellman,
@@ -11,23 +9,18 @@ import {
 import type { Identity, Recipient, Stanza } from 'age-encryption'
 import { SlurpError } from '../base/errors.ts'
 import { AgeFailure } from './age-failure.ts'
-import { isWrongTag } from './age-payload.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import { decodeBech32, encodeBech32 } from './bech32.ts'
 import { codeOf } from './failure-code.ts'
+import { unwrap, wrap, wrappedBytes } from './file-key-wrap.ts'
 
 /** age's own recipient kind on node:crypto, five times as fast as in script. Source: C2SP age.md, "X25519". */
 const kind = 'X25519'
 const keyBytes = 32
-const wrappedBytes = 32
 const label = 'age-encryption.org/v1/X25519'
 const recipientPrefix = 'age'
 const identityPrefix = 'age-secret-key-'
 const pkcs8Start = Buffer.from('302e020100300506032b656e04220420', 'hex')
-const cipher = 'chacha20-poly1305'
-const tag = { authTagLength: 16 }
-// The wrap key is fresh for every stanza, so its only nonce may be zero.
-const zeroNonce = new Uint8Array(12)
 
 /** Whom a file is sealed to: `age1…`. Fits `Encrypter.addRecipient` of age-encryption. */
 export class X25519Recipient implements Recipient {
@@ -54,8 +47,7 @@ export class X25519Recipient implements Recipient {
     const share = rawOf(ephemeral.publicKey)
     const secret = sharedSecret(ephemeral.privateKey, this.#key)
     if (secret === null) throw notARecipient()
-    const sealer = createCipheriv(cipher, wrapKey(secret, share, this.#raw), zeroNonce, tag)
-    const body = Buffer.concat([sealer.update(fileKey), sealer.final(), sealer.getAuthTag()])
+    const body = wrap(wrapKey(secret, share, this.#raw), fileKey)
     return [{ args: [kind, toBase64(share)], body }]
   }
 }
@@ -115,16 +107,7 @@ export class X25519Identity implements Identity {
     const share = checkX25519Stanza(stanza)
     const secret = sharedSecret(this.#key, publicKeyFrom(share))
     if (secret === null) throw new AgeFailure('header', 'An X25519 stanza shares no secret.')
-    const opener = createDecipheriv(cipher, wrapKey(secret, share, this.#raw), zeroNonce, tag)
-    opener.setAuthTag(stanza.body.subarray(wrappedBytes - 16))
-    const fileKey = opener.update(stanza.body.subarray(0, wrappedBytes - 16))
-    try {
-      opener.final()
-    } catch (failure) {
-      if (isWrongTag(failure)) return null
-      throw failure
-    }
-    return fileKey
+    return unwrap(wrapKey(secret, share, this.#raw), stanza.body)
   }
 }
 

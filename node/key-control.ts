@@ -58,6 +58,32 @@ export type Reshared = {
   readonly holders: readonly string[]
 }
 
+export type RotatedRole = {
+  readonly name: string
+  readonly keyVersion: number
+  readonly fingerprint: string
+  /** The key version of before: it opens what was sealed to it, and nothing new is sealed to it. */
+  readonly before: number
+}
+
+export type RoleList = {
+  readonly roles: readonly {
+    readonly name: string
+    readonly state: 'current' | 'retired'
+    /** Newest first. */
+    readonly keys: readonly {
+      readonly keyVersion: number
+      readonly fingerprint: string
+      readonly state: 'current' | 'old' | 'retired'
+      readonly recipient: string
+      /** The peer that was asked has it in memory. */
+      readonly isOpenHere: boolean
+    }[]
+    /** Names of the members that may have its keys. */
+    readonly entitled: readonly string[]
+  }[]
+}
+
 /** What the doors can do about the keys of one process. */
 export interface KeyControl {
   status(): KeyStatus
@@ -73,4 +99,13 @@ export interface KeyControl {
    * @throws SlurpError SEALED, QUORUM_UNREACHED when a member cannot be reached or nobody agrees.
    */
   reshare(force: boolean): Promise<Reshared>
+  roles(): RoleList
+  /**
+   * A new key version for a role. From the answer on contexts are sealed to it by every peer that has heard of it.
+   *
+   * @throws SlurpError ROLE_UNKNOWN, SEALED when the peer cannot open the role, VERSION_CONFLICT, TOO_MANY, QUORUM_UNREACHED.
+   */
+  rotate(role: string): Promise<RotatedRole>
+  /** Nothing is sealed to the role any more. @throws SlurpError ROLE_UNKNOWN, QUORUM_UNREACHED. */
+  retire(role: string): Promise<RoleList>
 }

@@ -107,8 +107,10 @@ export async function finishReentry(dir: string, passphrase?: PassphraseSource):
     if (existsSync(at(next))) renameSync(at(next), at(name))
   }
   if (existsSync(at(draft.identity))) {
-    if (existsSync(at('identity.key'))) await setAuditAside(dir, passphrase)
-    if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
+    if (existsSync(at('identity.key'))) {
+      await setAuditAside(dir, passphrase)
+      renameSync(at('identity.key'), at('identity.key.lost'))
+    }
     renameSync(at(draft.identity), at('identity.key'))
   }
   // They are sealed to the old key, and of use only until the fleet has dealt anew.

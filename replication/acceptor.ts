@@ -34,6 +34,8 @@ export function consider(acceptor: Acceptor, ask: Ask, place: Place, wallMs: num
   // Rule 10: it is coming in, and takes over the floors before it accepts anything.
   if (!isReady(partition, place)) return refused(ask.id, place.epoch, 'notOwner')
   const head = headOf(acceptor, partition, ask.key)
+  // Until the others were asked nobody knows what it may have accepted or promised before.
+  if (head === 'damaged' && !partition.isBounded) return refused(ask.id, place.epoch, 'damaged', true)
   switch (ask.kind) {
     case 'prepare':
       if (head === 'damaged') return refused(ask.id, place.epoch, 'damaged', true)

@@ -19,8 +19,8 @@ export type Client =
   | { readonly kind: 'pull' }
   /** Brings a replica that is behind up to what stands; nobody waits for it. */
   | { readonly kind: 'repair' }
-  /** The round that settles what is current before a history is walked. */
-  | { readonly kind: 'history'; readonly asker: Client; readonly limit: number; readonly deadlineMs: number }
+  /** A walk of a history, for which a read settles what stands. */
+  | { readonly kind: 'history'; readonly reading: number }
 
 /** Where a key stands in the view: what `node/peer` composes from `dht`. */
 export type KeyPlace = {

@@ -40,6 +40,8 @@ export type Fetches = {
   readonly place: KeyPlace
   /** For a joint stage: it is not throttled, and what a promise forbids to install is settled by a round. */
   readonly isSync: boolean
+  /** For an owner to be; else what an owner lacks, and that is no matter of moves. */
+  readonly isMove: boolean
   readonly open: Map<ContextKey, KeyPull>
 }
 
@@ -49,8 +51,10 @@ export type FetcherOptions = {
   readonly save: (changes: readonly Change[]) => void
   /** A full round that writes back whatever stands; its outcome comes to `settled`. */
   readonly confirm: (key: ContextKey, now: Moment) => void
-  /** Bytes a second that may be copied before a joint stage; 0 while moves are paused. */
+  /** Bytes a second that may be copied but for a joint stage. */
   readonly bytesPerSecond: () => number
+  /** Nothing is copied for a move until it is carried on. */
+  readonly arePaused: () => boolean
 }
 
 /** Keys that are fetched at once for one partition. */
@@ -156,7 +160,7 @@ export class Fetcher {
   /** False: nothing more may be copied for now. */
   #ask(fetches: Fetches, pull: KeyPull, hole: Version, now: Moment): boolean {
     const { process } = this.#options
-    if (!fetches.isSync && !this.#mayCopy(now)) return false
+    if (!fetches.isSync && !this.#mayCopy(fetches, now)) return false
     this.#asks.delete(pull.id)
     if (!this.#mayAsk(now)) return false
     if (pull.id !== 0) this.#turnAway(fetches, pull, now)
@@ -217,8 +221,8 @@ export class Fetcher {
     return null
   }
 
-  #mayCopy(now: Moment): boolean {
-    if (this.#options.bytesPerSecond() === 0) return false
+  #mayCopy({ isMove }: Fetches, now: Moment): boolean {
+    if (isMove && this.#options.arePaused()) return false
     if (this.#paidMs <= now.monotonicMs) return true
     wakeAt(this.#options.process, this.#paidMs)
     return false
@@ -226,8 +230,8 @@ export class Fetcher {
 
   #pay(bytes: number, now: Moment): void {
     this.copiedBytes += bytes
-    const rate = this.#options.bytesPerSecond()
-    if (rate > 0) this.#paidMs = Math.max(this.#paidMs, now.monotonicMs) + (bytes * 1_000) / rate
+    const rate = Math.max(1, this.#options.bytesPerSecond())
+    this.#paidMs = Math.max(this.#paidMs, now.monotonicMs) + (bytes * 1_000) / rate
   }
 
   #fetched(

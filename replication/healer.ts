@@ -8,6 +8,8 @@ import { isQuorum, type Quorum } from './quorum.ts'
 type PartitionJob = {
   readonly partition: PartitionId
   readonly quorum: Quorum
+  /** What other owners have met at most, asked before anything is written back; null: a quorum of them has told. */
+  ceilings: Map<PeerId, Floors> | null
   /** Other owners whose list was read to its end. */
   readonly listed: Set<PeerId>
   /** The same of this replica: what the others have collected is in its list alone (rule 9). */
@@ -32,6 +34,7 @@ export type Healer = {
   readonly heal: (key: ContextKey, now: Moment) => void
   /** Whether this replica has a good record of the key, that counts in a quorum. */
   readonly isWhole: (key: ContextKey, now: Moment) => boolean
+  readonly bounded: (partition: PartitionId, floors: Floors, now: Moment) => void
   readonly wholeAgain: (partition: PartitionId, floors: Floors, now: Moment) => void
   retryAtMs: number
 }
@@ -42,6 +45,7 @@ export function newHealer(
   process: Process,
   heal: Healer['heal'],
   isWhole: Healer['isWhole'],
+  bounded: Healer['bounded'],
   wholeAgain: Healer['wholeAgain'],
 ): Healer {
   return {
@@ -51,6 +55,7 @@ export function newHealer(
     partitions: new Map(),
     heal,
     isWhole,
+    bounded,
     wholeAgain,
     retryAtMs: 0,
   }
@@ -69,6 +74,7 @@ export function healPartition(healer: Healer, partition: PartitionId, quorum: Qu
   healer.partitions.set(partition, {
     partition,
     quorum,
+    ceilings: new Map(),
     listed: new Set(),
     isOwnListed: false,
     floors: new Map(),
@@ -141,6 +147,8 @@ function startHeals(healer: Healer, now: Moment): void {
   if (healer.retryAtMs > now.monotonicMs) return
   for (const key of [...healer.waiting]) {
     if (healer.active.size >= healer.process.limits.healsAtOnceMax) return
+    // Its round would end with what this replica may not accept yet.
+    if (healer.partitions.get(healer.process.placeOf(key).partition)?.ceilings) continue
     healer.waiting.delete(key)
     healer.active.add(key)
     healer.heal(key, now)
@@ -155,12 +163,16 @@ function askForLists(healer: Healer, now: Moment): void {
     const isListed = job.isOwnListed && isQuorum(job.quorum, job.listed)
     if (isListed && isQuorum(job.quorum, job.floors) && job.open.size === 0) {
       healer.partitions.delete(job.partition)
-      healer.wholeAgain(job.partition, [...job.floors.values()].reduce(highestFloors, noFloors), now)
+      healer.wholeAgain(job.partition, highestOf(job.floors), now)
       continue
     }
     if (running >= 8) continue
     running += 1
-    if (isListed) askForFloors(healer, job, now)
+    if (job.ceilings) {
+      askForFloors(healer, job, votersOf(job.quorum), job.ceilings, now)
+      continue
+    }
+    if (isListed) askAgainForFloors(healer, job, now)
     if (isListed || job.open.size >= process.limits.pageKeysMax * 4) continue
     if (job.asking && job.asking.id !== 0 && job.asking.dueMs > now.monotonicMs) continue
     const expired = job.asking !== null && job.asking.id !== 0
@@ -181,20 +193,32 @@ function askForLists(healer: Healer, now: Moment): void {
   }
 }
 
-/** One after the other, those whose lists were read: they are there. */
-function askForFloors(healer: Healer, job: PartitionJob, now: Moment): void {
+/** What was collected meanwhile is asked of those whose lists were read. */
+function askAgainForFloors(healer: Healer, job: PartitionJob, now: Moment): void {
+  const isAsked = askForFloors(healer, job, job.listed, job.floors, now)
+  // Who was listed is away: another one may do.
+  if (!isAsked && !isQuorum(job.quorum, job.floors)) job.listed.clear()
+}
+
+/** One after the other. @returns whether one of `peers` is asked and has not answered yet. */
+function askForFloors(
+  healer: Healer,
+  job: PartitionJob,
+  peers: ReadonlySet<PeerId>,
+  heard: ReadonlyMap<PeerId, Floors>,
+  now: Moment,
+): boolean {
   const { process } = healer
-  if (job.asked && job.asked.dueMs > now.monotonicMs) return
-  const left = [...job.listed].filter(peer => !job.floors.has(peer) && isReachable(process, peer))
+  if (job.asked && job.asked.dueMs > now.monotonicMs) return true
+  const left = [...peers].filter(
+    peer => peer !== process.self && !heard.has(peer) && isReachable(process, peer),
+  )
   const peer = left.find(each => each !== job.asked?.peer) ?? left[0]
-  if (peer === undefined) {
-    // Who was listed is away: another one may do.
-    if (!isQuorum(job.quorum, job.floors)) job.listed.clear()
-    return
-  }
+  if (peer === undefined) return false
   job.asked = { id: newId(process), peer, dueMs: now.monotonicMs + process.limits.resendMs }
   const { partition, quorum } = job
   send(process, peer, { kind: 'floorsAsked', id: job.asked.id, epoch: quorum.epoch, partition })
+  return true
 }
 
 function onFloors(
@@ -206,12 +230,30 @@ function onFloors(
   const job = [...healer.partitions.values()].find(each => each.asked?.id === message.id)
   if (!job?.asked || job.asked.peer !== from) return false
   if (message.kind === 'floors') {
-    job.floors.set(from, message)
     job.asked = null
+    noteFloors(healer, job, from, message, now)
     askForLists(healer, now)
   }
   return true
 }
+
+function noteFloors(healer: Healer, job: PartitionJob, from: PeerId, floors: Floors, now: Moment): void {
+  if (!job.ceilings) {
+    job.floors.set(from, floors)
+    return
+  }
+  job.ceilings.set(from, floors)
+  if (!isQuorum(job.quorum, job.ceilings)) return
+  const { ceilings } = job
+  job.ceilings = null
+  healer.bounded(job.partition, highestOf(ceilings), now)
+  startHeals(healer, now)
+}
+
+const highestOf = (floors: ReadonlyMap<PeerId, Floors>): Floors =>
+  [...floors.values()].reduce(highestFloors, noFloors)
+
+const votersOf = (quorum: Quorum): ReadonlySet<PeerId> => new Set(quorum.groups.flat())
 
 function nextToList(
   healer: Healer,

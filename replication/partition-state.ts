@@ -20,6 +20,8 @@ export type PartitionState = {
   readonly promises: Map<ContextKey, Ballot>
   /** While the partition is damaged: keys that were accepted anew in this boot. At most `operationsMax`. */
   readonly renewed: Set<ContextKey>
+  /** False while the partition is damaged and its own bound stands alone: nothing is accepted before the others were asked. */
+  isBounded: boolean
 }
 
 /** Where a key stands in the current view: its partition, that partition's epoch, and whether this replica accepts for it. */
@@ -78,6 +80,7 @@ export function partitionState(acceptor: Acceptor, place: Place, wallMs: number)
     usedMs: 0,
     promises: new Map(),
     renewed: new Set(),
+    isBounded: record.damagedBelow === noBallot,
   }
   acceptor.partitions.set(place.partition, state)
   return state
@@ -98,7 +101,23 @@ export function markDamaged(acceptor: Acceptor, place: Place, wallMs: number): C
   partition.promises.clear()
   partition.renewed.clear()
   partition.floor = ceiling
+  partition.isBounded = false
   return { kind: 'partition', partition: place.partition, record: partition.record }
+}
+
+/**
+ * Rule 3 for a ceiling that was lost: the own clock alone is no bound, as ballots run ahead of clocks and clocks run
+ * back. Whatever this replica promised or accepted that could matter, a majority of the others met as well.
+ *
+ * @param met - the highest ceiling of a quorum of the others, asked after the damage was found.
+ */
+export function boundDamage(acceptor: Acceptor, place: Place, met: Ballot, wallMs: number): Change {
+  const state = partitionState(acceptor, place, wallMs)
+  const ceiling = highest(state.record.ceiling, met)
+  state.record = { ...state.record, ceiling, damagedBelow: ceiling }
+  state.floor = ceiling
+  state.isBounded = true
+  return { kind: 'partition', partition: place.partition, record: state.record }
 }
 
 /**
@@ -113,6 +132,7 @@ export function markWhole(acceptor: Acceptor, place: Place, floors: Floors, wall
   const bound = { ...partition.record, ceiling, gcFloor, tsFloor }
   partition.record = { ...bound, damagedBelow: noBallot, copied: false }
   partition.renewed.clear()
+  partition.isBounded = true
   return { kind: 'partition', partition: place.partition, record: partition.record }
 }
 
@@ -206,5 +226,6 @@ function settle(state: PartitionState, place: Place, record: PartitionRecord): C
   state.floor = record.ceiling
   state.promises.clear()
   state.renewed.clear()
+  state.isBounded = record.damagedBelow === noBallot
   return { kind: 'partition', partition: place.partition, record: state.record }
 }

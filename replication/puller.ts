@@ -17,6 +17,7 @@ import {
   raiseFloors,
   toPlace,
 } from './partition-state.ts'
+import { isVoter } from './quorum.ts'
 
 /** How far this replica is with a partition that moves to it, or stays with it through a joint stage. */
 export type PullState = 'entering' | 'copying' | 'copied' | 'synced'
@@ -82,6 +83,7 @@ export class Puller {
     const job: PullJob = {
       place,
       isSync,
+      isMove: !isVoter(quorum, this.#options.process.self),
       phase: entering ? 'dropping' : 'floors',
       floors: new Map(),
       asked: new Map(),
@@ -235,7 +237,7 @@ export class Puller {
       if (job.open.size === 0) this.#finish(job, now)
       return
     }
-    if (!job.isSync && this.#options.bytesPerSecond() === 0) return
+    if (job.isMove && this.#options.arePaused()) return
     if (job.open.size >= fetchesMax * 2) return
     if (job.asking && job.asking.id !== 0 && job.asking.dueMs > now.monotonicMs) return
     const isSilent = job.asking !== null && job.asking.id !== 0

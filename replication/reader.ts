@@ -1,4 +1,4 @@
-import { type ContextKey, noBallot, noHlc, type PeerId, type Version } from '../base/ids.ts'
+import { type ContextKey, noBallot, noHlc, type PeerId } from '../base/ids.ts'
 import {
   byPromise,
   type Client,
@@ -10,7 +10,7 @@ import {
   suspect,
   wakeAt,
 } from './context.ts'
-import { onWalkAnswer, startHistory, sweepWalks, type Walks } from './history-walk.ts'
+import { onWalkAnswer, sweepWalks, type Walks } from './history-walk.ts'
 import type { Outcome, ReplicaMessage } from './messages.ts'
 import {
   askOneMore,
@@ -22,15 +22,11 @@ import {
   readingQuestionFor,
 } from './reading.ts'
 
-/** A read in progress, for a client or as the first half of a history. */
+/** A read in progress, for a client or for the walk of a history. */
 export type ReadJob = {
   readonly key: ContextKey
   readonly client: Client
   readonly deadlineMs: number
-  /** Versions wanted after the current one; null for a plain read. */
-  readonly historyLimit: number | null
-  /** What stood when the history was begun before, and was trimmed away before it could be told. */
-  readonly trimmed: Version | null
   reading: Reading
   hedged: boolean
   dueMs: number
@@ -52,8 +48,8 @@ export function newReader(
   confirm: Reader['confirm'],
   oldestKept: Walks['oldestKept'] = () => noHlc,
 ): Reader {
-  const settle: Walks['settle'] = ({ client, key, limit, current }, leftMs, now) =>
-    startRead(reader, client, key, limit, leftMs, now, current)
+  const settle: Walks['settle'] = (reading, key, timeoutMs, now) =>
+    startRead(reader, { kind: 'history', reading }, key, timeoutMs, now)
   const walks: Walks = { process, jobs: new Map(), ownChain, oldestKept, settle }
   const reader: Reader = { process, reads: new Map(), walks, repairs: new Map(), confirm }
   return reader
@@ -63,10 +59,8 @@ export function startRead(
   reader: Reader,
   client: Client,
   key: ContextKey,
-  historyLimit: number | null,
   timeoutMs: number,
   now: Moment,
-  trimmed: Version | null = null,
 ): void {
   const { process } = reader
   if (reader.reads.size >= process.limits.operationsMax) {
@@ -78,7 +72,7 @@ export function startRead(
   const reading = newReading(key, quorum, byPromise(process, voters, now.monotonicMs), newId(process))
   const deadlineMs = now.monotonicMs + timeoutMs
   const dueMs = Math.min(deadlineMs, now.monotonicMs + process.limits.hedgeMs)
-  const job: ReadJob = { key, client, deadlineMs, historyLimit, trimmed, reading, hedged: false, dueMs }
+  const job: ReadJob = { key, client, deadlineMs, reading, hedged: false, dueMs }
   reader.reads.set(reading.id, job)
   wakeAt(process, dueMs)
   ask(reader, job)
@@ -125,15 +119,7 @@ export function onReadEpochs(reader: Reader, now: Moment): void {
   for (const job of [...reader.reads.values()]) {
     if (job.reading.quorum.epoch === process.placeOf(job.key).quorum.epoch) continue
     reader.reads.delete(job.reading.id)
-    startRead(
-      reader,
-      job.client,
-      job.key,
-      job.historyLimit,
-      Math.max(1, job.deadlineMs - now.monotonicMs),
-      now,
-      job.trimmed,
-    )
+    startRead(reader, job.client, job.key, Math.max(1, job.deadlineMs - now.monotonicMs), now)
   }
 }
 
@@ -190,26 +176,11 @@ function endReading(reader: Reader, job: ReadJob, end: ReadingEnd, now: Moment):
   const leftMs = Math.max(1, job.deadlineMs - now.monotonicMs)
   if (end.kind === 'roundNeeded') {
     process.wishes.push({ kind: 'count', name: 'readRepair' })
-    return reader.confirm(clientOfRound(job), job.key, leftMs, now)
+    return reader.confirm(job.client, job.key, leftMs, now)
   }
   if (end.value !== null) repairBehind(reader, job, end)
-  if (job.historyLimit === null) {
-    const outcome: Outcome = end.value === null ? { kind: 'absent' } : { kind: 'found', value: end.value }
-    process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome })
-    return
-  }
-  const current = end.value?.version ?? null
-  // Nobody has what stands: it is damaged, not trimmed, and to call that an empty history would be a lie.
-  if (current !== null && current === job.trimmed) {
-    process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome: { kind: 'unreached' } })
-    return
-  }
-  startHistory(reader.walks, job.client, job.key, current, job.historyLimit, job.deadlineMs, now)
-}
-
-/** A history goes on from what the round settles: reading again would meet the same promise, at once and without end. */
-function clientOfRound({ client, historyLimit, deadlineMs }: ReadJob): Client {
-  return historyLimit === null ? client : { kind: 'history', asker: client, limit: historyLimit, deadlineMs }
+  const outcome: Outcome = end.value === null ? { kind: 'absent' } : { kind: 'found', value: end.value }
+  process.wishes.push({ kind: 'finish', client: job.client, key: job.key, outcome })
 }
 
 /** Rule 8: replays what was read to a replica that is behind; it counts for nothing. */

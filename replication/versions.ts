@@ -51,7 +51,10 @@ export function oldestKept(records: Records, key: ContextKey): Version {
   return head === null || head === 'damaged' ? noHlc : keptFromOf(head.value)
 }
 
-/** Whether it can be told that a version is not kept here: the copy is complete, and no record stands damaged in its place. */
+/**
+ * Whether it can be told that a version is not kept here: it was trimmed, or the copy is complete and no record stands
+ * damaged in its place.
+ */
 export function isMissing(
   acceptor: Acceptor,
   key: ContextKey,
@@ -59,9 +62,10 @@ export function isMissing(
   place: Place,
   wallMs: number,
 ): boolean {
-  const isThere =
-    acceptor.records.version(key, version) !== null && version >= oldestKept(acceptor.records, key)
-  if (!place.accepts || isThere) return false
+  if (!place.accepts) return false
+  // What was trimmed does not come back, whatever else is missing here.
+  if (version < oldestKept(acceptor.records, key)) return true
+  if (acceptor.records.version(key, version) !== null) return false
   const state = partitionState(acceptor, place, wallMs)
   return isReady(state, place) && state.record.copied && state.record.damagedBelow === noBallot
 }

@@ -58,7 +58,7 @@ class CrashRun {
         drift: 0,
       },
       {
-        opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
+        opened: (peer, disk, recordsLost) => this.invariants.opened(peer, disk, recordsLost, this.fleet.view),
         durable: (peer, batch) => this.invariants.durable(peer, batch),
         ruled: () => undefined,
         reported: () => undefined,

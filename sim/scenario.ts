@@ -124,7 +124,7 @@ class Run {
     const operations = chosen(options.operations, this.world.random('size').pick([10, 20, 40, 80, 150]))
     this.left = operations
     this.fleet = new Fleet(this.world, fleetPlan, {
-      opened: (peer, disk) => this.invariants.opened(peer, disk, this.fleet.view),
+      opened: (peer, disk, recordsLost) => this.invariants.opened(peer, disk, recordsLost, this.fleet.view),
       durable: (peer, batch) => this.invariants.durable(peer, batch),
       ruled: (peer, event) => this.ruled(peer, event),
       reported: (_, event) => this.count(event.kind === 'counted' ? event.name : event.kind),

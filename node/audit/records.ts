@@ -1,6 +1,6 @@
 import { toHex } from '../../base/bytes.ts'
 import { hlcMs } from '../../base/hlc.ts'
-import type { AuditDecision, AuditEntry } from '../../crypto/audit/entry.ts'
+import type { AuditDecision, AuditEntry, AuditEvent } from '../../crypto/audit/entry.ts'
 
 /** An entry as doors and exports show it. */
 export type AuditRecord = {
@@ -16,14 +16,7 @@ export type AuditRecord = {
         readonly roles: readonly { name: string; keyVersion: number; fingerprint: string }[]
       })
   | { readonly kind: 'checkpoint'; readonly signature: string }
-  | {
-      readonly kind: 'started'
-      readonly incarnation: number
-      readonly tornBytes: number
-      readonly brokenAt: number
-    }
-  | { readonly kind: 'gap'; readonly lost: number; readonly policy: 'closed' | 'open' }
-  | { readonly kind: 'trimmed'; readonly upTo: number }
+  | Exclude<AuditEvent, { readonly kind: 'decision' | 'checkpoint' }>
 )
 
 export function recordOf({ seq, hlc, event }: AuditEntry, hash: Uint8Array): AuditRecord {

@@ -77,6 +77,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Look after keys and their shares',
     load: async () => (await import('./commands/key.ts')).addKey,
   },
+  role: {
+    summary: 'Look at roles, give them new keys',
+    load: async () => (await import('./commands/role.ts')).addRole,
+  },
   retention: {
     summary: 'Say how much history projects keep',
     load: async () => (await import('./commands/retention.ts')).addRetention,

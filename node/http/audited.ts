@@ -55,6 +55,8 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   sealKeys: keys,
   unsealKeys: keys,
   reshareKeys: keys,
+  rotateRole: keys,
+  retireRole: keys,
 }
 
 export type AuditFacts = {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { ContextList, ContextTree, DecisionGraph, StaleList } from '../store/catalogue/api.ts'
 import { hopsMax, listLimitMax, nodesMax, treeDepthMax } from '../store/catalogue/catalogue-desk.ts'
+import { timeoutMs } from './asked.ts'
 import type { Operation } from './operation.ts'
 
 /** Holds a schema to the type that the catalogue answers with, so that the document cannot drift from it. */
@@ -12,13 +13,7 @@ const text = z.string().nullable()
 
 const asking = {
   role: z.string().max(64).optional().describe('Only what this role may read'),
-  timeoutMs: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(120_000)
-    .optional()
-    .describe('Milliseconds until the peer gives up'),
+  timeoutMs,
 }
 
 const whole = (least: number, most: number, what: string) =>

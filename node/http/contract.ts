@@ -11,6 +11,7 @@ import {
   retrievedContext,
   storedContext,
 } from './answers.ts'
+import { consistency, readingErrors, role, timeoutMs } from './asked.ts'
 import { auditOperations } from './audit-contract.ts'
 import { catalogueOperations } from './catalogue-contract.ts'
 import { ring } from './fleet-answers.ts'
@@ -24,14 +25,6 @@ import { retentionOperations } from './retention-contract.ts'
 const json = 'application/json'
 const ndjson = 'application/x-ndjson'
 const none = z.strictObject({})
-
-const timeoutMs = z.coerce
-  .number()
-  .int()
-  .min(1)
-  .max(120_000)
-  .optional()
-  .describe('Milliseconds until the peer gives up')
 
 const ifVersion = z
   .string()
@@ -81,24 +74,12 @@ export const operations = {
     path: '/v1/contexts/{address}',
     summary: 'Retrieve a context',
     query: z.strictObject({
-      role: z.string().max(64).optional().describe('Open with this role only'),
-      consistency: z
-        .enum(['linearizable', 'cached'])
-        .optional()
-        .describe('`cached` may answer from this peer; default linearizable'),
+      role,
+      consistency,
       timeoutMs,
     }),
     answer: { type: json, schema: retrievedContext },
-    errors: [
-      'ADDRESS_INVALID',
-      'NOT_FOUND',
-      'VERSION_UNKNOWN',
-      'ROLE_UNKNOWN',
-      'ROLE_DENIED',
-      'QUORUM_UNREACHED',
-      'INTEGRITY_FAILED',
-      'SEALED',
-    ],
+    errors: readingErrors,
   },
   deleteContext: {
     method: 'DELETE',

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId } from '../../base/ids.ts'
+import { type FleetId, isRoleName, type PeerId } from '../../base/ids.ts'
 import type { JoinRequest } from '../fleet-control.ts'
 import { auditEntries, auditExport } from './audit-handlers.ts'
 import { streamBatch } from './batch.ts'
@@ -85,6 +85,9 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   sealKeys: ({ peer }) => peer.keys.seal(),
   unsealKeys: ({ peer }) => peer.keys.unseal(),
   reshareKeys: ({ peer }, { body }) => peer.keys.reshare(body.force),
+  roles: ({ peer }) => peer.keys.roles(),
+  rotateRole: ({ peer }, { member }) => peer.keys.rotate(roleNamed(member)),
+  retireRole: ({ peer }, { member }) => peer.keys.retire(roleNamed(member)),
   stepDown: ({ peer }) => {
     const { leader } = peer.control.leader()
     return { steppedDown: peer.control.stepDown(), leader }
@@ -132,6 +135,11 @@ const grantShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 function grantNamed(name: string): string {
   if (grantShape.test(name)) return name
   throw new SlurpError('GRANT_UNKNOWN', 'What the path names can be no grant.')
+}
+
+function roleNamed(name: string): string {
+  if (isRoleName(name)) return name
+  throw new SlurpError('ROLE_UNKNOWN', 'What the path names can be no role.')
 }
 
 const dutyShape = /^[a-z][a-z0-9-]{0,63}$/

@@ -1,21 +1,13 @@
 import { z } from 'zod'
 import type { ComparedVersion, Comparison } from '../store/compare/api.ts'
 import type { ResolvedContext } from '../store/hierarchy/api.ts'
+import { consistency, readingErrors, role, timeoutMs } from './asked.ts'
 import type { Operation } from './operation.ts'
 
 const json = 'application/json'
 const address = z.string().describe('Canonical UCXL address')
 const version = z.string()
 const addresses = z.array(address)
-
-const timeoutMs = z.coerce
-  .number()
-  .int()
-  .min(1)
-  .max(120_000)
-  .optional()
-  .describe('Milliseconds until the peer gives up')
-const role = z.string().max(64).optional().describe('Open with this role only')
 
 const resolvedContext = z.object({
   address,
@@ -88,17 +80,6 @@ const comparison = z.object({
     .describe('Empty: they say the same'),
 }) satisfies z.ZodType<Omit<Comparison, 'changes'>>
 
-const reading = [
-  'ADDRESS_INVALID',
-  'NOT_FOUND',
-  'VERSION_UNKNOWN',
-  'ROLE_UNKNOWN',
-  'ROLE_DENIED',
-  'QUORUM_UNREACHED',
-  'INTEGRITY_FAILED',
-  'SEALED',
-] as const
-
 /** What holds at an address, and what changed. */
 export const hierarchyOperations = {
   resolveContext: {
@@ -108,14 +89,11 @@ export const hierarchyOperations = {
     query: z.strictObject({
       explain: z.enum(['0', '1', 'false', 'true']).optional().describe('1: name the source of every field'),
       role,
-      consistency: z
-        .enum(['linearizable', 'cached'])
-        .optional()
-        .describe('`cached` may answer from this peer; default linearizable'),
+      consistency,
       timeoutMs,
     }),
     answer: { type: json, schema: resolvedContext },
-    errors: [...reading, 'TOO_DEEP'],
+    errors: [...readingErrors, 'TOO_DEEP'],
   },
   compareContexts: {
     method: 'GET',
@@ -134,6 +112,6 @@ export const hierarchyOperations = {
       timeoutMs,
     }),
     answer: { type: json, schema: comparison },
-    errors: reading,
+    errors: readingErrors,
   },
 } as const satisfies Record<string, Operation>

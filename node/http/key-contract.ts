@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { KeyShares, KeyStatus, Reshared } from '../key-control.ts'
+import type { KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
 import type { Operation } from './operation.ts'
 
 /** Holds a schema to the type that the peer answers with, so that the document cannot drift from it. */
@@ -59,6 +59,34 @@ const reshared = z.object({
   holders: names.describe('Who dealt'),
 }) satisfies Describes<Reshared>
 
+const roleList = z.object({
+  roles: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(['current', 'retired']),
+      keys: z
+        .array(
+          z.object({
+            keyVersion: z.int(),
+            fingerprint: z.string(),
+            state: z.enum(['current', 'old', 'retired']).describe('Contexts are sealed to `current` only'),
+            recipient: z.string().describe('To whom contexts of the role are sealed'),
+            isOpenHere: z.boolean().describe('The peer that was asked has it in memory'),
+          }),
+        )
+        .describe('Newest first'),
+      entitled: names.describe('Members that may have its keys'),
+    }),
+  ),
+}) satisfies Describes<RoleList>
+
+const rotatedRole = z.object({
+  name: z.string(),
+  keyVersion: z.int(),
+  fingerprint: z.string(),
+  before: z.int().describe('The key version of before: it opens what was sealed to it'),
+}) satisfies Describes<RotatedRole>
+
 /** The keys of the peer that is asked, and the shares of the fleet. */
 export const keyOperations = {
   keys: {
@@ -106,5 +134,37 @@ export const keyOperations = {
     },
     answer: { type: json, schema: reshared },
     errors: ['SEALED', 'QUORUM_UNREACHED', 'INTEGRITY_FAILED', 'TOO_LARGE'],
+  },
+  roles: {
+    method: 'GET',
+    path: '/v1/roles',
+    summary: 'The roles of the fleet and their key versions',
+    query: none,
+    answer: { type: json, schema: roleList },
+    errors: [],
+  },
+  rotateRole: {
+    method: 'POST',
+    path: '/v1/roles/{name}/rotate',
+    summary: 'Give a role a new key: what is written from now on is sealed to it',
+    query: none,
+    answer: { type: json, schema: rotatedRole },
+    errors: [
+      'ROLE_UNKNOWN',
+      'SEALED',
+      'VERSION_CONFLICT',
+      'TOO_MANY',
+      'QUORUM_UNREACHED',
+      'INTEGRITY_FAILED',
+      'TOO_LARGE',
+    ],
+  },
+  retireRole: {
+    method: 'POST',
+    path: '/v1/roles/{name}/retire',
+    summary: 'Take a role out of use: nothing is sealed to it any more, and what is stays readable',
+    query: none,
+    answer: { type: json, schema: roleList },
+    errors: ['ROLE_UNKNOWN', 'QUORUM_UNREACHED', 'INTEGRITY_FAILED', 'TOO_LARGE'],
   },
 } as const satisfies Record<string, Operation>

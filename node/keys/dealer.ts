@@ -77,8 +77,24 @@ export class Dealer {
     return done
   }
 
+  /**
+   * Deals a secret that no registry names yet. Nothing is in force before the registry does.
+   *
+   * @throws SlurpError QUORUM_UNREACHED when a holder cannot be reached or does not take its share.
+   */
+  async dealNew(key: Omit<SecretEntry, 'set' | 'proof'>, secret: Uint8Array): Promise<SecretEntry> {
+    const holders = await this.#holders()
+    const dealt = await this.#dealSecret(key, secret, 1, holders)
+    await Promise.all(holders.map(({ peer }) => this.#handOut(peer, [dealt])))
+    return dealt.entry
+  }
+
+  #holders(): Promise<readonly ShareRecipient[]> {
+    return Promise.all(this.holdersWanted().map(peer => this.#recipientOf(peer)))
+  }
+
   async #dealTogether(entries: readonly SecretEntry[]): Promise<readonly SecretEntry[]> {
-    const holders = await Promise.all(this.holdersWanted().map(peer => this.#recipientOf(peer)))
+    const holders = await this.#holders()
     const dealt: Dealt[] = []
     for (const entry of entries) dealt.push(...(await this.#dealOne(entry, holders)))
     await Promise.all(holders.map(({ peer }) => this.#handOut(peer, dealt)))
@@ -107,17 +123,26 @@ export class Dealer {
   async #dealOne(entry: SecretEntry, holders: readonly ShareRecipient[]): Promise<readonly Dealt[]> {
     const key = this.#parts.collector.keyOf(entry)
     if (key === null) return []
-    const { fleet, secret, keyVersion, setVersion } = entry.set.set
-    const { record, shares } = await deal(key.secret, {
-      fleet,
-      secret,
-      keyVersion,
-      setVersion: setVersion + 1,
+    return [await this.#dealSecret(entry, key.secret, entry.set.set.setVersion + 1, holders)]
+  }
+
+  async #dealSecret(
+    key: Omit<SecretEntry, 'set' | 'proof'>,
+    secret: Uint8Array,
+    setVersion: number,
+    holders: readonly ShareRecipient[],
+  ): Promise<Dealt> {
+    const { self, view } = this.#parts
+    const { record, shares } = await deal(secret, {
+      fleet: view().fleet,
+      secret: key.name,
+      keyVersion: key.keyVersion,
+      setVersion,
       setId: randomBytes(setIdBytes).toString('hex'),
       holders,
-      dealer: this.#parts.self,
+      dealer: self,
     })
-    return [{ entry: { ...entry, set: record, proof: proveDealing(key.secret, record) }, shares }]
+    return { entry: { ...key, set: record, proof: proveDealing(secret, record) }, shares }
   }
 
   /** Asked over a connection that proves who answers. */

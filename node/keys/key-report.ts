@@ -1,9 +1,9 @@
 import type { PeerId } from '../../base/ids.ts'
 import { keyFingerprint } from '../../crypto/audit/fingerprint.ts'
-import type { Registry, SecretEntry } from '../../crypto/registry/registry.ts'
+import { isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
 import { keyStatusOf } from '../../crypto/shares/key-collection.ts'
 import type { ShareSet } from '../../crypto/shares/share-set.ts'
-import type { KeyProgress, KeyShares, SharedSecret } from '../key-control.ts'
+import type { KeyProgress, KeyShares, RoleList, SharedSecret } from '../key-control.ts'
 import type { Collector } from './collector.ts'
 
 /** Names a key version wherever people see one: a role's by its recipient, as in the audit log, others' by the public check value. */
@@ -44,6 +44,33 @@ export function sharesOf(
     entitled: entitled.sort((a, b) => (a.peer < b.peer ? -1 : 1)),
     holdersWanted: holdersWanted.map(nameOf).sort(),
   }
+}
+
+/** @param isOpenHere - whether the peer that is asked has a key in memory. */
+export function rolesOf(
+  registry: Registry,
+  isOpenHere: (entry: SecretEntry) => boolean,
+  nameOf: Names,
+): RoleList {
+  const keys = registry.secrets.filter(({ name }) => isRole(name))
+  const { entitled } = sharesOf(registry, [], [], nameOf)
+  const roles = [...new Set(keys.map(({ name }) => name))].map(name => {
+    const own = keys.filter(each => each.name === name).reverse()
+    const state = own[0]!.state === 'retired' ? ('retired' as const) : ('current' as const)
+    return {
+      name,
+      state,
+      keys: own.map(entry => ({
+        keyVersion: entry.keyVersion,
+        fingerprint: fingerprintOf(entry),
+        state: entry.state,
+        recipient: entry.recipient!,
+        isOpenHere: isOpenHere(entry),
+      })),
+      entitled: entitled.filter(({ names }) => names.includes(name)).map(({ peer }) => peer),
+    }
+  })
+  return { roles }
 }
 
 function secretText(entry: SecretEntry, held: readonly ShareSet[], nameOf: Names): SharedSecret {

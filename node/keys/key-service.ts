@@ -9,18 +9,20 @@ import { entitle } from '../../crypto/registry/statements.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
-import type { KeyControl, KeyShares, KeyStatus, Reshared } from '../key-control.ts'
+import type { KeyControl, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
 import type { ReadinessCheck } from '../status.ts'
 import type { SharedRegister } from '../store/retention/ports.ts'
+import { catchUpOf } from './catch-up.ts'
 import { Collector } from './collector.ts'
 import { Dealer } from './dealer.ts'
 import { HeldKeys } from './held-keys.ts'
-import { progressOf, sharesOf } from './key-report.ts'
+import { progressOf, rolesOf, sharesOf } from './key-report.ts'
 import { RegistryBook } from './registry-book.ts'
 import { entitlementRule } from './release-rule.ts'
+import { Rotation } from './rotation.ts'
 import { ShareHolder } from './share-holder.ts'
 import { type Answered, decodeAnswers, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
 
@@ -56,6 +58,7 @@ export class KeyService implements KeyControl {
   readonly #holder: ShareHolder
   readonly #collector: Collector
   readonly #dealer: Dealer
+  readonly #rotation: Rotation
   readonly #waiting = new Set<() => void>()
   #isSealedByWish = false
   #recipients: readonly RoleRecipient[]
@@ -86,7 +89,18 @@ export class KeyService implements KeyControl {
       ownShare: request => this.#holder.release(self.peerId, request),
       changed: () => this.#changed(),
     })
-    this.held = new HeldKeys(self.peerId, registry, this.#collector, () => this.status().reason ?? 'Not now.')
+    this.held = new HeldKeys(
+      self.peerId,
+      registry,
+      this.#collector,
+      () => this.status().reason ?? 'Not now.',
+      catchUpOf({
+        ...parts,
+        refresh: () => this.#book.refresh(),
+        collector: this.#collector,
+        changed: () => this.#nextChange(),
+      }),
+    )
     this.#recipients = recipientsOf(registry())
     const nameOf = (peer: PeerId) => this.#nameOf(peer)
     this.#dealer = new Dealer({
@@ -95,6 +109,13 @@ export class KeyService implements KeyControl {
       collector: this.#collector,
       holder: this.#holder,
       nameOf,
+    })
+    this.#rotation = new Rotation({
+      ...parts,
+      book: this.#book,
+      collector: this.#collector,
+      dealer: this.#dealer,
+      ready: roles => this.held.ready(roles),
     })
     this.#book.onChange(() => this.#registryChanged())
     exchange.serve((from, question) => this.#answer(from, question))
@@ -129,9 +150,7 @@ export class KeyService implements KeyControl {
 
   /** Resolves once all keys are open, or there is none to open. */
   async opened(): Promise<void> {
-    while (this.held.sealedWhy !== null && !this.#isStopped) {
-      await new Promise<void>(resolve => this.#waiting.add(resolve))
-    }
+    while (this.held.sealedWhy !== null && !this.#isStopped) await this.#nextChange()
   }
 
   status(): KeyStatus {
@@ -214,6 +233,26 @@ export class KeyService implements KeyControl {
     )
   }
 
+  roles(): RoleList {
+    return rolesOf(
+      this.#book.registry,
+      entry => this.#collector.identityOf(entry) !== null,
+      peer => this.#nameOf(peer),
+    )
+  }
+
+  async rotate(role: string): Promise<RotatedRole> {
+    const rotated = await this.#rotation.rotate(role)
+    this.#tell()
+    return rotated
+  }
+
+  async retire(role: string): Promise<RoleList> {
+    await this.#rotation.retire(role)
+    this.#tell()
+    return this.roles()
+  }
+
   /** Whether somebody holds no share who should, or the other way round. */
   get isOutdated(): boolean {
     return this.#dealer.outdated().length > 0
@@ -263,6 +302,10 @@ export class KeyService implements KeyControl {
     const names = new Set(this.held.entitled)
     this.#collector.want(this.#book.registry.secrets.filter(({ name }) => names.has(name)))
     this.#changed()
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise(resolve => this.#waiting.add(resolve))
   }
 
   #changed(): void {

@@ -4,7 +4,7 @@ import type { View } from '../../dht/view.ts'
 import type { KeyPlace, Process } from '../../replication/context.ts'
 import { coordinateConfirm, coordinateWrite, newCoordinator } from '../../replication/coordinator.ts'
 import { newDeliverer } from '../../replication/hints.ts'
-import { startChain } from '../../replication/history-walk.ts'
+import { startWalk } from '../../replication/history-walk.ts'
 import { newAcceptor } from '../../replication/partition-state.ts'
 import { Puller } from '../../replication/puller.ts'
 import { newReader } from '../../replication/reader.ts'
@@ -85,7 +85,8 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
       membership.reportsChanged(now)
       repair.resumeIfDamaged(place, now)
     },
-    bytesPerSecond: () => (view().moves.paused ? 0 : view().moves.bytesPerSecond),
+    bytesPerSecond: () => view().moves.bytesPerSecond,
+    arePaused: () => view().moves.paused,
   })
   const membership = new Membership({
     view: options.view,
@@ -108,7 +109,7 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
     damageFound: (key, now) => repair.damageFound(key, now),
     fill: (key, version, now) => {
       const deadlineMs = now.monotonicMs + options.limits.attemptMaxMs
-      startChain(reader.walks, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
+      startWalk(reader.walks, { kind: 'repair' }, key, version, options.limits.chainMax, deadlineMs, now)
     },
   })
   const watch = new Watch({

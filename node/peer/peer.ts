@@ -18,7 +18,7 @@ import {
   onDelivered,
   sweepHints,
 } from '../../replication/hints.ts'
-import { startChain } from '../../replication/history-walk.ts'
+import { startWalk } from '../../replication/history-walk.ts'
 import type { PeerLag } from '../../replication/lag.ts'
 import type { Operation, ReplicaMessage } from '../../replication/messages.ts'
 import { onReadEpochs, onReaderAnswer, startRead, sweepReads } from '../../replication/reader.ts'
@@ -262,19 +262,11 @@ class RingMember implements Peer {
       case 'trim':
         return coordinateTrim(this.#machines.coordinator, client, operation, timeoutMs, now)
       case 'read':
-        return startRead(this.#machines.reader, client, operation.key, null, timeoutMs, now)
+        return startRead(this.#machines.reader, client, operation.key, timeoutMs, now)
       case 'history': {
         const { key, from, limit } = operation
-        if (from === null) return startRead(this.#machines.reader, client, key, limit, timeoutMs, now)
-        return startChain(
-          this.#machines.reader.walks,
-          client,
-          key,
-          from,
-          limit,
-          now.monotonicMs + timeoutMs,
-          now,
-        )
+        const deadlineMs = now.monotonicMs + timeoutMs
+        return startWalk(this.#machines.reader.walks, client, key, from, limit, deadlineMs, now)
       }
     }
   }

@@ -15,6 +15,7 @@ import {
 import type { Outcome, ReplicaMessage } from '../../replication/messages.ts'
 import {
   type Acceptor,
+  boundDamage,
   type Floors,
   isDamaged,
   isReady,
@@ -52,6 +53,7 @@ export class SelfRepair {
       options.process,
       (key, now) => this.#heal(key, now),
       (key, now) => this.#isWhole(key, now),
+      (partition, floors, now) => this.#partitionBounded(partition, floors, now),
       (partition, floors, now) => this.#partitionWhole(partition, floors, now),
     )
   }
@@ -164,6 +166,11 @@ export class SelfRepair {
     // The round must exceed whatever this replica may have promised before the damage.
     riseAbove(process, floorOf(acceptor, key, toPlace(process.placeOf(key)), now.wallMs), now.wallMs)
     confirm(key, now)
+  }
+
+  #partitionBounded(partition: PartitionId, { ceiling }: Floors, now: Now): void {
+    const { acceptor, emit, placeOf } = this.#options
+    emit({ kind: 'save', changes: [boundDamage(acceptor, toPlace(placeOf(partition)), ceiling, now.wallMs)] })
   }
 
   #partitionWhole(partition: PartitionId, floors: Floors, now: Now): void {

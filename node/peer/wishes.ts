@@ -3,7 +3,7 @@ import { isGone } from '../../replication/collection.ts'
 import type { Client } from '../../replication/context.ts'
 import { bringUp } from '../../replication/coordinator.ts'
 import { tryHintsLater } from '../../replication/hints.ts'
-import { startHistory } from '../../replication/history-walk.ts'
+import { onSettled } from '../../replication/history-walk.ts'
 import type { Outcome } from '../../replication/messages.ts'
 import { toPlace } from '../../replication/partition-state.ts'
 import { onOwnOutcome } from '../../replication/requester.ts'
@@ -68,12 +68,7 @@ function finish(machines: Machines, client: Client, key: ContextKey, outcome: Ou
       return machines.repair.healed(key, outcome, now)
     case 'pull':
       return machines.puller.settled(key, outcome, now)
-    case 'history': {
-      const { asker, limit, deadlineMs } = client
-      if (outcome.kind !== 'found' && outcome.kind !== 'absent')
-        return finish(machines, asker, key, outcome, now)
-      const from = outcome.kind === 'found' ? outcome.value.version : null
-      return startHistory(machines.reader.walks, asker, key, from, limit, deadlineMs, now)
-    }
+    case 'history':
+      return onSettled(machines.reader.walks, client.reading, outcome, now)
   }
 }

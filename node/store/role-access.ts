@@ -12,6 +12,11 @@ export type StoreKeys = {
   readonly fleetSecret: Uint8Array | null
   /** Identities held for one key version of a role; empty for none. */
   identitiesOf(role: RoleName, keyVersion: number): readonly X25519Identity[]
+  /**
+   * To be awaited before something that is sealed to these roles is opened: where all of them are younger than the keys
+   * here, the process catches up, for a while.
+   */
+  ready(roles: readonly RoleVersion[]): Promise<void>
   /** Roles of which at least one key version is held. */
   readonly heldRoles: readonly RoleName[]
   /** One sentence: why keys that this process may have are not there now. Null when all are, and for a blind peer. */
@@ -65,6 +70,11 @@ export class RoleAccess {
     const { name } = this.#newest(role)
     if (!this.#keys.heldRoles.includes(name))
       throw new SlurpError('ROLE_DENIED', `This peer does not hold the role "${name}".`)
+  }
+
+  /** Waits for key versions that this process may have and has not collected yet. */
+  ready(roles: readonly RoleVersion[], role?: string): Promise<void> {
+    return this.#keys.ready(role === undefined ? roles : roles.filter(({ name }) => name === role))
   }
 
   /**

@@ -90,6 +90,7 @@ export class VersionOpener {
     roles: EnvelopeHeader['roles'],
     role: string | undefined,
   ): Promise<SealedText> {
+    await this.#access.ready(roles, role)
     const identitiesOf = this.#access.identitiesFor(roles, role)
     const { version, parent } = record
     const expected = { fleet: this.#fleet, key, version, parent }

@@ -19,6 +19,7 @@ import { Epochs } from './epochs.ts'
 import { type Grant, Grants } from './grants.ts'
 import { addIn, isMajority, KeyLedger } from './ledger.ts'
 import { saysOnlyWhoIsThere } from './lone-kinds.ts'
+import { doubt, newReplica, type Replica } from './replica.ts'
 import { Tokens } from './tokens.ts'
 
 /** Numbers are those of PROTOCOL; `bug`: an assertion of the peer itself. */
@@ -26,18 +27,6 @@ export type Invariant = 1 | 2 | 3 | 4 | 5 | 6 | 8 | 9 | 10 | 11 | 13 | 14 | 'bug
 export type Breach = { readonly invariant: Invariant; readonly what: string; readonly key: ContextKey | null }
 
 type Question = Extract<Message, { kind: 'prepare' | 'accept' | 'query' | 'replay' | 'backfill' }>
-
-/** What is durable at one peer. */
-type Replica = {
-  readonly heads: Map<ContextKey, Ballot>
-  /** Keys whose record was there and damaged when the running boot began. */
-  readonly damaged: Set<ContextKey>
-  readonly ceilings: Map<PartitionId, Ballot>
-  /** The newest view on its disk: the epochs in which it answers. */
-  view: View
-  /** What was stepped before the view was durable may be in the batch that follows it. */
-  isBetween: boolean
-}
 
 /**
  * Watches every frame that leaves and every batch that is durable, and compares them with invariants 1 to 5 and 8
@@ -103,7 +92,7 @@ export class Invariants {
   }
 
   /** A process opened its disk: what is really there replaces what was believed. */
-  opened(peer: PeerId, disk: Disk, genesis: View): void {
+  opened(peer: PeerId, disk: Disk, recordsLost: boolean, genesis: View): void {
     const replica = this.replica(peer)
     this.questions.set(peer, new PairMap())
     replica.view = viewOn(disk) ?? genesis
@@ -111,6 +100,7 @@ export class Invariants {
       const record = partitionOn(disk, partition)
       if (record === null) replica.ceilings.delete(partition)
       else replica.ceilings.set(partition, record.ceiling)
+      doubt(replica, partition, recordsLost || (record?.damagedBelow ?? noBallot) !== noBallot)
       this.collections.floorIs(peer, partition, record?.gcFloor ?? noBallot)
     }
     for (const key of this.ledgers.keys()) {
@@ -131,8 +121,10 @@ export class Invariants {
     for (const change of changes)
       if (change.kind === 'partition') this.floorIs(peer, change.partition, change.record.gcFloor)
     for (const change of changes) {
-      if (change.kind === 'partition') replica.ceilings.set(change.partition, change.record.ceiling)
-      else if (change.kind === 'view') adopted = change.view
+      if (change.kind === 'partition') {
+        replica.ceilings.set(change.partition, change.record.ceiling)
+        doubt(replica, change.partition, change.record.damagedBelow !== noBallot)
+      } else if (change.kind === 'view') adopted = change.view
       else if (change.head === null) this.removed(peer, replica, change.key)
       else {
         const { key, head } = change
@@ -184,9 +176,10 @@ export class Invariants {
       if (this.partitionOf(key) !== partition) continue
       const chosen = ledger.lastChosen()
       // A fault may have taken what was there: that one machine must be healed, and takes no part until then.
-      const holders = owners.filter(
-        owner => this.durableBallot(owner, key) >= chosen || this.replica(owner).damaged.has(key),
-      )
+      const holders = owners.filter(owner => {
+        const { damaged, doubtful } = this.replica(owner)
+        return this.durableBallot(owner, key) >= chosen || damaged.has(key) || doubtful.has(partition)
+      })
       if (holders.length > owners.length / 2) continue
       this.breach(
         9,
@@ -225,13 +218,7 @@ export class Invariants {
   private replica(peer: PeerId): Replica {
     let replica = this.replicas.get(peer)
     if (replica === undefined) {
-      replica = {
-        heads: new Map(),
-        damaged: new Set(),
-        ceilings: new Map(),
-        view: this.newest,
-        isBetween: false,
-      }
+      replica = newReplica(this.newest)
       this.replicas.set(peer, replica)
     }
     return replica

@@ -1,3 +1,4 @@
+import { defaultLimits } from '../../replication/limits.ts'
 import { recentOpsMax, type WriteOperation } from '../../replication/messages.ts'
 import { collectionSchedules } from './collection-schedules.ts'
 import { a, b, c, d, judged, key, names, viewOf, writeOf } from './schedule-parts.ts'
@@ -10,6 +11,8 @@ import { askedForMs, Stage } from './stage.ts'
 export const directedSchedules: Readonly<Record<string, () => string | null>> = {
   unconfirmedRefusal,
   unconfirmedRead,
+  lostCeilingUnasked: () => lostCeiling(false),
+  lostCeilingAsked: () => lostCeiling(true),
   ungrantedNext,
   formerBoot,
   lostAccept,
@@ -52,6 +55,36 @@ function heldByOne(): { stage: Stage; first: WriteOperation } {
   stage.pass(askedForMs)
   stage.deliver(({ message }) => message.kind === 'reply')
   return { stage, first }
+}
+
+/**
+ * Rule 3. `b` and `c` hold the second version; then the disk of `c` loses everything, its ceiling too, and its clock
+ * runs back, so that by the clock the first version looks like news. It must not take that, before it asked the others
+ * what they have met, nor after: with `a` it would be a majority. Seed 3016464 found it.
+ */
+function lostCeiling(isAsked: boolean): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  const loseAll = stage.remember(c)
+  const first = writeOf(1, null)
+  stage.request(d, a, first)
+  stage.deliver()
+  const { ballot, value } = stage.last('accept')
+  stage.pass(50)
+  stage.request(d, b, writeOf(2, first.id))
+  stage.hedge()
+  stage.deliver(({ from, to }) => from !== a && to !== a)
+  stage.setBehind(c, defaultLimits.ballotDriftMaxMs * 2)
+  loseAll()
+  stage.deliver(({ message }) => isAsked && ['floorsAsked', 'floors'].includes(message.kind))
+  stage.setBehind(c, 0)
+  stage.hand(a, c, { kind: 'replay', id: 1, epoch: 1, key, ballot, value })
+  stage.request(d, a, writeOf(3, first.id))
+  for (let ms = 0; ms < askedForMs; ms += 100) {
+    stage.deliver(({ from, to }) => from !== b && to !== b)
+    stage.pass(100)
+  }
+  stage.deliver(({ message }) => message.kind === 'reply')
+  return judged(stage, 'written written unknown')
 }
 
 /**

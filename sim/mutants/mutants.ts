@@ -300,6 +300,24 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'a lost ceiling bounded by the own clock alone',
+    rule: 3,
+    how: { directed: 'lostCeilingUnasked' },
+    edits: [{ file: acceptor, find: "head === 'damaged' && !partition.isBounded", replace: 'false' }],
+  },
+  {
+    name: 'a lost ceiling that the others told of, forgotten',
+    rule: 3,
+    how: { directed: 'lostCeilingAsked' },
+    edits: [
+      {
+        file: partitionState,
+        find: 'const ceiling = highest(state.record.ceiling, met)',
+        replace: 'const ceiling = state.record.ceiling',
+      },
+    ],
+  },
+  {
     name: 'operation ids of an earlier boot made again',
     rule: 5,
     how: 'seeds',

@@ -81,6 +81,8 @@ export class Stage {
   private readonly view: View
   private readonly limits: Limits
   private readonly sent = new Map<PeerMessage['kind'], PeerMessage>()
+  /** How far the wall clocks of some run behind. */
+  private readonly behindMs = new Map<PeerId, number>()
   private nowMs = 0
   private nextId = 0x4000_0000
 
@@ -97,6 +99,11 @@ export class Stage {
   restart(self: PeerId): void {
     const { records, boots } = this.peers.get(self)!
     this.boot(self, records, boots + 1)
+  }
+
+  /** The wall clock of a peer is so far behind from now on. */
+  setBehind(self: PeerId, ms: number): void {
+    this.behindMs.set(self, ms)
   }
 
   /** Remembers what a peer has saved so far. The function it returns takes everything since away, as a disk may. */
@@ -194,7 +201,8 @@ export class Stage {
     for (let at = 0; at < inputs.length; at++) {
       const taken = inputs[at]!
       if (taken.kind === 'messageArrived') this.learn(taken.from, taken.message)
-      const now = { wallMs: stageStartMs + this.nowMs, monotonicMs: this.nowMs }
+      const wallMs = stageStartMs + this.nowMs - (this.behindMs.get(self) ?? 0)
+      const now = { wallMs, monotonicMs: this.nowMs }
       for (const effect of this.peers.get(self)!.peer.step(taken, now)) {
         const later = this.perform(self, effect)
         if (later !== null) inputs.push(later)

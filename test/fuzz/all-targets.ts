@@ -1,7 +1,9 @@
 import type { Target } from './target.ts'
+import { auditTargets } from './targets/audit.ts'
 import { doorTargets } from './targets/door.ts'
 import { envelopeTargets } from './targets/envelopes.ts'
 import { rightsTargets } from './targets/rights.ts'
+import { secretTargets } from './targets/secrets.ts'
 import { storeTargets } from './targets/store.ts'
 import { wireTargets } from './targets/wire.ts'
 
@@ -10,6 +12,8 @@ export const allTargets = async (): Promise<Target[]> => [
   ...(await envelopeTargets()),
   ...wireTargets(),
   ...rightsTargets(),
+  ...secretTargets(),
+  ...auditTargets(),
   ...storeTargets(),
   ...(await doorTargets()),
 ]

@@ -30,4 +30,13 @@ test('keys are shown, wiped, collected and dealt anew', async t => {
     holders: ['p1'],
   })
   assert.equal((await ask('/v1/keys/reshare', post({ force: 'yes' }))).status, 400)
+  const { name, keyVersion, before } = (await ask('/v1/roles/architect/rotate', post({}))).said
+  assert.deepEqual([name, keyVersion, before], ['architect', 2, 1])
+  const unknown = await ask('/v1/roles/nobody/rotate', post({}))
+  assert.deepEqual([unknown.status, unknown.said.error.code], [400, 'ROLE_UNKNOWN'])
+  assert.equal((await ask('/v1/roles/%0A/rotate', post({}))).said.error.code, 'ROLE_UNKNOWN')
+  const states = (answer: { said: object }) =>
+    (answer.said as { roles: { state: string }[] }).roles.map(({ state }) => state)
+  assert.deepEqual(states(await ask('/v1/roles')), ['current'])
+  assert.deepEqual(states(await ask('/v1/roles/architect/retire', post({}))), ['retired'])
 })

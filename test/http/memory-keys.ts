@@ -1,5 +1,7 @@
 import { SlurpError } from '../../base/errors.ts'
-import type { KeyControl, KeyState, KeyStatus } from '../../node/key-control.ts'
+import type { KeyControl, KeyState, KeyStatus, RoleList } from '../../node/key-control.ts'
+
+const fingerprint = '0123456789abcdef'
 
 /** Keys without a fleet: one role, two holders, and a peer that can be sealed and never unsealed while `p2` is away. */
 export function memoryKeys(): KeyControl & { isAway: boolean } {
@@ -13,7 +15,7 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       {
         name: 'architect',
         keyVersion: 1,
-        fingerprint: '0123456789abcdef',
+        fingerprint,
         state: state === 'open' ? 'open' : 'sealed',
         needed: 2,
         holders: 2,
@@ -24,6 +26,16 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       },
     ],
   })
+  let keyVersion = 1
+  let isRetired = false
+  const roles = (): RoleList => {
+    const state = isRetired ? 'retired' : 'current'
+    const newest = { keyVersion, fingerprint, state, recipient: 'age1architect', isOpenHere: true } as const
+    return { roles: [{ name: 'architect', state, keys: [newest], entitled: ['p1'] }] }
+  }
+  const known = (role: string) => {
+    if (role !== 'architect') throw new SlurpError('ROLE_UNKNOWN', 'This fleet has no such role.')
+  }
   const keys = {
     isAway: false,
     status,
@@ -32,7 +44,7 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
         {
           name: 'architect',
           keyVersion: 1,
-          fingerprint: '0123456789abcdef',
+          fingerprint,
           state: 'current' as const,
           recipient: 'age1architect',
           setVersion: 1,
@@ -55,6 +67,17 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
     },
     reshare: async (force: boolean) =>
       force ? { dealt: ['architect/1'], holders: ['p1'] } : { dealt: [], holders: [] },
+    roles,
+    async rotate(role: string) {
+      known(role)
+      keyVersion += 1
+      return { name: role, keyVersion, fingerprint, before: keyVersion - 1 }
+    },
+    async retire(role: string) {
+      known(role)
+      isRetired = true
+      return roles()
+    },
   }
   return keys
 }

@@ -61,6 +61,60 @@ test('every replica drops what lies below, and the history ends there', () => {
   assert.deepEqual(historyAt(fleet, c, null, 3), kept)
 })
 
+test('a peer that is no owner waits for no owner that is away', () => {
+  const { fleet, chain } = filled()
+  fleet.do(a, { kind: 'trim', key, keepFrom: chain[3]! })
+  fleet.cut(c)
+  const kept = chain.slice(3).toReversed()
+  assert.deepEqual(historyAt(fleet, d), { versions: kept, next: null })
+  const page = historyAt(fleet, d, null, 2)
+  assert.deepEqual(page, { versions: kept.slice(0, 2), next: kept[2] })
+  assert.deepEqual(historyAt(fleet, d, page.next), { versions: kept.slice(2), next: null })
+  assert.deepEqual(historyAt(fleet, d, chain[2]!), { versions: [], next: null })
+})
+
+/** An owner that lost records, while moves are paused: its keys are written back, its histories are not copied yet. */
+function withLoss(): { fleet: PureFleet; chain: readonly Version[]; lost: Version; isCopied: () => boolean } {
+  const { fleet, chain } = filled()
+  fleet.do(a, { kind: 'trim', key, keepFrom: chain[3]! })
+  fleet.tellAll({ ...startView(), epoch: 2, moves: { ...startView().moves, paused: true } })
+  fleet.runFor(500)
+  const { records } = fleet.at(c)
+  const lost = chain[4]!
+  records.versions.delete(key + lost)
+  const isCopied = () => {
+    const record = records.partition(partition)
+    return record !== null && record !== 'damaged' && record.copied
+  }
+  return { fleet, chain, lost, isCopied }
+}
+
+test('an owner that lost records copies its histories anew, also while moves are paused (seed 3011634)', () => {
+  const { fleet, lost, isCopied } = withLoss()
+  fleet.step(c, { kind: 'recordsLost' })
+  assert.ok(!versionsAt(fleet, c).includes(lost))
+  fleet.runUntil(() => versionsAt(fleet, c).includes(lost) && isCopied())
+})
+
+test('an owner that lost records knows all the same what was trimmed (seeds 3010926, 3014881)', () => {
+  const { fleet, chain, lost } = withLoss()
+  // Nobody tells it anything: it stays as it is.
+  fleet.mayPass = ({ to }) => to !== c
+  fleet.step(c, { kind: 'recordsLost' })
+  const askedFor = (from: Version) => {
+    fleet.step(c, {
+      kind: 'messageArrived',
+      from: d,
+      message: { kind: 'chainAsked', id: 7, key, from, limit: 9 },
+    })
+    const answer = fleet.sent.findLast(({ to }) => to === d)?.message
+    assert.ok(answer?.kind === 'chain' || answer?.kind === 'refused')
+    return answer.kind
+  }
+  assert.equal(askedFor(chain[2]!), 'chain')
+  assert.equal(askedFor(lost), 'refused')
+})
+
 test('it goes on from there: later versions know of it, a lower cut changes nothing, a higher one does', () => {
   const { fleet, chain } = filled()
   fleet.do(a, { kind: 'trim', key, keepFrom: chain[3]! })

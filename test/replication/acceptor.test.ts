@@ -6,7 +6,7 @@ import { hlcMs } from '../../base/hlc.ts'
 import { noBallot } from '../../base/ids.ts'
 import { isWhole } from '../../replication/acceptor.ts'
 import { defaultLimits } from '../../replication/limits.ts'
-import { markDamaged, markWhole, noFloors } from '../../replication/partition-state.ts'
+import { boundDamage, markDamaged, markWhole, noFloors } from '../../replication/partition-state.ts'
 import { considerBackfill } from '../../replication/versions.ts'
 import { ballotAt, key, place, Replica, valueAt, versionAt, wallMs } from './memory-records.ts'
 
@@ -139,7 +139,13 @@ test('in a damaged partition an old record counts for nothing, even when the clo
     'refused',
     'what it still has may be older than what it lost (seed 4028)',
   )
+  assert.ok(!granted(replica.accept(ballotAt(9), valueAt(9))), 'the others may have met something higher')
+  replica.records.save([boundDamage(replica.acceptor, place, ballotAt(8), hourAgo)])
   assert.ok(!granted(replica.accept(ballotAt(4), valueAt(4))), 'below what it can still read')
+  assert.ok(
+    !granted(replica.accept(ballotAt(8), valueAt(8))),
+    'below what the others have met (seed 3016464)',
+  )
   assert.ok(granted(replica.accept(ballotAt(9), valueAt(9))))
   assert.equal(replica.query().kind, 'report', 'accepted anew, it counts')
   replica.restart()

@@ -2,21 +2,38 @@
 // answers of three replicas.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noBallot } from '../../base/ids.ts'
+import { noBallot, type PeerId, type Version } from '../../base/ids.ts'
 import type { Client } from '../../replication/context.ts'
-import { startChain, startHistory } from '../../replication/history-walk.ts'
-import type { VersionRecord } from '../../replication/messages.ts'
-import { newReader, onReaderAnswer, startRead, sweepReads } from '../../replication/reader.ts'
+import { onSettled, startWalk } from '../../replication/history-walk.ts'
+import type { Outcome, Value, VersionRecord } from '../../replication/messages.ts'
+import { newReader, onReaderAnswer, type Reader, startRead, sweepReads } from '../../replication/reader.ts'
 import { ballotAt, key, peer, processOf, valueAt, wallMs } from './memory-records.ts'
 
 const owners = [peer('a'), peer('b'), peer('c')] as const
 const now = { wallMs, monotonicMs: 1_000 }
 const local: Client = { kind: 'local', request: 1 }
 
+/** What the peer does with the outcome of a read that a walk asked for, or of the round in its place. */
+function settled(reader: Reader, client: Client, outcome: Outcome): void {
+  assert.ok(client.kind === 'history')
+  onSettled(reader.walks, client.reading, outcome, now)
+}
+
+/** What the caller is told; what a walk asked for is brought to it first. */
+function told(reader: Reader): Outcome | null {
+  const { wishes } = reader.process
+  for (let wish = wishes.shift(); wish; wish = wishes.shift()) {
+    if (wish.kind !== 'finish') continue
+    if (wish.client.kind === 'local') return wish.outcome
+    settled(reader, wish.client, wish.outcome)
+  }
+  return null
+}
+
 const newProcess = () => processOf(peer('x'), owners, 1)
 
-for (const historyLimit of [null, 10]) {
-  test(`a ${historyLimit === null ? 'read' : 'history'} whose replay is refused asks for one round`, () => {
+for (const isHistory of [false, true]) {
+  test(`a ${isHistory ? 'history' : 'read'} whose replay is refused asks for one round`, () => {
     const process = newProcess()
     const rounds: Client[] = []
     const reader = newReader(
@@ -24,7 +41,9 @@ for (const historyLimit of [null, 10]) {
       () => [],
       client => rounds.push(client),
     )
-    startRead(reader, local, key, historyLimit, 2_000, now)
+    if (isHistory) startWalk(reader.walks, local, key, null, 10, 3_000, now)
+    else startRead(reader, local, key, 2_000, now)
+    const asker = [...reader.reads.values()][0]!.client
     const idNow = () => [...reader.reads.keys()][0]!
     const report = { kind: 'report', key, gcFloor: noBallot } as const
     const [a, b, c] = owners
@@ -40,10 +59,12 @@ for (const historyLimit of [null, 10]) {
     } as const
     onReaderAnswer(reader, b, refusal, now)
     assert.equal(reader.reads.size, 0, 'reading again would meet the same promise for ever (seed 2136)')
-    const deadlineMs = now.monotonicMs + 2_000
-    assert.deepEqual(rounds, [
-      historyLimit === null ? local : { kind: 'history', asker: local, limit: historyLimit, deadlineMs },
-    ])
+    assert.deepEqual(rounds, [asker])
+    if (!isHistory) return
+    // What the round settles is where the history begins.
+    settled(reader, rounds[0]!, { kind: 'found', value: valueAt(5) })
+    const question = process.wishes.findLast(wish => wish.kind === 'send')?.message
+    assert.ok(question?.kind === 'chainAsked' && question.from === valueAt(5).version)
   })
 }
 
@@ -61,7 +82,7 @@ test('below a hole that another owner filled a walk goes on with what this repli
     (_, from) => own(from),
     () => assert.fail('nothing is to be settled'),
   )
-  startChain(reader.walks, local, key, newest.version, 10, 5_000, now)
+  startWalk(reader.walks, local, key, newest.version, 10, 5_000, now)
   const id = [...reader.walks.jobs.keys()][0]!
   onReaderAnswer(reader, owners[1], { kind: 'chain', id, key, records: [hole] }, now)
   const finished = process.wishes.find(wish => wish.kind === 'finish')
@@ -73,65 +94,116 @@ const record = (at: number): VersionRecord => {
   return { version, kind, hash, expiresAtMs, data, parent }
 }
 
-test('a history whose beginning was trimmed away on the way is settled again, never called empty (seed 1002308)', () => {
+/** A walk that a process which is no owner began, and the answers of the owners. */
+function scriptedWalk(from: Version | null) {
   const process = newProcess()
   const reader = newReader(
     process,
     () => [],
     () => assert.fail('nothing is to be settled by a round'),
   )
-  const noneLeft = () => {
-    const id = [...reader.walks.jobs.keys()][0]!
-    for (const owner of owners) onReaderAnswer(reader, owner, { kind: 'chain', id, key, records: [] }, now)
+  const begin = () => startWalk(reader.walks, local, key, from, 10, 5_000, now)
+  begin()
+  const idNow = () => [...reader.walks.jobs.keys()][0]!
+  return {
+    begin,
+    reader,
+    idNow,
+    /** Owners that were asked for a version, in this order. */
+    asked: () =>
+      process.wishes.flatMap(wish =>
+        wish.kind === 'send' && wish.message.kind === 'chainAsked' ? [wish.to] : [],
+      ),
+    gives: (owner: PeerId, records: VersionRecord[], id = idNow()) =>
+      onReaderAnswer(reader, owner, { kind: 'chain', id, key, records }, now),
+    refuses: (owner: PeerId) =>
+      onReaderAnswer(reader, owner, { kind: 'refused', id: idNow(), epoch: 1, reason: 'damaged' }, now),
+    /** What a majority says stands now, to the last question about it. */
+    stands: (value: Value) => {
+      const id = [...reader.reads.keys()].at(-1)!
+      const accepted = ballotAt(5)
+      const report = { kind: 'report', id, key, gcFloor: noBallot, accepted, value } as const
+      for (const owner of owners.slice(0, 2)) onReaderAnswer(reader, owner, report, now)
+      return told(reader)
+    },
+    sweepAt: (monotonicMs: number) => sweepReads(reader, { ...now, monotonicMs }),
   }
-  const outcome = () => process.wishes.find(wish => wish.kind === 'finish')?.outcome ?? null
-  /** What a majority says stands now. */
-  const stands = (at: number) => {
-    const id = [...reader.reads.keys()][0]!
-    const report = { kind: 'report', id, key, gcFloor: noBallot, accepted: ballotAt(at) } as const
-    for (const owner of owners.slice(0, 2))
-      onReaderAnswer(reader, owner, { ...report, value: valueAt(at) }, now)
+}
+
+test('a history whose beginning was trimmed away on the way is settled again, never called empty (seed 1002308)', () => {
+  const { begin, reader, idNow, gives, stands, sweepAt } = scriptedWalk(null)
+  const noneHas = () => {
+    const id = idNow()
+    for (const owner of owners) gives(owner, [], id)
+    return told(reader)
   }
-  startHistory(reader.walks, local, key, valueAt(5).version, 10, 5_000, now)
-  noneLeft()
-  assert.equal(outcome(), null)
-  stands(6)
-  const id = [...reader.walks.jobs.keys()][0]!
-  onReaderAnswer(reader, owners[0], { kind: 'chain', id, key, records: [record(6)] }, now)
-  assert.deepEqual(outcome(), { kind: 'versions', records: [record(6)], next: null })
-  process.wishes.length = 0
+  stands(valueAt(5))
+  assert.equal(noneHas(), null)
+  stands(valueAt(6))
+  gives(owners[0], [record(6)])
+  assert.deepEqual(told(reader), { kind: 'versions', records: [record(6)], next: null })
 
-  startHistory(reader.walks, local, key, valueAt(7).version, 10, 5_000, now)
-  noneLeft()
-  stands(7)
-  assert.deepEqual(outcome(), { kind: 'unreached' }, 'what stands and what nobody has is damaged, not absent')
-  process.wishes.length = 0
+  begin()
+  stands(valueAt(7))
+  assert.equal(noneHas(), null)
+  const lost = stands(valueAt(7))
+  assert.deepEqual(lost, { kind: 'unreached' }, 'what stands and what nobody has is damaged, not absent')
 
-  startHistory(reader.walks, local, key, valueAt(7).version, 10, 5_000, now)
-  noneLeft()
-  sweepReads(reader, { ...now, monotonicMs: 5_000 })
-  assert.deepEqual(outcome(), { kind: 'unreached' })
+  begin()
+  stands(valueAt(7))
+  assert.equal(noneHas(), null)
+  sweepAt(5_000)
+  assert.deepEqual(told(reader), { kind: 'unreached' })
 })
 
 test('who refuses a part of a history is not waited for while others have not been asked (seed 2002878)', () => {
-  const process = newProcess()
-  const reader = newReader(
-    process,
-    () => [],
-    () => assert.fail('nothing is to be settled'),
-  )
-  startChain(reader.walks, local, key, valueAt(5).version, 10, 5_000, now)
-  const id = [...reader.walks.jobs.keys()][0]!
-  const asked = () => process.wishes.flatMap(wish => (wish.kind === 'send' ? [wish.to] : []))
-  const refuse = () => {
-    const from = asked().at(-1)!
-    onReaderAnswer(reader, from, { kind: 'refused', id, epoch: 1, reason: 'damaged' }, now)
-  }
-  for (const _ of owners) refuse()
+  const { reader, asked, gives, refuses, sweepAt } = scriptedWalk(valueAt(5).version)
+  for (const _ of owners) refuses(asked().at(-1)!)
   assert.deepEqual(asked().toSorted(), [...owners].toSorted(), 'each once; then it waits')
-  const wakeMs = sweepReads(reader, now)
-  sweepReads(reader, { ...now, monotonicMs: wakeMs })
-  onReaderAnswer(reader, asked().at(-1)!, { kind: 'chain', id, key, records: [record(5)] }, now)
-  const finished = process.wishes.find(wish => wish.kind === 'finish')
-  assert.deepEqual(finished?.outcome, { kind: 'versions', records: [record(5)], next: null })
+  sweepAt(sweepAt(now.monotonicMs))
+  gives(asked().at(-1)!, [record(5)])
+  assert.deepEqual(told(reader), { kind: 'versions', records: [record(5)], next: null })
+})
+
+test('a history ends where a quorum says that it does, whoever is silent', () => {
+  const newest = { ...record(7), parent: valueAt(6).version }
+  const kept = { keptFrom: newest.version, parent: newest.parent }
+  const { reader, gives, stands } = scriptedWalk(null)
+  stands(valueAt(7, kept))
+  gives(owners[2], [newest, record(6)])
+  const outcome = { kind: 'versions', records: [newest], next: null } as const
+  assert.deepEqual(told(reader), outcome, 'what an owner kept that missed it is not shown')
+
+  const below = scriptedWalk(valueAt(6).version)
+  below.gives(below.asked()[0]!, [])
+  assert.equal(
+    below.reader.reads.size,
+    1,
+    'further down it is found out when somebody has not what is looked for',
+  )
+  assert.deepEqual(below.stands(valueAt(7, kept)), { kind: 'versions', records: [], next: null })
+})
+
+test('a history goes on while it is found out where it ends, and begins anew when what stood is gone', () => {
+  const further = scriptedWalk(valueAt(5).version)
+  const [first, second] = owners
+  further.gives(first, [])
+  further.gives(second, [record(5)])
+  assert.deepEqual(told(further.reader), { kind: 'versions', records: [record(5)], next: null })
+
+  const { reader, gives, stands } = scriptedWalk(null)
+  stands(valueAt(5))
+  gives(first, [])
+  stands(valueAt(6))
+  gives(first, [record(6)])
+  assert.deepEqual(told(reader), { kind: 'versions', records: [record(6)], next: null })
+})
+
+test('an answer about another version says nothing about the one that is looked for', () => {
+  const { reader, idNow, gives, asked } = scriptedWalk(valueAt(6).version)
+  const id = idNow()
+  gives(asked()[0]!, [{ ...record(6), parent: valueAt(5).version }])
+  for (const owner of owners) gives(owner, [], id)
+  assert.equal(told(reader), null, 'those were asked for the version before')
+  assert.equal(reader.walks.jobs.size, 1)
 })

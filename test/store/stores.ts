@@ -11,6 +11,7 @@ export const keysFor = (held: readonly string[], blind = false): StoreParts['key
   fleetSecret: blind ? null : fleetSecret,
   heldRoles: held as RoleName[],
   sealedWhy: null,
+  ready: async () => undefined,
   identitiesOf: (name, keyVersion) =>
     roleKeys
       .filter(key => held.includes(name) && key.name === name && key.keyVersion === keyVersion)

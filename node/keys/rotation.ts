@@ -1,0 +1,139 @@
+import { sameBytes } from '../../base/bytes.ts'
+import { SlurpError } from '../../base/errors.ts'
+import type { FleetId, RoleName } from '../../base/ids.ts'
+import {
+  isRole,
+  type KeyState,
+  type Registry,
+  type SecretEntry,
+  withEntries,
+} from '../../crypto/registry/registry.ts'
+import { endorse } from '../../crypto/registry/statements.ts'
+import { newRoleKey, roleKeyVersionsMax } from '../../crypto/roles.ts'
+import { SecretProver } from '../../crypto/shares/dealing-proof.ts'
+import { wipe } from '../../crypto/shares/share.ts'
+import type { RotatedRole } from '../key-control.ts'
+import type { Log } from '../running-peer.ts'
+import type { Collector } from './collector.ts'
+import type { Dealer } from './dealer.ts'
+import { fingerprintOf } from './key-report.ts'
+import type { RegistryBook } from './registry-book.ts'
+
+export type RotationParts = {
+  readonly fleet: FleetId
+  readonly book: RegistryBook
+  readonly collector: Collector
+  readonly dealer: Dealer
+  /** Waits for a key version that was dealt a moment ago. */
+  readonly ready: (roles: readonly Pick<SecretEntry, 'name' | 'keyVersion'>[]) => Promise<void>
+  readonly log: Log
+}
+
+/**
+ * Gives roles new keys, and takes roles out of use. A new key version is vouched for by the one before it: whoever can
+ * open a role can rotate it, and nobody else. It is in force once every holder has its share and the registry says so.
+ */
+export class Rotation {
+  readonly #parts: RotationParts
+
+  constructor(parts: RotationParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * @throws SlurpError ROLE_UNKNOWN; SEALED when this peer cannot open the role; VERSION_CONFLICT when somebody else
+   * rotated it meanwhile; TOO_MANY past `roleKeyVersionsMax`; QUORUM_UNREACHED.
+   */
+  async rotate(role: string): Promise<RotatedRole> {
+    const { book, collector, dealer, fleet, log, ready } = this.#parts
+    await book.refresh()
+    const { versions, newest } = roleIn(book.registry, role)
+    if (newest.state === 'retired') throw retired(role)
+    if (versions.length >= roleKeyVersionsMax)
+      throw new SlurpError('TOO_MANY', `The role "${role}" has ${versions.length} key versions already.`)
+    // Somebody else may have rotated it a moment ago.
+    await ready([newest])
+    const before = collector.keyOf(newest)
+    if (before === null)
+      throw new SlurpError(
+        'SEALED',
+        `This peer cannot open the role "${role}", and only who can may rotate it.`,
+        {
+          hint: 'Ask the door of a peer that holds the role; `slurp key shares` shows who is entitled.',
+        },
+      )
+    const { name, keyVersion, identity } = newRoleKey(role as RoleName, newest.keyVersion + 1)
+    const secret = identity.scalar()
+    try {
+      const { verifier } = new SecretProver(secret)
+      const key = { name, keyVersion, recipient: identity.recipient.text, verifier }
+      const prover = new SecretProver(before.secret)
+      const endorsement = endorse(fleet, key, prover)
+      const facts = { ...key, state: 'current' as const, endorser: newest.verifier, endorsement }
+      const entry = await dealer.dealNew(facts, secret)
+      await book.change(registry => withKey(registry, entry))
+      log.warn({ role, keyVersion, fingerprint: fingerprintOf(entry) }, 'a role has a new key')
+      return { name, keyVersion, fingerprint: fingerprintOf(entry), before: newest.keyVersion }
+    } finally {
+      wipe(secret)
+      identity.wipe()
+    }
+  }
+
+  /**
+   * Nothing is sealed to the role any more; what is sealed to it stays readable.
+   *
+   * @throws SlurpError ROLE_UNKNOWN, QUORUM_UNREACHED.
+   */
+  async retire(role: string): Promise<void> {
+    const { book, log } = this.#parts
+    await book.refresh()
+    roleIn(book.registry, role)
+    await book.change(registry => {
+      const { versions } = roleIn(registry, role)
+      return withEntries(
+        registry,
+        versions.map(entry => inState(entry, 'retired')),
+      )
+    })
+    log.warn({ role }, 'a role is used no more')
+  }
+}
+
+/** All key versions of a role, ascending. @throws SlurpError ROLE_UNKNOWN. */
+function roleIn(
+  { secrets }: Registry,
+  role: string,
+): { versions: readonly SecretEntry[]; newest: SecretEntry } {
+  const versions = secrets.filter(({ name }) => name === role && isRole(name))
+  const newest = versions.at(-1)
+  if (newest === undefined)
+    throw new SlurpError('ROLE_UNKNOWN', 'This fleet has no such role.', {
+      hint: '`slurp role ls` lists the roles.',
+    })
+  return { versions, newest }
+}
+
+/** @throws SlurpError VERSION_CONFLICT, ROLE_UNKNOWN. */
+function withKey(registry: Registry, entry: SecretEntry): Registry {
+  const { versions, newest } = roleIn(registry, entry.name)
+  // Asked again, as the outcome of the last attempt is not known: it was ours.
+  if (sameBytes(newest.verifier, entry.verifier)) return registry
+  if (newest.keyVersion >= entry.keyVersion)
+    throw new SlurpError(
+      'VERSION_CONFLICT',
+      `Somebody else has rotated the role "${entry.name}" meanwhile.`,
+      {
+        hint: '`slurp role ls` shows the key version in force.',
+      },
+    )
+  if (newest.state === 'retired') throw retired(entry.name)
+  return withEntries(registry, [...versions.map(each => inState(each, 'old')), entry])
+}
+
+const inState = (entry: SecretEntry, state: KeyState): SecretEntry => ({ ...entry, state })
+
+const retired = (role: string): SlurpError =>
+  new SlurpError('ROLE_UNKNOWN', `The role "${role}" is retired.`, {
+    hint: '`slurp role ls` lists the roles.',
+  })

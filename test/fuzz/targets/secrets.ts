@@ -1,0 +1,79 @@
+import { encode } from 'cborg'
+import type { RoleName } from '../../../base/ids.ts'
+import { dealSecrets } from '../../../crypto/registry/genesis.ts'
+import {
+  decodeEntry,
+  decodeRegistry,
+  encodeEntry,
+  encodeRegistry,
+} from '../../../crypto/registry/registry-codec.ts'
+import {
+  decodeAnswers,
+  decodeQuestion,
+  encodeAnswers,
+  encodeQuestion,
+  type KeyQuestion,
+} from '../../../node/keys/wire.ts'
+import { authority, fleetSecret, holders, reader } from '../keys.ts'
+import { holds, refusesOr, same, type Target } from '../target.ts'
+
+const identities = await Promise.all(holders)
+const role = 'developer' as RoleName
+const { registry, shares } = await dealSecrets({
+  authority,
+  members: identities.map(({ peerId, ageRecipient }) => ({
+    peer: peerId,
+    recipient: ageRecipient,
+    roles: [role],
+  })),
+  roleKeys: [{ name: role, keyVersion: 1, identity: reader }],
+  fleetSecret,
+})
+const encoded = encodeRegistry(registry)
+
+const registryOfKeys: Target = {
+  name: 'registry of keys',
+  seeds: [encoded],
+  weight: 0.3,
+  run: input =>
+    refusesOr(
+      () => decodeRegistry(input, authority.fleet),
+      read => holds(same(encodeRegistry(read), input), 'a registry has one encoding'),
+    ),
+}
+
+const entry: Target = {
+  name: 'entry of a key',
+  seeds: registry.secrets.map(encodeEntry),
+  weight: 0.5,
+  run: input => refusesOr(() => decodeEntry(input)),
+}
+
+const kept = [...shares.values()][0]![0]!
+const questions: KeyQuestion[] = [
+  { kind: 'release', requests: [new Uint8Array(40).fill(1), new Uint8Array(2)] },
+  { kind: 'recipient' },
+  { kind: 'keep', shares: [{ entry: encodeEntry(registry.secrets[0]!), sealed: kept.sealed }] },
+  { kind: 'changed' },
+  { kind: 'reshare' },
+]
+
+const question: Target = {
+  name: 'question about keys',
+  seeds: [...questions.map(encodeQuestion), encode([[[[[]]]], {}])],
+  weight: 1,
+  run: input => decodeQuestion(input) !== null,
+}
+
+const answers: Target = {
+  name: 'answers about keys',
+  seeds: [encodeAnswers([new Uint8Array(9), 'no share of it is here']), encodeAnswers([])],
+  weight: 1,
+  run: input => {
+    const read = decodeAnswers(input, 2)
+    holds(read === null || read.length === 2, 'there are as many as there have to be')
+    return read !== null
+  },
+}
+
+export const secretTargets = (): Target[] => [registryOfKeys, entry, question, answers]
