@@ -127,6 +127,17 @@ before(async () => {
     operations: ['read', 'write'],
   })
   await until('it is linked as the member that it was', () => attacker.linked.size === 2)
+  // Who does not take part yet answers nothing.
+  for (const name of ['p1', 'p2'])
+    await until(`${name} takes part`, () =>
+      fleet
+        .peer(name)
+        .store.storeContext(`ucxl://any:any@wire:any/*^/${name}`, { title: 'ready' })
+        .then(
+          () => true,
+          () => false,
+        ),
+    )
 })
 after(async () => {
   await attacker.libp2p.stop()
