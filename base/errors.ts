@@ -53,6 +53,18 @@ export const advice = {
     retry: 'never',
     hint: 'Ask a peer that holds one of the roles of this context; `slurp status` shows who holds which.',
   },
+  GRANT_DENIED: {
+    http: 403,
+    exit: 6,
+    retry: 'never',
+    hint: '`slurp grant explain` says which rule it was, and when a closed window opens.',
+  },
+  GRANT_UNKNOWN: {
+    http: 404,
+    exit: 4,
+    retry: 'never',
+    hint: '`slurp grant ls` lists the grants of this fleet.',
+  },
   GRANT_INVALID: {
     http: 400,
     exit: 2,

@@ -1,3 +1,4 @@
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { FleetId } from '../base/ids.ts'
 import { sha256Hex } from './digest.ts'
 import { createSigningKey, loadSigningKey, SigningKey } from './signing-key.ts'
@@ -12,6 +13,9 @@ export class Authority extends SigningKey {
 /** Id of the fleet of an authority: SHA-256 of its 32-byte public key. */
 export const fleetOf = (authorityPublicKey: Uint8Array): FleetId =>
   sha256Hex(authorityPublicKey) as string as FleetId
+
+/** An authority that is in memory only. */
+export const newAuthority = async (): Promise<Authority> => new Authority(await generateKeyPair('Ed25519'))
 
 /** Makes the authority of a new fleet, in a file of mode 0600. @throws SlurpError DIRECTORY_TAKEN. */
 export const createAuthority = async (path: string): Promise<Authority> =>

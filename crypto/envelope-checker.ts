@@ -1,7 +1,7 @@
 import { SlurpError } from '../base/errors.ts'
 import type { FleetId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from './digest.ts'
-import { envelopeBytesMax } from './envelope-codec.ts'
+import { type EnvelopeHeader, envelopeBytesMax } from './envelope-codec.ts'
 import { verifiedHeader } from './verified-envelopes.ts'
 
 /** What somebody says an envelope is; the port of `node/ports` has the same shape, and this house does not look up to it. */
@@ -21,12 +21,18 @@ type Claim = {
  * else every time. Implements EnvelopeChecker; passes test/contracts/envelope-checker.ts.
  *
  * @param rules.isAuthor - asked every time, so that who loses the right to write loses it at once.
+ * @param rules.isGranted - whether the grant that the envelope names allows what it is; asked every time, as grants end.
+ * `isFresh`: somebody writes this now; else it was written before and is only handed on.
  */
-export function newEnvelopeChecker(rules: { readonly fleet: FleetId; isAuthor(peerId: PeerId): boolean }): {
-  accepts(claim: Claim): boolean
+export function newEnvelopeChecker(rules: {
+  readonly fleet: FleetId
+  isAuthor(peerId: PeerId): boolean
+  isGranted(header: EnvelopeHeader, isFresh: boolean): boolean
+}): {
+  accepts(claim: Claim, isFresh?: boolean): boolean
 } {
   return {
-    accepts(claim) {
+    accepts(claim, isFresh = false) {
       if (!(claim.data instanceof Uint8Array) || claim.data.length > envelopeBytesMax) return false
       const digest = sha256Hex(claim.data)
       if (digest !== claim.hash) return false
@@ -39,7 +45,8 @@ export function newEnvelopeChecker(rules: { readonly fleet: FleetId; isAuthor(pe
           header.parent === claim.parent &&
           header.kind === claim.kind &&
           header.expiresAtMs === claim.expiresAtMs &&
-          rules.isAuthor(header.author)
+          rules.isAuthor(header.author) &&
+          rules.isGranted(header, isFresh)
         )
       } catch (failure) {
         if (failure instanceof SlurpError) return false

@@ -11,6 +11,7 @@ import {
 } from '../base/ids.ts'
 import { ByteReader } from './byte-reader.ts'
 import { sha256Hex } from './digest.ts'
+import type { ProjectScope } from './grants/project-scope.ts'
 import { peerKeyFrom } from './peer-keys.ts'
 
 /** Roles of one context, at most. */
@@ -19,7 +20,9 @@ export const rolesOfContextMax = 32
 export const envelopeBytesMax = 1024 * 1024 + 64 * 1024
 
 const magic = 'SE'
-const format = 1
+/** What this release writes. The one before had no grants, and is read: their places are not there. */
+const format = 2
+const formerFormat = 1
 const kinds = ['live', 'tombstone'] as const
 const signatureBytes = 64
 
@@ -38,13 +41,18 @@ export type EnvelopeSubject = {
   readonly expiresAtMs: number
   /** The process that signed it. */
   readonly author: PeerId
+  /** SHA-256 of the grant under which it was written; null for none, which no fleet takes. */
+  readonly grant: Digest | null
+  /** Stands for the project of its address; there only when the grant is held to projects. */
+  readonly scope: ProjectScope | null
   /** Who can open it, in the order of the stanzas: by name, each once. Empty for a tombstone and a control register. */
   readonly roles: readonly RoleKeyName[]
 }
 
 /** What everybody may see of a context: all but the sealed bytes. */
 export type EnvelopeHeader = EnvelopeSubject & {
-  readonly format: 1
+  /** 1: of a release without grants; it names none. */
+  readonly format: 1 | 2
   /** Size of the age file, in bytes; 0 for a tombstone. */
   readonly bodyBytes: number
   readonly bodyHash: Digest
@@ -82,6 +90,8 @@ export function encodeSubject(subject: Omit<EnvelopeSubject, 'author'>, authorKe
     Buffer.from(parent === null ? '00' : `01${parent}`, 'hex'),
     end,
     authorKey,
+    Buffer.of((subject.grant === null ? 0 : 1) + (subject.scope === null ? 0 : 2)),
+    Buffer.from(`${subject.grant ?? ''}${subject.scope ?? ''}`, 'hex'),
     Buffer.of(roles.length),
     ...roleParts,
   ])
@@ -96,7 +106,7 @@ export function encodeSigned(subjectBytes: Uint8Array, body: Uint8Array): Buffer
 
 /**
  * Takes an envelope apart and checks its shape, its caps and the hash of its body, not its signature.
- * There is one encoding of everything: what this takes, `encodeSubject` and `encodeSigned` give back.
+ * There is one encoding of everything: what this takes of the format of now, `encodeSubject` and `encodeSigned` give back.
  *
  * @throws SlurpError INTEGRITY_FAILED, or FORMAT_UNKNOWN for an envelope of a later release.
  */
@@ -104,7 +114,8 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   if (data.length > envelopeBytesMax) throw malformed('is larger than any envelope')
   const reader = new ByteReader(data)
   if (reader.ascii(2) !== magic) throw malformed('does not begin as one')
-  if (reader.u8() !== format) {
+  const found = reader.u8()
+  if (found !== format && found !== formerFormat) {
     throw new SlurpError('FORMAT_UNKNOWN', 'An envelope has a format that this release does not know.')
   }
   const fleet = reader.hex(32) as FleetId
@@ -117,6 +128,10 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   const expiresAtMs = reader.u64()
   if (kind === undefined || !Number.isSafeInteger(expiresAtMs)) throw malformed('has a broken kind or expiry')
   const author = peerKeyFrom(reader.take(32)).peerId
+  const named = found === format ? reader.u8() : 0
+  if (named > 3 || named === 2) throw malformed('names a broken grant')
+  const grant = (named & 1) === 1 ? (reader.hex(32) as Digest) : null
+  const scope = (named & 2) === 2 ? (reader.hex(32) as ProjectScope) : null
   const roles = readRoles(reader)
   const subjectBytes = data.subarray(0, reader.at)
   const bodyBytes = reader.u32()
@@ -131,8 +146,14 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
   if (isSealed !== roles.length > 0 || isLive !== bodyBytes > 0)
     throw malformed('has a body that its kind denies')
   if (sha256Hex(body) !== bodyHash) throw malformed('has a body that was changed')
-  const subject = { fleet, key, version, parent, kind, expiresAtMs, author, roles }
-  return { header: { format, ...subject, bodyBytes, bodyHash }, subjectBytes, signedBytes, signature, body }
+  const subject = { fleet, key, version, parent, kind, expiresAtMs, author, grant, scope, roles }
+  return {
+    header: { format: found, ...subject, bodyBytes, bodyHash },
+    subjectBytes,
+    signedBytes,
+    signature,
+    body,
+  }
 }
 
 function readRoles(reader: ByteReader): RoleKeyName[] {

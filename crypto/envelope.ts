@@ -22,6 +22,7 @@ import {
   encodeSubject,
   rolesOfContextMax,
 } from './envelope-codec.ts'
+import type { ProjectScope } from './grants/project-scope.ts'
 import type { Identity } from './identity.ts'
 import { pack, unpack } from './padding.ts'
 import { peerKeyOf } from './peer-keys.ts'
@@ -41,6 +42,10 @@ export type EnvelopePlan = {
   readonly version: Version
   readonly parent: Version | null
   readonly author: Identity
+  /** The author's grant, as its hash; left out where nobody judges by it. */
+  readonly grant?: Digest
+  /** Stands for the project; only where the grant is held to projects. */
+  readonly scope?: ProjectScope | null
   /** 0 for never. */
   readonly expiresAtMs: number
 }
@@ -105,13 +110,14 @@ function describe(
   kind: EnvelopeSubject['kind'],
   roles: EnvelopeSubject['roles'],
 ): { subject: EnvelopeSubject; subjectBytes: Buffer } {
-  const { fleet, key, version, parent, author, expiresAtMs } = plan
+  const { fleet, key, version, parent, author, expiresAtMs, grant = null, scope = null } = plan
   assert(
     peerTagOf(version) === peerKeyOf(author.peerId)!.clockTag,
     'a version carries the clock tag of its author',
   )
   assert(Number.isSafeInteger(expiresAtMs) && expiresAtMs >= 0, 'an expiry is whole milliseconds')
-  const subject = { fleet, key, version, parent, kind, expiresAtMs, author: author.peerId, roles }
+  const who = { author: author.peerId, grant, scope }
+  const subject = { fleet, key, version, parent, kind, expiresAtMs, ...who, roles }
   return { subject, subjectBytes: encodeSubject(subject, author.publicKey) }
 }
 
@@ -125,7 +131,7 @@ function signEnvelope(
   const data = Buffer.concat([signed, author.sign(signingBytes(signed)), body])
   const hash = sha256Hex(data)
   const bodyHash = signed.subarray(-32).toString('hex') as Digest
-  noteSigned(hash, { format: 1, ...subject, bodyBytes: body.length, bodyHash })
+  noteSigned(hash, { format: 2, ...subject, bodyBytes: body.length, bodyHash })
   return { data, hash }
 }
 

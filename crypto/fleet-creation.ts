@@ -4,15 +4,18 @@ import { dirname, join, resolve } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { type ContextKey, type FleetId, isRoleName, type RoleName } from '../base/ids.ts'
 import { initialView, type Member } from '../dht/view.ts'
-import { createAuthority } from './authority.ts'
+import { createAuthority, newAuthority } from './authority.ts'
+import { type Custodian, checkCustodians, splitAuthority } from './authority-shares.ts'
 import { newFleetSecret } from './context-key.ts'
 import { sha256Hex } from './digest.ts'
 import { codeOf } from './failure-code.ts'
 import { encodeFleetRecord, type FleetRecord, signFleetRecord } from './fleet-record.ts'
+import { furnishGrant, newIssuer } from './grants/first-grants.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { newNetworkKey, writeNetworkKey } from './network-key.ts'
 import { dealSecrets, furnishKeys } from './registry/genesis.ts'
 import { defaultRoles, newRoleKey, rolesMax } from './roles.ts'
+import { writeNewSecretFile } from './secret-file.ts'
 import { wipe } from './shares/share.ts'
 
 const partitionCount = 256
@@ -33,6 +36,8 @@ export type FleetPlan = {
   readonly privateNetwork?: boolean
   /** Roles that a member is entitled to; none makes it blind. */
   rolesOf(memberName: string): readonly string[]
+  /** Among whom the key of the authority is split; left out, it stays whole in its file. */
+  readonly custody?: { readonly threshold: number; readonly custodians: readonly Custodian[] } | null
 }
 
 export type CreatedMember = { readonly name: string; readonly id: Identity['peerId']; readonly dir: string }
@@ -44,7 +49,8 @@ export type CreatedFleet = {
 
 /**
  * Makes the keys of a fleet and the directory of every peer (docs/ARCHITECTURE.md, "Directory of one peer"):
- * identity, signed fleet record, registry of keys and shares. Everything is made beside `dir` and moved there in one step, so that a
+ * identity, signed fleet record, registry of keys, shares and grant, and for who holds roles the key that signs grants.
+ * Everything is made beside `dir` and moved there in one step, so that a
  * crash leaves a whole fleet or none.
  *
  * @throws SlurpError DIRECTORY_TAKEN when `dir` is not empty; USAGE for names or counts that cannot be, and for a
@@ -52,6 +58,7 @@ export type CreatedFleet = {
  */
 export async function createFleet(plan: FleetPlan): Promise<CreatedFleet> {
   const roles = checkPlan(plan)
+  if (plan.custody) checkCustodians(plan.custody.custodians, plan.custody.threshold)
   const dir = resolve(plan.dir)
   await refuseTaken(dir)
   const draft = `${dir}.creating-${randomBytes(6).toString('hex')}`
@@ -73,7 +80,10 @@ export async function createFleet(plan: FleetPlan): Promise<CreatedFleet> {
 
 async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[]) {
   await mkdir(join(draft, authorityName), { mode: 0o700 })
-  const authority = await createAuthority(join(draft, authorityName, 'authority.key'))
+  // Where it is split its key is in memory only, from the first moment on.
+  const authority = plan.custody
+    ? await newAuthority()
+    : await createAuthority(join(draft, authorityName, 'authority.key'))
   const { fleet } = authority
   const identities: Identity[] = []
   const networkKey = plan.privateNetwork ? newNetworkKey() : null
@@ -95,6 +105,7 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   }))
   const record = signFleetRecord(authority, { view, roles: recipients })
   const recordBytes = encodeFleetRecord(record)
+  const issuer = await newIssuer(authority, 0)
   const fleetSecret = newFleetSecret()
   const given = plan.memberNames.map((name, place) => ({
     peer: identities[place]!.peerId,
@@ -112,9 +123,25 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   for (const { identity } of roleKeys) identity.wipe()
   for (const [place, name] of plan.memberNames.entries()) {
     await writeFile(join(draft, name, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
-    await furnishKeys(join(draft, name), identities[place]!.peerId, dealt)
+    const { peer, recipient, roles: rolesOfMember } = given[place]!
+    await furnishKeys(join(draft, name), peer, dealt)
+    await furnishGrant(join(draft, name), issuer, {
+      peer,
+      name,
+      recipient,
+      hasRoles: rolesOfMember.length > 0,
+    })
   }
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
+  if (plan.custody) {
+    for (const [name, share] of await splitAuthority(
+      authority,
+      plan.custody.custodians,
+      plan.custody.threshold,
+    )) {
+      await writeNewSecretFile(join(draft, authorityName, `${name}.share.age`), share)
+    }
+  }
   return { record, identities }
 }
 

@@ -1,8 +1,11 @@
 import { SlurpError } from '../base/errors.ts'
 import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
+import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
+import { sealDelegateKey } from '../crypto/grants/delegate-key.ts'
+import { memberLimits } from '../crypto/grants/membership.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
-import { isRecipient, sealTo } from '../crypto/sealing.ts'
+import { isRecipient, recipientFrom, sealTo } from '../crypto/sealing.ts'
 import {
   assignmentAt,
   assignmentsOf,
@@ -31,6 +34,8 @@ import type {
   RingPlan,
   RingProgress,
 } from './fleet-control.ts'
+import type { GrantKeeper } from './grants/grant-keeper.ts'
+import type { SigningKeyPort } from './grants/grant-signer.ts'
 import type { KeyService } from './keys/key-service.ts'
 
 export type FleetAdminParts = {
@@ -40,6 +45,8 @@ export type FleetAdminParts = {
   /** `fleet.json` as the authority signed it. */
   readonly record: string
   readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
+  readonly grants: GrantKeeper
+  readonly signingKey: SigningKeyPort
   /** Null where the network is open. */
   readonly networkKey: Uint8Array | null
   readonly versions: { readonly from: number; readonly to: number }
@@ -61,22 +68,22 @@ export class FleetAdmin implements FleetControl {
   }
 
   async join(request: JoinRequest): Promise<JoinTicket> {
-    this.#check(request)
+    await this.#check(request)
     const view = await this.#change(current =>
       changed(current, joined(current, memberFrom(current, request), placementHash)),
     )
-    return this.#ticket(view, request)
+    return await this.#ticket(view, request)
   }
 
   async replace(old: string, request: JoinRequest): Promise<JoinTicket> {
-    this.#check(request)
+    await this.#check(request)
     // Asked again after the answer was lost: the old one may be gone by now.
     const isThere = this.#parts.view().members.some(member => member.id === request.id)
     const lost = isThere ? request.id : this.#idOf(old)
     const view = await this.#change(current =>
       changed(current, replaced(current, lost, memberFrom(current, request), this.#parts.isConnected(lost))),
     )
-    return this.#ticket(view, request)
+    return await this.#ticket(view, request)
   }
 
   async leave(name: string, how: 'drain' | 'remove'): Promise<FleetChange> {
@@ -222,7 +229,9 @@ export class FleetAdmin implements FleetControl {
     }
   }
 
-  #check(request: JoinRequest): void {
+  async #check(request: JoinRequest): Promise<void> {
+    // Nobody becomes a member whom nobody could give a grant.
+    await this.#parts.grants.signer.certificate()
     const { keys, versions, view } = this.#parts
     if (peerKeyOf(request.id) === null)
       throw new SlurpError('USAGE', 'The id of the new peer is no Ed25519 peer id.')
@@ -248,13 +257,21 @@ export class FleetAdmin implements FleetControl {
     const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
       known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
     )
+    const name = view.members.find(member => member.id === request.id)!.name
+    const recipient = recipientFrom(request.recipient)
+    const chain = await this.#parts.grants.grantMember(request.id, name, memberLimits(request.roles))
+    const delegate = request.roles
+      ? await sealDelegateKey(recipient, await this.#parts.signingKey.signer())
+      : null
     return {
       fleet: view.fleet,
-      name: view.members.find(member => member.id === request.id)!.name,
+      name,
       record,
       view: base64(encodeView(view)),
       keys: base64(keys.ticketFor(request.id, !request.roles)),
-      ...(networkKey === null ? {} : { networkKey: base64(await sealTo([request.recipient], networkKey)) }),
+      grant: base64(encodeGrantFile(splitChain(chain))),
+      delegate: delegate === null ? null : base64(delegate),
+      ...(networkKey === null ? {} : { networkKey: base64(await sealTo([recipient], networkKey)) }),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }
   }

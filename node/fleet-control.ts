@@ -30,6 +30,10 @@ export type JoinTicket = {
   readonly view: string
   /** base64 of the registry of keys, in which the new peer is entitled to what it may have. */
   readonly keys: string
+  /** What the peer shows to the others: base64 of `grant.json`. */
+  readonly grant: string
+  /** base64 of `delegate.age`, for who holds roles; null for a blind peer. */
+  readonly delegate: string | null
   /** base64 of the network key, sealed to the new peer; not there where the network is open. */
   readonly networkKey?: string | undefined
   /** Multiaddresses of members, to look for them. */

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
-import type { FleetId } from '../base/ids.ts'
+import type { FleetId, PeerId } from '../base/ids.ts'
 import { decodeFleetRecord, verifyFleetRecord } from '../crypto/fleet-record.ts'
+import { decodeGrantFile } from '../crypto/grants/chain-text.ts'
+import { openGrantChain } from '../crypto/grants/grant-chain.ts'
 import { createIdentity, loadIdentity } from '../crypto/identity.ts'
 import { openNetworkKey, readNetworkKey, writeNetworkKey } from '../crypto/network-key.ts'
 import { registryFile } from '../crypto/registry/genesis.ts'
@@ -56,11 +58,25 @@ export async function writeTicket(
   const bytes = Buffer.from(ticket.keys, 'base64')
   const registry = decodeRegistry(bytes, fleet)
   writePrivately(join(draft, registryFile), bytes)
+  await writeGrant(draft, ticket, identity.peerId)
   if (ticket.networkKey !== undefined && (await readNetworkKey(draft)) === null) {
     const key = await openNetworkKey(Buffer.from(ticket.networkKey, 'base64'), identity)
     await writeNetworkKey(draft, key)
   }
   return entitledTo(registry, identity.peerId).filter(isRole)
+}
+
+async function writeGrant(draft: string, ticket: JoinTicket, self: PeerId): Promise<void> {
+  const { authorityPublicKey } = verifyFleetRecord(Buffer.from(ticket.record))
+  const bytes = Buffer.from(ticket.grant, 'base64')
+  const { grant } = await openGrantChain(decodeGrantFile(bytes), authorityPublicKey)
+  if (grant.subject !== self) {
+    throw new SlurpError('INTEGRITY_FAILED', 'The grant that the fleet gave is for another peer.')
+  }
+  writePrivately(join(draft, 'grant.json'), bytes)
+  if (ticket.delegate !== null) {
+    writePrivately(join(draft, 'delegate.age'), Buffer.from(ticket.delegate, 'base64'))
+  }
 }
 
 /** The fleet of the peer whose directory is `dir`. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED, FORMAT_UNKNOWN. */

@@ -2,51 +2,75 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
-import type { RoleName } from '../base/ids.ts'
-import { loadAuthority } from '../crypto/authority.ts'
+import { hlcMs } from '../base/hlc.ts'
+import type { ContextKey, FleetId, PartitionId, PeerId, RoleName } from '../base/ids.ts'
+import { type Authority, loadAuthority } from '../crypto/authority.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
+import { delegateKeyFile, furnishGrant, grantFile, newIssuer } from '../crypto/grants/first-grants.ts'
 import { type Identity, loadIdentity } from '../crypto/identity.ts'
 import { type Keyring, openKeyring } from '../crypto/keyring.ts'
 import { dealSecrets, furnishKeys, registryFile, sharesFolder } from '../crypto/registry/genesis.ts'
+import { entitledTo, isRole } from '../crypto/registry/registry.ts'
+import { decodeRegistry } from '../crypto/registry/registry-codec.ts'
 import type { RoleKey } from '../crypto/roles.ts'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { View } from '../dht/view.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
 import { startingView } from './driver/boot.ts'
 import { decodeView } from './driver/codec/view.ts'
+import { grantsFile } from './grants/grant-book.ts'
+import { readRegistry } from './keys/registry-book.ts'
+import { localHistories } from './local-histories.ts'
 import { hasLeft, writePrivately } from './peer-settings.ts'
+import type { LocalHistories } from './store/retention/ports.ts'
 
 export const formerKeysFile = 'keyring.age'
 const stage = 'keys.next'
 const marker = 'keys.migrating'
+const headsAtOnce = 1024
 
-/** @throws SlurpError CONFIG_INVALID where whole keys of a former release lie. */
-export function refuseFormerKeys(dir: string): void {
-  if (!existsSync(join(dir, formerKeysFile)) && !existsSync(join(dir, stage))) return
-  throw new SlurpError('CONFIG_INVALID', `${dir} keeps whole keys, as a former release did.`, {
-    hint: 'Run `slurp key migrate --dir DIR` where the directories of all peers of this fleet and `authority` are.',
-  })
+/** @throws SlurpError CONFIG_INVALID where a former release left whole keys, or a peer that was granted nothing. */
+export function refuseFormer(dir: string): void {
+  const has = (file: string) => existsSync(join(dir, file))
+  const refuse = (what: string) => {
+    throw new SlurpError('CONFIG_INVALID', `${dir} ${what}, as a former release did.`, {
+      hint: 'Run `slurp key migrate --dir DIR` where the directories of all peers of this fleet and `authority` are.',
+    })
+  }
+  if (has(formerKeysFile) || has(stage)) refuse('keeps whole keys')
+  if (isGrantless(dir)) refuse('has no grant')
 }
 
+/** A peer that came back as another one may lack its own grant for a while; it knows those of others. */
+const isGrantless = (dir: string): boolean =>
+  existsSync(join(dir, registryFile)) &&
+  !existsSync(join(dir, grantFile)) &&
+  !existsSync(join(dir, grantsFile))
+
 export type Migrated = {
-  /** Directories whose whole keys were dealt in shares and deleted, by name. */
+  /** Directories that were brought up to this release, by name. */
   readonly migrated: readonly string[]
 }
 
 /**
- * Deals the keys that a former release kept whole in `keyring.age`, and deletes those files. All directories of the fleet
- * lie in `dir`, none of its peers runs. Everything is made beside what is there; then one file says that it is whole, and
- * from there on it goes only forward: interrupted at any point, it is begun again or brought to its end by the next run.
+ * Deals the keys that a former release kept whole in `keyring.age`, and deletes those files; grants every member what it
+ * could do before, where there were no grants yet. All directories of the fleet lie in `dir`, none of its peers runs.
+ * Everything is made beside what is there; then one file says that it is whole, and from there on it goes only forward:
+ * interrupted at any point, it is begun again or brought to its end by the next run.
  *
+ * What was written before counts without a grant, up to the latest version on any of the disks or to now.
+ *
+ * @param passphrase - of sealed identities.
  * @throws SlurpError DATA_MISSING, DIRECTORY_TAKEN while a peer runs, CONFIG_INVALID when a member's directory is not there.
  */
-export async function migrateKeys(dir: string): Promise<Migrated> {
+export async function migrateKeys(dir: string, passphrase?: PassphraseSource): Promise<Migrated> {
   if (existsSync(join(dir, marker))) return await finish(dir)
-  const names = readdirSync(dir).filter(name => existsSync(join(dir, name, formerKeysFile)))
+  const names = readdirSync(dir).filter(name => isFormer(join(dir, name)))
   if (names.length === 0) return { migrated: [] }
   const authority = await loadAuthority(join(dir, 'authority', 'authority.key'))
   const closers: (() => Promise<void>)[] = []
   try {
-    const peers = await Promise.all(names.map(name => openPeer(join(dir, name), name, closers)))
+    const peers = await Promise.all(names.map(name => openPeer(join(dir, name), name, closers, passphrase)))
     if (peers.some(({ view }) => view.fleet !== authority.fleet))
       throw new SlurpError(
         'CONFIG_INVALID',
@@ -60,23 +84,15 @@ export async function migrateKeys(dir: string): Promise<Migrated> {
         hint: 'Bring the directories of all members together: each gets shares of every key.',
       })
     })
-    const { fleetSecret, roleKeys } = keysOf(members, dir)
-    const dealt = await dealSecrets({
-      authority,
-      fleetSecret,
-      roleKeys,
-      createdAtMs: null,
-      members: members.map(({ identity, keyring }) => ({
-        peer: identity.peerId,
-        recipient: identity.ageRecipient,
-        roles: keyring.heldRoles,
-      })),
-    })
-    for (const { name, identity } of members) {
+    const dealt = await dealAnew(authority, members, dir)
+    const issuer = await newIssuer(authority, 1 + Math.max(Date.now(), ...peers.map(peer => peer.latestMs)))
+    for (const { name, identity, roles } of members) {
       const path = join(dir, name, stage)
       rmSync(path, { recursive: true, force: true })
       await mkdir(path, { mode: 0o700 })
-      await furnishKeys(path, identity.peerId, dealt)
+      if (dealt !== null) await furnishKeys(path, identity.peerId, dealt)
+      const { peerId: peer, ageRecipient: recipient } = identity
+      await furnishGrant(path, issuer, { peer, name, recipient, hasRoles: roles.length > 0 })
     }
     writePrivately(join(dir, marker), JSON.stringify(names))
     return await finish(dir)
@@ -88,38 +104,93 @@ export async function migrateKeys(dir: string): Promise<Migrated> {
 type FormerPeer = {
   readonly name: string
   readonly identity: Identity
-  readonly keyring: Keyring
+  /** Null where its keys are dealt in shares already. */
+  readonly keyring: Keyring | null
+  readonly roles: readonly RoleName[]
   readonly view: View
+  /** Time of the latest version on its disk; 0 without one. */
+  readonly latestMs: number
 }
+
+const isFormer = (dir: string): boolean =>
+  existsSync(join(dir, formerKeysFile)) || (isGrantless(dir) && !hasLeft(dir))
 
 /** Its disk stays open until all is done, so that nobody starts it meanwhile. */
-async function openPeer(dir: string, name: string, closers: (() => Promise<void>)[]): Promise<FormerPeer> {
-  const identity = await loadIdentity(join(dir, 'identity.key'))
-  const keyring = await openKeyring(join(dir, formerKeysFile), identity)
+async function openPeer(
+  dir: string,
+  name: string,
+  closers: (() => Promise<void>)[],
+  passphrase: PassphraseSource | undefined,
+): Promise<FormerPeer> {
+  const identity = await loadIdentity(join(dir, 'identity.key'), passphrase)
   const { view: first } = verifyFleetRecord(readFileSync(join(dir, 'fleet.json')))
+  const path = join(dir, formerKeysFile)
+  const keyring = existsSync(path) ? await openKeyring(path, identity) : null
+  const roles = keyring?.heldRoles ?? rolesIn(dir, first.fleet, identity.peerId)
   const joined = join(dir, 'joined.view')
   const view = existsSync(joined) ? decodeView(readFileSync(joined)) : first
-  if (hasLeft(dir) || !existsSync(join(dir, 'data'))) return { name, identity, keyring, view }
+  const found = { name, identity, keyring, roles }
+  if (hasLeft(dir) || !existsSync(join(dir, 'data'))) return { ...found, view, latestMs: 0 }
   const opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: true })
   closers.push(() => opened.close())
-  return { name, identity, keyring, view: startingView(opened.disk, view).view }
+  const { view: now } = startingView(opened.disk, view)
+  return {
+    ...found,
+    view: now,
+    latestMs: await latestOn(localHistories(opened.disk, identity.peerId, () => now)),
+  }
 }
 
-function keysOf(members: readonly FormerPeer[], dir: string) {
+const rolesIn = (dir: string, fleet: FleetId, peer: PeerId): RoleName[] =>
+  entitledTo(decodeRegistry(readRegistry(join(dir, registryFile)), fleet), peer).filter(isRole) as RoleName[]
+
+async function latestOn(local: LocalHistories): Promise<number> {
+  let latestMs = 0
+  let after: ContextKey | null = null
+  for (;;) {
+    const last = (local.partitionsTotal() - 1) as PartitionId
+    const { entries, isLast } = await local.heads(0 as PartitionId, after, headsAtOnce, last)
+    for (const { value } of entries) if (value !== null) latestMs = Math.max(latestMs, hlcMs(value.version))
+    after = entries.at(-1)?.key ?? after
+    if (isLast) return latestMs
+  }
+}
+
+/** @returns null where nobody keeps whole keys any more. */
+async function dealAnew(authority: Authority, members: readonly FormerPeer[], dir: string) {
+  const keyrings = members.flatMap(({ keyring }) => keyring ?? [])
+  if (keyrings.length === 0) return null
+  if (keyrings.length < members.length)
+    throw new SlurpError('CONFIG_INVALID', `In ${dir} only some of the peers keep whole keys.`)
+  const plan = members.map(({ identity, roles }) => ({
+    peer: identity.peerId,
+    recipient: identity.ageRecipient,
+    roles,
+  }))
+  return await dealSecrets({
+    authority,
+    ...keysOf(keyrings, join(dir, members[0]!.name)),
+    members: plan,
+    createdAtMs: null,
+  })
+}
+
+/** @param dir - of any member. */
+function keysOf(keyrings: readonly Keyring[], dir: string) {
   const roleKeys = new Map<string, RoleKey>()
   let fleetSecret: Uint8Array | null = null
-  for (const { keyring } of members) {
+  for (const keyring of keyrings) {
     fleetSecret ??= keyring.fleetSecret
     for (const key of keyring.content().roleKeys) roleKeys.set(`${key.name}/${key.keyVersion}`, key)
   }
-  const { roles } = verifyFleetRecord(readFileSync(join(dir, members[0]!.name, 'fleet.json')))
+  const { roles } = verifyFleetRecord(readFileSync(join(dir, 'fleet.json')))
   const lost = roles.find(
     ({ name, keyVersion, recipient }) =>
       roleKeys.get(`${name}/${keyVersion}`)?.identity.recipient.text !== recipient,
   )
   if (fleetSecret !== null && lost === undefined) return { fleetSecret, roleKeys: [...roleKeys.values()] }
   const what = lost === undefined ? 'the secret of the fleet' : `the key of the role ${lost.name as RoleName}`
-  throw new SlurpError('DATA_MISSING', `No peer in ${dir} has ${what}.`)
+  throw new SlurpError('DATA_MISSING', `No peer of ${dir} or beside it has ${what}.`)
 }
 
 /** What was made is whole: it takes its place, and whole keys are deleted. Safe to repeat. */
@@ -127,7 +198,7 @@ async function finish(dir: string): Promise<Migrated> {
   const migrated = JSON.parse(readFileSync(join(dir, marker), 'utf8')) as string[]
   for (const name of migrated) {
     const at = (file: string) => join(dir, name, file)
-    for (const file of [sharesFolder, registryFile])
+    for (const file of [sharesFolder, registryFile, grantFile, delegateKeyFile])
       if (existsSync(join(at(stage), file))) renameSync(join(at(stage), file), at(file))
     if (existsSync(at(formerKeysFile))) await shred(at(formerKeysFile))
     rmSync(at(stage), { recursive: true, force: true })

@@ -62,13 +62,17 @@ const wiring: Wiring = {
     const { writeTicket } = await import('./join-directory.ts')
     return writeTicket(dir, fleet, ticket, passphrase)
   },
+  async certify(certificate, source) {
+    const { certifyAgain } = await import('./certify.ts')
+    return certifyAgain(certificate, source)
+  },
   async fleetIn(dir) {
     const { fleetIn } = await import('./join-directory.ts')
     return fleetIn(dir)
   },
   async migrateKeys(dir) {
     const { migrateKeys } = await import('./key-migration.ts')
-    return migrateKeys(dir)
+    return migrateKeys(dir, passphrase.of)
   },
   async simulate(seed, options) {
     const { replay } = await import('../sim/replay.ts')

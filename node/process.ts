@@ -18,19 +18,23 @@ import type { News } from './adapters/libp2p/news.ts'
 import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import { PeerAudit } from './audit/peer-audit.ts'
-import { ControlPlane, keysRegisterKey, retentionRegisterKey } from './control/control-plane.ts'
+import { ControlPlane, keysRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
 import { controlTexts, keyTexts, logEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
-import { refuseFormerKeys } from './key-migration.ts'
+import { delegateFile } from './grants/delegate-file.ts'
+import { GrantDesk } from './grants/grant-desk.ts'
+import { GrantKeeper } from './grants/grant-keeper.ts'
+import { JoinDesk, joinTokensRegisterKey } from './grants/join-desk.ts'
+import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
+import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
-import { localHistories } from './local-histories.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
 import { PeerHealth } from './peer-health.ts'
 import { readPeerFile } from './peer-settings.ts'
@@ -40,12 +44,7 @@ import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import { sharedRegister } from './shared-register.ts'
 import { keyOfText } from './store/address-key.ts'
-import type { Submitter } from './store/api.ts'
-import { CatalogueDesk } from './store/catalogue/catalogue-desk.ts'
-import { LocalEntries } from './store/catalogue/local-entries.ts'
-import { newContextStore, type StoreParts } from './store/context-store.ts'
-import { RetentionDesk } from './store/retention/retention-desk.ts'
-import { StoreDesk } from './store/store-desk.ts'
+import { openStores } from './stores.ts'
 
 /** What waits for the audit log gets so long when the peer stops. */
 const auditGraceMs = 1_000
@@ -62,7 +61,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
   const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId
-  refuseFormerKeys(dir)
+  refuseFormer(dir)
   const unguarded = keepMemoryOutOfDumps()
   if (unguarded !== null) log.warn({ why: unguarded }, 'core dumps of this process may show its keys')
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
@@ -72,7 +71,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
   } catch (failure) {
     if (!(failure instanceof SlurpError) || failure.code !== 'DATA_MISSING') throw failure
-    await reenter(options, { view: genesis, known: addressFile.known() })
+    await reenter(options, {
+      view: genesis,
+      known: addressFile.known(),
+      authorityPublicKey: record.authorityPublicKey,
+    })
     return await startPeer(options)
   }
   const closers: (() => Promise<void>)[] = [() => opened.close()]
@@ -88,11 +91,24 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     if (recordsLost)
       log.error({ found: opened.found }, 'the disk lost acknowledged writes: reading them back')
     const health = new PeerHealth(self, () => view)
+    const nameOf = (peer: PeerId) => view.members.find(member => member.id === peer)?.name ?? null
     const isMember = (peer: PeerId) => view.members.some(member => member.id === peer)
     // What somebody wrote stays theirs when they have left the fleet.
     const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
+    let fleetTime = timeOf(null)
+    const signingKey = delegateFile(dir, identity)
+    const grants = await GrantKeeper.open({
+      dir,
+      identity,
+      fleet: view.fleet,
+      authorityPublicKey: record.authorityPublicKey,
+      nameOf,
+      key: signingKey,
+      time: () => fleetTime,
+      log,
+    })
     let tellNews: (news: News) => void = () => undefined
     // The log begins before the time of the fleet is known.
     let wallMs = () => systemClock.wallMs()
@@ -123,17 +139,21 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       known: addressFile.known(),
       members: () => view.members,
       epoch: () => view.epoch,
+      guard: linkGuard(grants),
       incarnation,
       verifyRecord: bytes => epochOf(bytes, view.fleet),
       onAddresses: (peer, multiaddrs) => addressFile.learn(peer, multiaddrs),
       onNews: (from, news) => {
-        if (news.kind === 'checkpoint') audit.heard(from, news.checkpoint)
-        else health.heard(from, news)
+        if (news.kind === 'checkpoint') return audit.heard(from, news.checkpoint)
+        health.heard(from, news)
+        if (news.kind === 'grants' && news.digest !== grants.digest()) void grants.sync.compareWith(from)
       },
+      onHello: peer => void grants.sync.compareWith(peer),
       onTurnedAway: (peer, address, reason) => audit.turnedAway(peer, address, reason),
     })
     closers.unshift(() => libp2p.stop())
     tellNews = news => libp2p.gossip.publish(news)
+    grants.connect(libp2p.questions)
     const driver = new Driver({
       self,
       view,
@@ -144,7 +164,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       damageMarked: () => void opened.acknowledgeDamage().catch(failure => stopForDisk(failure)),
       network: health.watching(libp2p.network),
       clock: systemClock,
-      checker: newEnvelopeChecker({ fleet: view.fleet, isAuthor }),
+      checker: newEnvelopeChecker({
+        fleet: view.fleet,
+        isAuthor,
+        isGranted: (header, isFresh) => grants.judge.isGranted(header, isFresh),
+      }),
       limits: defaultLimits,
       random: seeded(Number.parseInt(hlc.tag, 16)),
       report: (event: DriverEvent) => {
@@ -153,21 +177,27 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         if (event.kind === 'envelopeRefused') audit.notTaken(event.from, 'INTEGRITY_FAILED', event.message)
         if (event.kind === 'frameRefused') audit.notTaken(event.from, 'FRAME_REFUSED', 'frame')
         if (event.kind === 'viewAdopted') adopted(event.view)
+        if (event.kind === 'envelopeRefused') void grants.sync.fetchMissing(event.from)
       },
       passedOn: (from, message) => control.heard(from, message),
       failed: failure => stopForDisk(failure),
     })
     wallMs = () => (driver.clock.isKnown ? driver.clock : systemClock).wallMs()
+    fleetTime = timeOf(driver.clock)
     const stopForDisk = (failure: unknown) => {
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
+    }
+    const signing = () => {
+      const grant = grants.own?.grantHash
+      return { author: identity, ...(grant === undefined ? {} : { grant }) }
     }
     const registers: RegisterParts = {
       hlc,
       clock: driver.clock,
       sealer: {
         seal: (facts, body) =>
-          signControl({ ...facts, fleet: genesis.fleet, author: identity, expiresAtMs: 0 }, body),
+          signControl({ ...facts, ...signing(), fleet: genesis.fleet, expiresAtMs: 0 }, body),
         open: controlBody,
       },
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
@@ -180,52 +210,30 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       exchange: libp2p.keys,
       register: sharedRegister(registers, keysRegisterKey),
+      isGranted: (peer, role) => grants.judge.mayHold(peer, role),
+      meet: peer => grants.meet(peer),
       clock: systemClock,
       log,
-      sealed: () => {
-        store.forget()
-        entries.forget()
-      },
+      sealed: () => stores.forget(),
       meter: cryptoMeter,
     })
     closers.unshift(async () => keys.stop())
-    // All that duties and others call upon is there before anything is taken part in.
-    const submitter: Submitter = {
-      submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
-    }
-    const storeParts: StoreParts = {
-      submitter,
-      fleet: {
-        id: view.fleet,
-        get roles() {
-          return keys.recipients
-        },
-      },
-      keys: keys.held,
-      meter: cryptoMeter,
+    const stores = openStores({
       author: identity,
-      isAuthor,
-      nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
-      clock: driver.clock,
+      view: () => view,
+      opened,
+      driver,
       hlc,
-      limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
-    }
-    const store = newContextStore(storeParts)
-    const local = localHistories(opened.disk, self, () => view)
-    const retention = new RetentionDesk({
-      store: storeParts,
-      register: sharedRegister(registers, retentionRegisterKey),
-      local,
+      registers,
+      keys,
+      meter: cryptoMeter,
+      grants,
+      isAuthor,
+      nameOf,
+      options,
     })
-    const desk = new StoreDesk(storeParts)
-    const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
-    closers.unshift(async () => entries.close())
-    const catalogue = new CatalogueDesk({
-      entries,
-      store,
-      clock: driver.clock,
-      checkReader: role => desk.access.checkReader(role),
-    })
+    const { retention, rights } = stores
+    closers.unshift(async () => stores.close())
     const retentionDuty = new RetentionDuty({ desk: retention, clock: systemClock, log })
     const control = new ControlPlane({
       ...registers,
@@ -279,11 +287,14 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
     }, newsEveryMs)
     closers.unshift(async () => clearInterval(news))
+    const stopTending = tendGrants(grants, digest => libp2p.gossip.publish({ kind: 'grants', digest }))
+    closers.unshift(async () => stopTending())
 
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
       ...retentionDuty.counters(),
+      ...grants.sync.counters,
       ...audit.counters(),
       ...keys.counters(),
       diskBatches: opened.stats().batches,
@@ -294,6 +305,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
       keys,
+      grants,
+      signingKey,
       networkKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
@@ -318,9 +331,23 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       id: self,
       name,
       fleet: view.fleet,
-      store,
+      store: rights.storeOf(rights.self, null),
+      rights,
+      grants: new GrantDesk({
+        keeper: grants,
+        rights,
+        memberNamed: text => view.members.find(({ id, name }) => name === text || id === text)?.id ?? null,
+        authorityPublicKey: record.authorityPublicKey,
+      }),
+      joinTokens: new JoinDesk({
+        authorityPublicKey: record.authorityPublicKey,
+        register: sharedRegister(registers, joinTokensRegisterKey),
+        control: admin,
+        addresses: () => libp2p.addresses(),
+        nowMs: () => grants.judge.nowMs,
+      }),
       retention,
-      catalogue,
+      catalogue: rights.catalogueOf(rights.self, null),
       audit,
       addresses: () => libp2p.addresses(),
       status: () =>
@@ -335,7 +362,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           held: keys.held.heldRoles,
           sealedWhy: keys.held.sealedWhy,
           damaged: driver.damagedPartitions(),
-          audit: audit.reasons(peer => view.members.find(member => member.id === peer)?.name ?? peer),
+          audit: audit.reasons(peer => nameOf(peer) ?? peer),
           counters: counters(),
         }),
       checks: () => [...health.checks(driver.damagedPartitions()), keys.check(), audit.readiness()],

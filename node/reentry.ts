@@ -18,12 +18,17 @@ import { entitle } from '../crypto/registry/statements.ts'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { writeNewSecretFile } from '../crypto/secret-file.ts'
 import { checkView, type View } from '../dht/view.ts'
+import type { LinkGuard } from './adapters/libp2p/network.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import { auditDir } from './audit/verify-directory.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView, encodeView } from './driver/codec/view.ts'
 import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
+import { delegateFile } from './grants/delegate-file.ts'
+import { GrantKeeper } from './grants/grant-keeper.ts'
+import { handedOn, handOnGrant } from './grants/hand-on.ts'
+import { linkGuard, timeOf } from './grants/links.ts'
 import { readRegistry } from './keys/registry-book.ts'
 import type { PeerMessage } from './peer/fleet-messages.ts'
 import { readPeerFile, writePeerFile } from './peer-settings.ts'
@@ -42,8 +47,13 @@ const askEveryMs = 1_000
 
 type Question = Extract<PeerMessage, { kind: 'viewAsked' | 'replaceAsked' }>
 
+/** As whom members are asked, and what is shown to them. */
+type Asker = { readonly self: Identity; readonly guard: LinkGuard }
+
 export type KnownFleet = {
   readonly view: View
+  /** 32 bytes. */
+  readonly authorityPublicKey: Uint8Array
   /** Where the members were last met. */
   readonly known: Readonly<Record<PeerId, readonly string[]>>
 }
@@ -61,13 +71,28 @@ export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<
   const isBegun = existsSync(join(dir, draft.registry))
   const fresh = await freshIdentity(dir, old, fleet.view.fleet, options.passphrase)
   const name = nextName(readPeerFile(dir).name, fleet.view)
+  const key = delegateFile(dir, old)
+  const grants = await GrantKeeper.open({
+    dir,
+    identity: old,
+    fleet: fleet.view.fleet,
+    authorityPublicKey: fleet.authorityPublicKey,
+    nameOf: () => null,
+    key,
+    time: () => timeOf(null),
+    log,
+  })
+  const handed = await handOnGrant(dir, grants, key, fresh, name)
   log.error(
     { old: old.peerId, new: fresh.peerId, name },
     'the data of this peer is gone: it comes back as another one',
   )
+  const guard = linkGuard(grants)
   // Of an attempt that was interrupted: when the fleet has agreed already, nobody lets the old one in any more.
-  const begun = isBegun ? await askForView(options, fresh, fleet) : null
-  const view = begun ?? (await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet))
+  const asFresh = { self: fresh, guard: { ...guard, shown: () => handed } }
+  const begun = isBegun ? await askForView(options, asFresh, fleet) : null
+  const view =
+    begun ?? (await askToBeReplaced(options, { self: old, guard }, { id: fresh.peerId, name }, fleet))
   await writeNewSecretFile(join(dir, draft.view), encodeView(view))
   await finishReentry(dir, options.passphrase)
 }
@@ -78,6 +103,9 @@ export async function finishReentry(dir: string, passphrase?: PassphraseSource):
   if (!existsSync(at(draft.view))) return
   const view = decodeView(readFileSync(at(draft.view)))
   if (existsSync(at(draft.registry))) renameSync(at(draft.registry), at(registryFile))
+  for (const [name, next] of Object.entries(handedOn)) {
+    if (existsSync(at(next))) renameSync(at(next), at(name))
+  }
   if (existsSync(at(draft.identity))) {
     if (existsSync(at('identity.key'))) {
       await setAuditAside(dir, passphrase)
@@ -140,10 +168,10 @@ function nextName(name: string, view: View): string {
 }
 
 /** As who it will be: the view that names it, when there is one already; null when nobody lets it in. */
-async function askForView(options: PeerOptions, fresh: Identity, fleet: KnownFleet): Promise<View | null> {
+async function askForView(options: PeerOptions, fresh: Asker, fleet: KnownFleet): Promise<View | null> {
   try {
     const question = { kind: 'viewAsked', epoch: 0 } as const
-    return await ask(options, fresh, question, fresh.peerId, fleet, begunForMs)
+    return await ask(options, fresh, question, fresh.self.peerId, fleet, begunForMs)
   } catch (failure) {
     if (failure instanceof SlurpError && failure.code === 'QUORUM_UNREACHED') return null
     throw failure
@@ -152,15 +180,15 @@ async function askForView(options: PeerOptions, fresh: Identity, fleet: KnownFle
 
 const askToBeReplaced = (
   options: PeerOptions,
-  old: Identity,
+  old: Asker,
   by: { readonly id: PeerId; readonly name: string },
   fleet: KnownFleet,
 ): Promise<View> => ask(options, old, { kind: 'replaceAsked', ...by }, by.id, fleet, askedForMs)
 
-/** Asks members, as `self`, until one tells a view that names `named`. @throws SlurpError QUORUM_UNREACHED. */
+/** Asks members until one tells a view that names `named`. @throws SlurpError QUORUM_UNREACHED. */
 async function ask(
   options: PeerOptions,
-  self: Identity,
+  { self, guard }: Asker,
   question: Question,
   named: PeerId,
   fleet: KnownFleet,
@@ -175,6 +203,7 @@ async function ask(
     known: fleet.known,
     members: () => fleet.view.members,
     epoch: () => fleet.view.epoch,
+    guard,
     incarnation: 0,
     verifyRecord: () => null,
     onAddresses: () => undefined,

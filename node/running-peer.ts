@@ -3,6 +3,7 @@ import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { View } from '../dht/view.ts'
 import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
+import type { GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
 import type { KeyControl } from './key-control.ts'
 import type { CryptoMeter } from './monitoring/crypto-meter.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
@@ -47,7 +48,11 @@ export interface RunningPeer {
   readonly id: PeerId
   readonly name: string
   readonly fleet: FleetId
+  /** As this peer's own grant allows; `rights.storeOf` for other callers. */
   readonly store: ContextStore
+  readonly rights: Rights
+  readonly grants: GrantAdmin
+  readonly joinTokens: JoinTokens
   readonly retention: Retention
   readonly catalogue: Catalogue
   /** What is allowed and denied here. */

@@ -28,11 +28,15 @@ export type Target =
 export type GrantRequest = {
   /** Who asks, as the handshake proved it. Never what the asker says. */
   readonly subject: PeerId
-  /** Address that it asks from; null when there is none, as inside one process. */
+  /**
+   * Address that it asks from; null when there is none to be seen. `notAsked`: whoever let the subject in has looked at
+   * it, and what is judged here is a version that it wrote.
+   */
   readonly address: string | null
 } & (
   | { readonly operation: ContextOperation; readonly target: Target }
-  | { readonly operation: AdminOperation; readonly target: 'fleet' }
+  /** `link`: to be connected at all. */
+  | { readonly operation: AdminOperation | 'link'; readonly target: 'fleet' }
 )
 
 /** What decided, for `grant explain`. Each is checked in this order; the first that fails is named. */
@@ -97,12 +101,12 @@ export function decide(
   const { delegate, grant } = chain
   if (!Number.isSafeInteger(nowMs) || nowMs < 0) return denied('clock', 'grant')
   const links: readonly Link[] = [
-    { name: 'delegate', ...delegate },
-    { name: 'grant', ...grant },
+    { ...delegate, name: 'delegate' },
+    { ...grant, name: 'grant' },
   ]
   return (
     refusedByIssue(chain, request) ??
-    refusedByRevocation(chain, revocations) ??
+    refusedByRevocation(chain, revocations, nowMs) ??
     firstOf(links, link => (nowMs < link.expiresMs ? null : 'expired')) ??
     firstOf(links, ({ limits }) => refusedByLimits(limits, request)) ??
     refusedByTime(links, nowMs) ?? {
@@ -113,6 +117,11 @@ export function decide(
     }
   )
 }
+
+/** Whether both links allow a request by what it is about; says nothing about time and revocations. A few microseconds. */
+export const withinLimits = ({ delegate, grant }: GrantChain, request: GrantRequest): boolean =>
+  request.subject === grant.subject &&
+  [delegate, grant].every(({ limits }) => refusedByLimits(limits, request) === null)
 
 // Every check below is written as what must hold, so that a missing or broken value is a denial.
 
@@ -126,30 +135,53 @@ function refusedByIssue({ delegate, grant }: GrantChain, request: GrantRequest):
   return expiresMs - issuedAtMs <= delegate.grantMsMax ? null : denied('lifetime', 'delegate')
 }
 
-function refusedByRevocation({ delegate, grant }: GrantChain, revocations: Revocations): Refusal | null {
-  const rule = revokedBy(revocations, delegate, grant)
+function refusedByRevocation(
+  { delegate, grant }: GrantChain,
+  revocations: Revocations,
+  nowMs: number,
+): Refusal | null {
+  const rule = revokedBy(revocations, delegate, grant, nowMs)
   if (rule === null) return null
   return denied(rule, rule === 'delegateRevoked' || rule === 'delegateCutOff' ? 'delegate' : 'grant')
 }
 
 function refusedByLimits(limits: Limits, { operation, target, address }: GrantRequest): Denial | null {
-  if (!covers(limits.operations, operation)) return 'operations'
-  const onContext = target === 'fleet' ? null : refusedByTarget(limits, target)
+  if (operation !== 'link' && !covers(limits.operations, operation)) return 'operations'
+  const onContext = target === 'fleet' ? null : refusedByTarget(limits, operation, target)
   if (onContext !== null) return onContext
   // An operation and what it is for belong together; the types say so, and what comes from a wire has none.
-  if (operation.startsWith('admin:') !== (target === 'fleet')) return 'operations'
-  if (limits.networks === 'any') return null
+  if ((operation === 'link' || operation.startsWith('admin:')) !== (target === 'fleet')) return 'operations'
+  if (limits.networks === 'any' || address === 'notAsked') return null
   const from = address === null ? null : addressFrom(address)
   return from !== null && networksHold(limits.networks, from) ? null : 'networks'
 }
 
-function refusedByTarget({ roles, projects, paths }: Limits, target: Target): Denial | null {
-  if (!target.roles.some(role => roles === 'any' || roles.includes(role))) return 'roles'
+function refusedByTarget(
+  { roles, projects, paths }: Limits,
+  operation: GrantRequest['operation'],
+  target: Target,
+): Denial | null {
+  if (!rolesFit(roles, operation, target.roles)) return 'roles'
   const project = target.sight === 'open' ? target.project : target.claimedProject
   if (projects !== 'any' && (project === null || !projects.includes(project))) return 'projects'
   if (paths === 'any' || target.sight === 'blind') return null
   const { path } = target
   return isPath(path) && paths.some(prefix => isWithin(prefix, path)) ? null : 'paths'
+}
+
+/**
+ * Who reads acts for one of the roles of a context; who writes puts it before all of them, and needs every one. A
+ * tombstone names no roles: who is granted none deletes nothing.
+ */
+function rolesFit(
+  granted: Limits['roles'],
+  operation: GrantRequest['operation'],
+  roles: readonly RoleName[],
+): boolean {
+  const fits = (role: RoleName) => granted === 'any' || granted.includes(role)
+  if (operation === 'delete' && roles.length === 0) return granted === 'any' || granted.length > 0
+  if (operation === 'write' || operation === 'delete') return roles.length > 0 && roles.every(fits)
+  return roles.some(fits)
 }
 
 const isWithin = (prefix: string, path: string): boolean =>

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { SlurpError } from '../../base/errors.ts'
-import { type FleetId, isRoleName, type PeerId, type RoleName } from '../../base/ids.ts'
+import { type Digest, type FleetId, isRoleName, type PeerId, type RoleName } from '../../base/ids.ts'
 import { peerKeyOf } from '../peer-keys.ts'
 import { rolesMax } from '../roles.ts'
 import { isZone } from './hours.ts'
@@ -41,6 +41,9 @@ export const isPath = (text: string): boolean =>
   text.normalize('NFC') === text &&
   text.split('/').every(part => part !== '.' && part !== '..')
 
+/** 1 to 64 letters, digits, `.`, `_` and `-`, a letter or digit first: fit for a log and for a terminal. */
+export const isHolderName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)
+
 const textThat = <T extends string>(is: (text: string) => boolean) =>
   z.custom<T>(value => typeof value === 'string' && is(value))
 const ascending = (list: readonly (string | number)[]): boolean =>
@@ -63,7 +66,7 @@ const window = z
   })
   .refine(({ from, to }) => from !== to)
 
-const limits = z
+const limitsShape = z
   .strictObject({
     operations: setOf(z.enum(grantedOperations as [(typeof grantedOperations)[number]]), 16),
     /** Roles that the holder may act for. An empty list: no context at all. */
@@ -112,7 +115,9 @@ const shapes = {
       subjectKinds: setOf(subjectKind, 2),
       /** How long its grants are valid, at most. */
       grantMsMax: z.int().min(1).max(grantMsMax),
-      limits,
+      /** Versions from before this moment count without a grant: the fleet had none. 0: it always had. */
+      grantlessBeforeMs: ms,
+      limits: limitsShape,
     })
     .refine(isValidFor(delegateMsMax)),
   grant: z
@@ -124,8 +129,12 @@ const shapes = {
       issuer: id,
       subjectKind,
       subject: textThat<PeerId>(text => peerKeyOf(text) !== null),
+      /** What people call the holder. Decides nothing. */
+      name: textThat<string>(isHolderName),
+      /** SHA-256 of the secret that a door takes in place of a proof of the subject's key; null: none does. */
+      bearer: z.union([z.null(), hex32 as unknown as z.ZodType<Digest>]),
       ...validity,
-      limits,
+      limits: limitsShape,
     })
     .refine(isValidFor(grantMsMax)),
   revocations: z.strictObject({
@@ -134,9 +143,12 @@ const shapes = {
     signer: z.union([z.literal('authority'), id]),
     version: z.int().min(1),
     issuedAtMs: ms,
-    /** Grants and delegates that are valid no more. */
-    ids: setOf(id, listMax.ids, 0),
-    /** Of this delegate, what was issued before this moment is valid no more. */
+    /** Grants and delegates that are valid no more, each from a moment on: what was written before it stays. */
+    revoked: z
+      .array(z.strictObject({ id, fromMs: ms }))
+      .max(listMax.ids)
+      .refine(list => ascending(list.map(each => each.id))),
+    /** Of this delegate, what was issued before this moment is valid no more from it on. */
     cutOffs: z
       .array(z.strictObject({ delegate: id, beforeMs: ms }))
       .max(listMax.cutOffs)
@@ -146,7 +158,7 @@ const shapes = {
 
 type Shapes = { readonly [T in TokenType]: z.output<(typeof shapes)[T]> }
 /** What a holder may do, where and when; every list is there, and `any` is said aloud. */
-export type Limits = Readonly<z.output<typeof limits>>
+export type Limits = Readonly<z.output<typeof limitsShape>>
 /** Lets a key sign grants. Signed by the authority. */
 export type Delegate = Readonly<Shapes['delegate']>
 /** Lets one peer or agent do something. Signed by a delegate. */

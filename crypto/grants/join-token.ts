@@ -21,8 +21,8 @@ export type JoinToken = {
 /** All that the fleet keeps of a token. */
 export type JoinTokenRecord = { readonly hash: Digest; readonly expiresMs: number }
 
-export type Redeemed =
-  | { readonly outcome: 'redeemed'; readonly left: readonly JoinTokenRecord[] }
+export type Redeemed<R extends JoinTokenRecord = JoinTokenRecord> =
+  | { readonly outcome: 'redeemed'; readonly record: R; readonly left: readonly R[] }
   | { readonly outcome: 'unknown' | 'expired' }
 
 export const bootstrapMax = 16
@@ -107,24 +107,24 @@ export const recordOf = (token: Pick<JoinToken, 'fleet' | 'expiresMs' | 'secret'
  * Uses a token up. The caller stores `left` in place of `records` by compare-and-set, and lets nobody in before that is
  * done: of two who show one token, one loses. All records are compared, each in constant time.
  */
-export function redeemJoinToken(
-  records: readonly JoinTokenRecord[],
+export function redeemJoinToken<R extends JoinTokenRecord>(
+  records: readonly R[],
   token: Pick<JoinToken, 'fleet' | 'expiresMs' | 'secret'>,
   nowMs: number,
-): Redeemed {
+): Redeemed<R> {
   const shown = Buffer.from(recordOf(token).hash, 'hex')
   const found = records.filter(({ hash }) => isSame(Buffer.from(hash, 'hex'), shown))
   if (found.length === 0) return { outcome: 'unknown' }
   if (!found.every(({ expiresMs }) => nowMs < expiresMs)) return { outcome: 'expired' }
-  return { outcome: 'redeemed', left: records.filter(record => !found.includes(record)) }
+  return { outcome: 'redeemed', record: found[0]!, left: records.filter(record => !found.includes(record)) }
 }
 
 /** Takes out what has run out and adds one. @throws SlurpError TOO_MANY beyond `joinTokensMax`. */
-export function withJoinToken(
-  records: readonly JoinTokenRecord[],
+export function withJoinToken<R extends JoinTokenRecord>(
+  records: readonly R[],
   token: JoinToken,
   nowMs: number,
-): readonly JoinTokenRecord[] {
+): readonly (R | JoinTokenRecord)[] {
   const left = records.filter(({ expiresMs }) => nowMs < expiresMs)
   if (left.length < joinTokensMax) return [...left, recordOf(token)]
   throw new SlurpError('TOO_MANY', `The fleet waits for ${joinTokensMax} new peers already.`, {

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { LRUCache } from 'lru-cache'
 
 /** An address without its spelling: 4 or 16 bytes. */
 export type IpAddress = Uint8Array
@@ -41,7 +42,23 @@ export const networksHold = (networks: readonly string[], address: IpAddress): b
     return start.every((byte, at) => ((byte ^ address[at]!) & maskAt(prefixBits, at)) === 0)
   })
 
-function networkFrom(text: string): { start: IpAddress; prefixBits: number } | null {
+/** The first address of a network. @param text - one that `isNetwork`. */
+export const networkStart = (text: string): IpAddress => networkFrom(text)!.start
+
+type Network = { readonly start: IpAddress; readonly prefixBits: number }
+
+/** Networks of grants are asked about on every request, and there are few of them. */
+const read = new LRUCache<string, Network>({ max: 1024 })
+
+function networkFrom(text: string): Network | null {
+  const known = read.get(text)
+  if (known !== undefined) return known
+  const network = readNetwork(text)
+  if (network !== null) read.set(text, network)
+  return network
+}
+
+function readNetwork(text: string): Network | null {
   const slash = text.indexOf('/')
   const [host, prefix] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)]
   if (!prefixShape.test(prefix)) return null

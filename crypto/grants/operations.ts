@@ -2,6 +2,7 @@
 export const contextOperations = ['read', 'write', 'delete', 'search', 'history'] as const
 /** What a grant can allow on the fleet itself; `admin:*` stands for all of them, also those of later releases. */
 export const adminOperations = [
+  'admin:audit',
   'admin:backup',
   'admin:grants',
   'admin:keys',

@@ -8,6 +8,7 @@ import {
   decodeStatement,
   encodeStatement,
   type Grant,
+  type GrantId,
   type RevocationList,
 } from './grant-shape.ts'
 import { invalid, signToken, unverifiedPayload } from './token.ts'
@@ -75,21 +76,35 @@ export function mergeRevocations(first: Revocations, second: Revocations): Revoc
 /** Why a grant counts no more. */
 export type RevokedBy = 'delegateRevoked' | 'delegateCutOff' | 'grantRevoked' | 'revocationsUnclear'
 
-/** @returns null when nothing that is known speaks against the grant. Cost: O(ids of the lists). */
-export function revokedBy(revocations: Revocations, delegate: Delegate, grant: Grant): RevokedBy | null {
+/**
+ * What speaks against the grant at a moment: of what was written, that is the time of its version.
+ *
+ * @returns null when nothing that is known does. Cost: O(entries of the lists).
+ */
+export function revokedBy(
+  revocations: Revocations,
+  delegate: Delegate,
+  grant: Grant,
+  atMs: number,
+): RevokedBy | null {
   const heard = revocations.filter(
     ({ list }) => list.fleet === grant.fleet && (list.signer === 'authority' || list.signer === delegate.id),
   )
   const authority = heard.filter(({ list }) => list.signer === 'authority')
-  if (authority.some(({ list }) => list.ids.includes(delegate.id))) return 'delegateRevoked'
+  const names = ({ list }: OpenedRevocations, id: GrantId) =>
+    list.revoked.some(each => each.id === id && each.fromMs <= atMs)
+  if (authority.some(opened => names(opened, delegate.id))) return 'delegateRevoked'
   const isCutOff = authority.some(({ list }) =>
-    list.cutOffs.some(cut => cut.delegate === delegate.id && grant.issuedAtMs < cut.beforeMs),
+    list.cutOffs.some(
+      cut => cut.delegate === delegate.id && grant.issuedAtMs < cut.beforeMs && cut.beforeMs <= atMs,
+    ),
   )
   if (isCutOff) return 'delegateCutOff'
-  if (heard.some(({ list }) => list.ids.includes(grant.id))) return 'grantRevoked'
+  if (heard.some(opened => names(opened, grant.id))) return 'grantRevoked'
   // A list may have been left out of so many: what it named must not come back.
-  const ownLists = heard.length - authority.length
-  return Math.max(authority.length, ownLists) > openListsMax ? 'revocationsUnclear' : null
+  const own = heard.filter(({ list }) => list.signer !== 'authority')
+  const tooMany = [authority, own].filter(lists => lists.length > openListsMax).flat()
+  return tooMany.some(({ list }) => list.issuedAtMs <= atMs) ? 'revocationsUnclear' : null
 }
 
 /** Contains all of it; of two that contain each other the higher version stays, then the higher digest. */
@@ -102,10 +117,10 @@ function replaces(one: OpenedRevocations, other: OpenedRevocations): boolean {
 }
 
 function contains(one: RevocationList, other: RevocationList): boolean {
-  const ids = new Set(one.ids)
+  const from = new Map(one.revoked.map(({ id, fromMs }) => [id, fromMs]))
   const cuts = new Map(one.cutOffs.map(({ delegate, beforeMs }) => [delegate, beforeMs]))
   return (
-    other.ids.every(id => ids.has(id)) &&
+    other.revoked.every(({ id, fromMs }) => (from.get(id) ?? Number.POSITIVE_INFINITY) <= fromMs) &&
     other.cutOffs.every(({ delegate, beforeMs }) => (cuts.get(delegate) ?? -1) >= beforeMs)
   )
 }

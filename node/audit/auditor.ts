@@ -32,7 +32,14 @@ export type Refusal = Pick<AuditDecision, 'code' | 'subject' | 'source' | 'opera
 export type AuditPolicy = 'closed' | 'open' | 'off'
 
 /** Codes that say: this was not allowed. What fails with another one was allowed, and failed. */
-const denials = new Set(['TOKEN_WRONG', 'ROLE_DENIED', 'SEALED', 'GRANT_INVALID', 'JOIN_TOKEN_WRONG'])
+const denials = new Set([
+  'TOKEN_WRONG',
+  'ROLE_DENIED',
+  'SEALED',
+  'GRANT_DENIED',
+  'GRANT_INVALID',
+  'JOIN_TOKEN_WRONG',
+])
 
 export const isDenial = (code: string): boolean => denials.has(code)
 

@@ -4,7 +4,7 @@ import { SlurpError } from '../../base/errors.ts'
 import { isRoleName } from '../../base/ids.ts'
 import { hasLeft, newToken, peerFilePath, readPeerFile, tokenPath, writePeerFile } from '../peer-settings.ts'
 import { pickFreePorts } from './free-ports.ts'
-import type { PlannedMember, Wiring } from './wiring.ts'
+import type { Custody, PlannedMember, Wiring } from './wiring.ts'
 
 export const defaultRoles = [
   'admin',
@@ -24,6 +24,8 @@ export type FleetChoices = {
   readonly roles: readonly string[]
   /** Names of peers that are given no role. */
   readonly blind: readonly string[]
+  /** Among whom the key of the authority is split; left out, it stays whole in a file. */
+  readonly custody?: Custody | null
   /** The identities are sealed by a passphrase. */
   readonly sealed?: boolean
   /** The peers share a network key. */
@@ -105,6 +107,7 @@ export async function makeFleet(wiring: Wiring, choices: FleetChoices): Promise<
       memberNames,
       roles: choices.roles,
       replicas: choices.replicas,
+      custody: choices.custody ?? null,
       sealed: choices.sealed === true,
       privateNetwork: choices.privateNetwork === true,
       rolesOf: name => (choices.blind.includes(name) ? [] : choices.roles),

@@ -52,34 +52,47 @@ export async function refuseTakenBy(wiring: Wiring, dir: string, fleet: FleetId)
   })
 }
 
+/** How the fleet is asked to take a peer in. */
+export type Door = {
+  readonly fleet: FleetId
+  /** The bearer token of the new peer's own door. */
+  readonly token: string
+  register(request: JoinRequest): Promise<JoinTicket>
+}
+
+/** The door of a peer whose bearer token one has: the new peer takes the same one, as it opens the same. */
+export async function doorOf(client: FleetClient, token: string, choices: JoinChoices): Promise<Door> {
+  const { timeoutMs, replaces, blind } = choices
+  const status = await client.call({ method: 'GET', path: '/v1/status', timeoutMs })
+  const path = replaces === null ? '/v1/peers' : `/v1/peers/${encodeURIComponent(replaces)}/replace`
+  return {
+    fleet: (status as { fleet: FleetId }).fleet,
+    token: blind ? newToken() : token,
+    register: async body => (await client.call({ method: 'POST', path, body, timeoutMs })) as JoinTicket,
+  }
+}
+
 /**
  * Registers a new peer and makes its directory, whole or not at all. Its identity is made first, in a directory
  * beside it: should the answer of the fleet be lost, asking again with the same directory asks as the same peer.
  *
- * @param token - of the door: the new peer takes the same one, as it opens the same; a blind one gets its own.
  * @throws SlurpError what the fleet answered; FLEET_WRONG, DIRECTORY_TAKEN, INTEGRITY_FAILED, CONFIG_INVALID.
  */
-export async function joinFleet(
-  wiring: Wiring,
-  client: FleetClient,
-  token: string,
-  choices: JoinChoices,
-): Promise<Joined> {
-  const { dir, timeoutMs } = choices
-  const status = await client.call({ method: 'GET', path: '/v1/status', timeoutMs })
-  const { fleet } = status as { fleet: FleetId }
+export async function joinFleet(wiring: Wiring, door: Door, choices: JoinChoices): Promise<Joined> {
+  const { dir } = choices
+  const { fleet } = door
   await refuseTakenBy(wiring, dir, fleet)
   // Before anybody knows of it: an interface that is not there is a reason not to join.
   const [port, httpPort] = await pickFreePorts(2, choices.settings.host)
   const draft = openDraft(dir, fleet)
   try {
     const peer = await wiring.newPeerIn(draft.path, choices.sealed)
-    const ticket = await register(client, { ...choices, peer, fleet: draft.fleet }, draft)
+    const ticket = await register(door, { ...choices, peer, fleet: draft.fleet }, draft)
     if (ticket.fleet !== fleet) throw new SlurpError('FLEET_WRONG', 'Another fleet answered than before.')
     draft.isRegistered = true
     const roles = await wiring.writeTicket(draft.path, fleet, ticket)
     const settings = { port, httpPort, bootstrap: ticket.bootstrap, ...choices.settings }
-    writePrivately(tokenPath(draft.path), `${choices.blind ? newToken() : token}\n`)
+    writePrivately(tokenPath(draft.path), `${door.token}\n`)
     writePeerFile(draft.path, { name: ticket.name, settings })
     moveIntoPlace(draft.path, dir)
     return { fleet, name: ticket.name, id: peer.id, dir, roles }
@@ -130,12 +143,11 @@ type Registering = JoinChoices & {
   readonly fleet: FleetId | null
 }
 
-async function register(client: FleetClient, asked: Registering, draft: Draft): Promise<JoinTicket> {
-  const { name, zone, weight, blind, replaces, peer, fleet, timeoutMs } = asked
+async function register(door: Door, asked: Registering, draft: Draft): Promise<JoinTicket> {
+  const { name, zone, weight, blind, peer, fleet } = asked
   const body: JoinRequest = { ...peer, name, zone, weight, roles: !blind, fleet }
-  const path = replaces === null ? '/v1/peers' : `/v1/peers/${encodeURIComponent(replaces)}/replace`
   try {
-    return (await client.call({ method: 'POST', path, body, timeoutMs })) as JoinTicket
+    return await door.register(body)
   } catch (thrown) {
     draft.isRegistered = !(thrown instanceof SlurpError) || mayHaveHappened.has(thrown.code)
     throw thrown

@@ -25,6 +25,10 @@ const registered: Readonly<Record<string, Registered>> = {
   },
   init: { summary: 'Make a fleet', load: async () => (await import('./commands/init.ts')).addInit },
   up: { summary: 'Run one peer', load: async () => (await import('./commands/up.ts')).addUp },
+  join: {
+    summary: 'Come into a fleet by a join token',
+    load: async () => (await import('./commands/join.ts')).addJoinByToken,
+  },
   status: {
     summary: 'Show how the fleet is',
     load: async () => (await import('./commands/status.ts')).addStatus,
@@ -80,6 +84,14 @@ const registered: Readonly<Record<string, Registered>> = {
   retention: {
     summary: 'Say how much history projects keep',
     load: async () => (await import('./commands/retention.ts')).addRetention,
+  },
+  grant: {
+    summary: 'Say who may do what',
+    load: async () => (await import('./commands/grant.ts')).addGrant,
+  },
+  token: {
+    summary: 'Make tokens that let peers in',
+    load: async () => (await import('./commands/token.ts')).addToken,
   },
   audit: {
     summary: 'See who was allowed and denied what',

@@ -16,7 +16,7 @@ export function noteCoverage(session: Session, coverage: Coverage): void {
       `partial: the peer that was asked went through ${partitions} of ${partitionsTotal} partitions; ${why}\n`,
     )
   }
-  if (unlisted > 0) {
+  if (unlisted !== null && unlisted > 0) {
     session.exitCode = partial
     session.err(
       `partial: ${unlisted} contexts are left out: sealed without their address by an early version, or too many\n`,

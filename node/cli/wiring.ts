@@ -14,6 +14,13 @@ export type FleetPlan = {
   readonly privateNetwork?: boolean
   /** Roles whose keys a peer is given; none makes it blind. */
   readonly rolesOf: (memberName: string) => readonly string[]
+  /** Among whom the key of the authority is split; null: it stays whole in a file. */
+  readonly custody: Custody | null
+}
+
+export type Custody = {
+  readonly threshold: number
+  readonly custodians: readonly { readonly name: string; readonly recipient: string }[]
 }
 
 export type PlannedMember = { readonly name: string; readonly id: string; readonly dir: string }
@@ -83,6 +90,16 @@ export type Wiring = {
   newPeerIn(dir: string, sealed?: boolean): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>>
   /** Writes what the fleet gave to a new peer. @returns the roles that it can open. @throws SlurpError INTEGRITY_FAILED. */
   writeTicket(dir: string, fleet: FleetId, ticket: JoinTicket): Promise<readonly string[]>
+  /**
+   * Signs, with the authority, that the key of a certificate may go on signing grants.
+   *
+   * @param source - the file of the authority, or those of its shares.
+   * @throws SlurpError USAGE, DATA_MISSING, INTEGRITY_FAILED, GRANT_INVALID.
+   */
+  certify(
+    certificate: string,
+    source: { readonly authority: string | null; readonly shares: readonly string[] },
+  ): Promise<string>
   /** The fleet of the peer in a directory. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED. */
   fleetIn(dir: string): Promise<FleetId>
   /** Deals the whole keys of a former release. @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID, DATA_MISSING. */

@@ -73,7 +73,7 @@ export function admit(message: PeerMessage, checker: EnvelopeChecker): Admission
 export function mayBeWritten(operation: Operation, checker: EnvelopeChecker): boolean {
   if (operation.kind !== 'write') return true
   const { key, id: version, parent } = operation
-  return checker.accepts({ key, version, parent, ...operation.value })
+  return checker.accepts({ key, version, parent, ...operation.value }, true)
 }
 
 /** Whether a version is what its author signed, for this key. */

@@ -11,12 +11,14 @@ type Kind = {
   readonly when: 'before' | 'after'
 }
 
-const [members, ring, retention, audit] = [
+const [members, ring, retention, audit, grants, keys] = [
   'admin:members',
   'admin:ring',
   'admin:retention',
   'admin:audit',
-].map((operation): Kind => ({ operation, when: 'before' })) as [Kind, Kind, Kind, Kind]
+  'admin:grants',
+  'admin:keys',
+].map((operation): Kind => ({ operation, when: 'before' })) as [Kind, Kind, Kind, Kind, Kind, Kind]
 
 /** Operations whose decisions are recorded. Of a batch each line is; the others show how the peer is. */
 const kinds: { readonly [Name in OperationName]?: Kind } = {
@@ -45,6 +47,16 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   auditEntries: audit,
   auditExport: audit,
   auditVerify: audit,
+  createGrant: grants,
+  revokeGrant: grants,
+  continueDelegate: grants,
+  createJoinToken: members,
+  redeemJoinToken: members,
+  sealKeys: keys,
+  unsealKeys: keys,
+  reshareKeys: keys,
+  rotateRole: keys,
+  retireRole: keys,
 }
 
 export type AuditFacts = {
@@ -96,7 +108,13 @@ export async function audited<T>(
   } catch (thrown) {
     const { code } = asSlurpError(thrown)
     if (isDenial(code))
-      await log.decided({ ...decision, outcome: 'denied', rule: 'role', code, roles: named })
+      await log.decided({
+        ...decision,
+        outcome: 'denied',
+        rule: code === 'GRANT_DENIED' ? 'grant' : 'role',
+        code,
+        roles: named,
+      })
     else if (begun === null) await allowed(code)
     throw thrown
   }

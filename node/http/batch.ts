@@ -11,6 +11,7 @@ import { readBody } from './batch-body.ts'
 import type { QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
 import { fromFramework } from './failures.ts'
+import { storeFor } from './rights.ts'
 
 type Query = QueryOf<'batchStore'>
 
@@ -47,7 +48,7 @@ async function carryOut(
   const say = (line: object) => write(answers, line, door.limits.batchIdleMs)
   try {
     const body = readBody(request.raw, { closing: door.closing, idleMs: door.limits.batchIdleMs })
-    const { store } = door.peer
+    const store = storeFor(door, request)
     const lines: Pick<ContextStore, 'storeContext'> = {
       storeContext: (address, context, options = {}) =>
         audited(door, 'storeContext', { request, address, member: '', roles: options.roles }, () =>

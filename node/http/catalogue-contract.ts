@@ -35,7 +35,10 @@ const coverage = z
     partitions: z.int().describe('That this peer went through for the answer'),
     partitionsHere: z.int().describe('That it has a copy of'),
     partitionsTotal: z.int(),
-    unlisted: z.int().describe('Contexts that it can open and not list'),
+    unlisted: z
+      .int()
+      .nullable()
+      .describe('Contexts that it can open and not list; null for a grant that is held to projects or paths'),
   })
   .describe('How much of what may be read the answer speaks of')
 

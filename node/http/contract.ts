@@ -16,6 +16,7 @@ import { auditOperations } from './audit-contract.ts'
 import { catalogueOperations } from './catalogue-contract.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
+import { grantOperations } from './grant-contract.ts'
 import { hierarchyOperations } from './hierarchy-contract.ts'
 import { keyOperations } from './key-contract.ts'
 import type { Operation } from './operation.ts'
@@ -151,6 +152,7 @@ export const operations = {
   },
   ...fleetOperations,
   ...retentionOperations,
+  ...grantOperations,
   ...auditOperations,
   ...keyOperations,
   openapi: {

@@ -29,7 +29,7 @@ const zone = z
 const weight = z.number().min(weightStep).max(weightMax).describe('Share of the data; 1 is the norm')
 const version = z.int().min(1).max(65_535)
 
-const joinRequest = z.strictObject({
+export const joinRequest = z.strictObject({
   id: z.string().max(128).describe('Peer id of the new peer'),
   name: name.nullable().describe('Null: the next free one of p1, p2 and so on'),
   zone: zone.nullable().describe('Null: one of its own'),
@@ -53,7 +53,8 @@ const body = <Schema extends z.ZodType>(description: string, schema: Schema) => 
   checkedBytesMax: bodyBytesMax,
 })
 const answered = <Schema extends z.ZodType>(schema: Schema) => ({ type: json, schema })
-const joining = [
+/** Codes that joining may be answered with. */
+export const joining = [
   'FLEET_WRONG',
   'VERSION_UNSUPPORTED',
   'MEMBER_KNOWN',

@@ -1,17 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
+import type { Caller } from '../grants/api.ts'
 import type { Admission } from './admission.ts'
 import { operations } from './contract.ts'
 import { bodySlackBytes, type Door, type DoorLimits, urlBytesMax } from './door.ts'
 import { fromFramework, securityHeaders, sendFailure } from './failures.ts'
 import type { Operation } from './operation.ts'
+import { checkRight } from './rights.ts'
 
 /** Hooks that every request passes, the unknown paths too: caps, token, time, failures, measuring. */
 export function guard(
   app: FastifyInstance,
   door: Door,
   admission: Admission,
-  allows: (authorization: string | undefined) => boolean,
+  callerOf: (authorization: string | undefined) => Caller | null,
 ): void {
   const bodyTimers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
   app.addHook('onRequest', async (request, reply) => {
@@ -22,8 +24,10 @@ export function guard(
         hint: 'Use a shorter address or query.',
       })
     }
-    if (operation?.open) return
-    if (!allows(request.headers.authorization)) {
+    // Who may join has no bearer token: what lets it in is in the body.
+    if (operation?.open && !operation.body) return
+    const caller = callerOf(request.headers.authorization)
+    if (caller === null && !operation?.open) {
       const { ip: source } = request
       door.peer.audit.refused({
         code: 'TOKEN_WRONG',
@@ -32,8 +36,12 @@ export function guard(
         operation: 'call',
         rule: 'token',
       })
-      throw new SlurpError('TOKEN_WRONG', 'The bearer token is missing or not the one of this peer.')
+      throw new SlurpError(
+        'TOKEN_WRONG',
+        'The bearer token is missing, or neither this peer nor a grant has it.',
+      )
     }
+    if (operation !== undefined && caller !== null) checkRight(door, operation, caller, request)
     const streamed = operation === operations.batchStore
     const leave = admission.enter(streamed ? 0 : bodyBytesOf(request, door.limits))
     reply.raw.once('close', () => {

@@ -7,6 +7,7 @@ import { streamBatch } from './batch.ts'
 import type { BodyOf, OperationName, QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
 import { openapiDocument } from './openapi.ts'
+import { callerFrom, catalogueFor, storeFor } from './rights.ts'
 
 /** One request after its query and body were validated. */
 export type Asked<Name extends OperationName> = {
@@ -27,22 +28,29 @@ const unavailable = 503
 
 /** One handler for every operation of the contract. */
 export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
-  storeContext: ({ peer }, { address, query, request }) =>
-    peer.store.storeContext(address, request.body, {
+  storeContext: (door, { address, query, request }) =>
+    storeFor(door, request).storeContext(address, request.body, {
       ...given({ roles: query.roles, ifVersion: query.ifVersion }),
       ...given({ ttlSeconds: query.ttl, timeoutMs: query.timeoutMs }),
     }),
-  retrieveContext: ({ peer }, { address, query }) => peer.store.retrieveContext(address, given(query)),
-  deleteContext: ({ peer }, { address, query }) => peer.store.deleteContext(address, given(query)),
-  contextHistory: ({ peer }, { address, query }) => peer.store.contextHistory(address, given(query)),
-  resolveContext: ({ peer }, { address, query: { explain, ...query } }) =>
-    peer.store.resolveContext(address, { ...given(query), explain: explain === '1' || explain === 'true' }),
-  compareContexts: ({ peer }, { address, query: { to, ...query } }) =>
-    peer.store.compareContexts(address, to, given(query)),
-  listContexts: ({ peer }, { query }) => peer.catalogue.list(given(query)),
-  contextTree: ({ peer }, { query }) => peer.catalogue.tree(given(query)),
-  contextDecisions: ({ peer }, { address, query }) => peer.catalogue.decisions(address, given(query)),
-  staleContexts: ({ peer }, { query }) => peer.catalogue.stale(given(query)),
+  retrieveContext: (door, { address, query, request }) =>
+    storeFor(door, request).retrieveContext(address, given(query)),
+  deleteContext: (door, { address, query, request }) =>
+    storeFor(door, request).deleteContext(address, given(query)),
+  contextHistory: (door, { address, query, request }) =>
+    storeFor(door, request).contextHistory(address, given(query)),
+  resolveContext: (door, { address, query: { explain, ...query }, request }) =>
+    storeFor(door, request).resolveContext(address, {
+      ...given(query),
+      explain: explain === '1' || explain === 'true',
+    }),
+  compareContexts: (door, { address, query: { to, ...query }, request }) =>
+    storeFor(door, request).compareContexts(address, to, given(query)),
+  listContexts: (door, { query, request }) => catalogueFor(door, request).list(given(query)),
+  contextTree: (door, { query, request }) => catalogueFor(door, request).tree(given(query)),
+  contextDecisions: (door, { address, query, request }) =>
+    catalogueFor(door, request).decisions(address, given(query)),
+  staleContexts: (door, { query, request }) => catalogueFor(door, request).stale(given(query)),
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),
@@ -61,6 +69,17 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   setRetention: ({ peer }, { body: { project, ...rule } }) => peer.retention.set(project, rule),
   unsetRetention: ({ peer }, { body }) => peer.retention.unset(body.project),
   previewRetention: ({ peer }, { body }) => peer.retention.preview(body.project, body.rule),
+  grants: ({ peer }) => ({ grants: peer.grants.list() }),
+  grant: ({ peer }, { member }) => peer.grants.show(grantNamed(member)),
+  createGrant: ({ peer }, { body, request }) => peer.grants.create(callerFrom(request), body),
+  revokeGrant: ({ peer }, { member, body }) =>
+    peer.grants.revoke(grantNamed(member), body.sinceMs, body.dryRun),
+  explainGrant: ({ peer }, { body }) => peer.grants.explain(body),
+  delegate: ({ peer }) => peer.grants.delegate(),
+  continueDelegate: ({ peer }, { body }) => peer.grants.continueDelegate(body.certificate),
+  createJoinToken: (door, { body }) => door.peer.joinTokens.create(door.status().peer.url ?? '', body),
+  redeemJoinToken: ({ peer }, { body: { token, request } }) =>
+    peer.joinTokens.redeem(token, requestFrom(request)),
   keys: ({ peer }) => peer.keys.status(),
   keyShares: ({ peer }) => peer.keys.shares(),
   sealKeys: ({ peer }) => peer.keys.seal(),
@@ -110,6 +129,13 @@ const requestFrom = (body: BodyOf<'joinPeer'>): JoinRequest => ({
   id: body.id as PeerId,
   fleet: body.fleet as FleetId | null,
 })
+
+const grantShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+function grantNamed(name: string): string {
+  if (grantShape.test(name)) return name
+  throw new SlurpError('GRANT_UNKNOWN', 'What the path names can be no grant.')
+}
 
 function roleNamed(name: string): string {
   if (isRoleName(name)) return name

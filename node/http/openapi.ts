@@ -30,7 +30,11 @@ export function openapiDocument(version: string): Json {
     paths,
     components: {
       securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: 'Content of the token file of the peer' },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'Content of the token file of the peer, or of one that was made for a grant',
+        },
       },
       schemas: { Failure: schemaOf(failure, 'output') },
     },
@@ -81,7 +85,7 @@ function queryParameters(query: z.ZodObject): Json[] {
 
 function responses(operation: Operation): Json {
   const codes = new Set<ErrorCode>([...everywhere, ...operation.errors])
-  if (!operation.open) codes.add('TOKEN_WRONG')
+  if (!operation.open) for (const code of ['TOKEN_WRONG', 'GRANT_DENIED'] as const) codes.add(code)
   if (operation.body) for (const code of withBody) codes.add(code)
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of codes) {

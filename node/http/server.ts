@@ -9,8 +9,9 @@ import { type OperationName, operations } from './contract.ts'
 import type { Door, DoorLimits } from './door.ts'
 import { guard } from './guard.ts'
 import { listenNear } from './listen.ts'
+import { subjectFrom } from './rights.ts'
 import { addRoute } from './routes.ts'
-import { tokenGuard } from './token.ts'
+import { bearerFrom, tokenGuard } from './token.ts'
 
 const connectionsMax = 10_000
 
@@ -50,7 +51,7 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     log: options.log,
     version: options.version,
     closing: admission.closing,
-    subjectOf: () => subject,
+    subjectOf: request => subjectFrom(request) ?? subject,
     status() {
       const status = options.peer.status()
       const state = admission.closing.aborted ? 'stopping' : status.state
@@ -58,7 +59,13 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     },
   }
   const app = createApp(limits)
-  guard(app, door, admission, tokenGuard(options.token))
+  const isOwn = tokenGuard(options.token)
+  const { rights } = options.peer
+  guard(app, door, admission, authorization => {
+    const given = bearerFrom(authorization)
+    if (given === null) return null
+    return isOwn(given) ? rights.self : rights.callerOf(given)
+  })
   for (const name of Object.keys(operations) as OperationName[]) addRoute(app, door, name)
   await app.ready()
   const server = app.server as Server

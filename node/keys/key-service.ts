@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId } from '../../base/ids.ts'
+import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
 import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
@@ -22,7 +22,7 @@ import { Dealer } from './dealer.ts'
 import { HeldKeys } from './held-keys.ts'
 import { progressOf, rolesOf, sharesOf } from './key-report.ts'
 import { RegistryBook } from './registry-book.ts'
-import { entitlementRule, type ReleaseRule } from './release-rule.ts'
+import { entitlementRule } from './release-rule.ts'
 import { Rotation } from './rotation.ts'
 import { ShareHolder } from './share-holder.ts'
 import { type Answered, decodeAnswers, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
@@ -45,8 +45,10 @@ export type KeyServiceParts = {
   readonly log: Log
   /** Keys that were open are gone: nothing that they opened may stay. */
   readonly sealed: () => void
-  /** Who may have which; by default what the registry entitles members to. */
-  readonly rule?: ReleaseRule
+  /** Whether a grant in force lets a peer hold a role, null: any; left out, what the registry entitles to is enough. */
+  readonly isGranted?: (peer: PeerId, role: RoleName | null) => boolean
+  /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
+  readonly meet?: (peer: PeerId) => Promise<void>
   readonly meter: CryptoTimer
 }
 
@@ -82,7 +84,7 @@ export class KeyService implements KeyControl {
     this.#parts = parts
     this.#book = new RegistryBook({ ...parts, path: join(dir, registryFile) })
     const registry = () => this.#book.registry
-    const rule = parts.rule ?? entitlementRule(registry, peer => this.#isMember(peer))
+    const rule = entitlementRule(registry, peer => this.#isMember(peer), parts.isGranted ?? (() => true))
     this.#holder = new ShareHolder({
       dir: join(dir, sharesFolder),
       self,
@@ -334,6 +336,7 @@ export class KeyService implements KeyControl {
     const answers: Answered[] = []
     switch (question.kind) {
       case 'release':
+        await this.#parts.meet?.(from)
         for (const request of question.requests) answers.push(await this.#holder.release(from, request))
         return answers
       case 'keep':

@@ -79,8 +79,11 @@ export interface EnvelopeChecker {
   /**
    * Checks hash, author's signature, and that the envelope is about this key, version, parent, kind and expiry.
    * Cached per process: the same envelope is verified once. Never throws.
+   *
+   * @param isFresh - somebody writes it now, so that its author must be allowed to write now, and not only at the time
+   * of its version.
    */
-  accepts(claim: EnvelopeClaim): boolean
+  accepts(claim: EnvelopeClaim, isFresh?: boolean): boolean
 }
 
 export type EnvelopeClaim = {

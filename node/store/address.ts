@@ -36,6 +36,16 @@ const nameOrder = ['agent', 'role', 'project', 'task'] as const
  * (from 1). The address itself is not repeated: messages may reach a log.
  */
 export function parseAddress(text: string): Address {
+  if (text === last?.text) return last.address
+  const address = readAddress(text)
+  last = { text, address }
+  return address
+}
+
+/** Whoever looks at the rights of a caller and whoever carries out what it asks for read one address after the other. */
+let last: { readonly text: string; readonly address: Address } | null = null
+
+function readAddress(text: string): Address {
   if (text.length > addressCharsMax)
     throw invalid(`The address is ${text.length} characters long; at most ${addressCharsMax} are allowed.`)
   if (!text.startsWith(scheme)) throw invalid(`An address starts with ${scheme}, in lower case.`)

@@ -1,6 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
+import { parseAddress } from './address.ts'
 import type {
-  ContextStore,
   DeletedContext,
   DeleteOptions,
   HistoryOptions,
@@ -13,6 +13,7 @@ import type {
 import type { CompareOptions, Comparison } from './compare/api.ts'
 import type { ResolvedContext, ResolveOptions } from './hierarchy/api.ts'
 import { resolveAddress } from './hierarchy/resolve.ts'
+import { type GatedStore, openGate, type ReadGate } from './read-gate.ts'
 import { StoreDesk, type StoreParts } from './store-desk.ts'
 import { StoreReads } from './store-reads.ts'
 import { StoreWrites } from './store-writes.ts'
@@ -20,7 +21,7 @@ import { StoreWrites } from './store-writes.ts'
 export type { StoreParts } from './store-desk.ts'
 
 /** A store that can be closed and counted. */
-export type RunningContextStore = ContextStore & {
+export type RunningContextStore = GatedStore & {
   /** Refuses new calls with SHUTTING_DOWN; resolves when those that run have ended. */
   close(): Promise<void>
   /** Forgets every context that was opened: the keys were given up. */
@@ -63,18 +64,33 @@ class SealingStore implements RunningContextStore {
     return this.#run(() => this.#reads.history(address, options))
   }
 
-  resolveContext(address: string, options: ResolveOptions = {}): Promise<ResolvedContext> {
+  resolveContext(
+    address: string,
+    options: ResolveOptions = {},
+    gate: ReadGate = openGate,
+  ): Promise<ResolvedContext> {
     return this.#run(async () => {
       const { explain = false, ...reading } = options
       const deadline = this.#desk.deadline(options.timeoutMs)
-      const read = (each: string) =>
-        this.#reads.retrieve(each, { ...reading, timeoutMs: Math.max(1, deadline.leftMs) })
+      const read = async (each: string) => {
+        const place = parseAddress(each)
+        gate(place, null)
+        const timeoutMs = Math.max(1, deadline.leftMs)
+        const found = await this.#reads.retrieve(each, { ...reading, timeoutMs })
+        gate(place, found.roles)
+        return found
+      }
       return await resolveAddress(read, address, explain)
     })
   }
 
-  compareContexts(from: string, to?: string, options: CompareOptions = {}): Promise<Comparison> {
-    return this.#run(() => this.#reads.compare(from, to, options))
+  compareContexts(
+    from: string,
+    to?: string,
+    options: CompareOptions = {},
+    gate: ReadGate = openGate,
+  ): Promise<Comparison> {
+    return this.#run(() => this.#reads.compare(from, to, options, gate))
   }
 
   async close(): Promise<void> {

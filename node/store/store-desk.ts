@@ -1,7 +1,8 @@
 import { SlurpError } from '../../base/errors.ts'
 import { type Clock, mergeHlc } from '../../base/hlc.ts'
-import type { ContextKey, FleetId, PeerId } from '../../base/ids.ts'
+import type { ContextKey, Digest, FleetId, PeerId } from '../../base/ids.ts'
 import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
+import type { ProjectScope } from '../../crypto/grants/project-scope.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
 import { type Address, canonicalOf, parseAddress } from './address.ts'
@@ -30,6 +31,8 @@ export type StoreParts = {
   readonly limits?: Partial<StoreLimits>
   /** Short name of a peer, shown as the author of contexts that name none. */
   readonly nameOf?: (peerId: PeerId) => string | null
+  /** What is written in a project names this of the author. Left out where nobody judges by grants. */
+  readonly grantFor?: (project: string) => { readonly grant: Digest; readonly scope: ProjectScope | null }
   /** Whether a peer may write in this fleet. Left out where every envelope passes a checker on receive. */
   readonly isAuthor?: (peerId: PeerId) => boolean
   /** Counts and times what is sealed and opened. */

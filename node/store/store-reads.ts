@@ -11,6 +11,7 @@ import type { Deadline } from './deadline.ts'
 import { nothingThere } from './failures.ts'
 import { decodeCursor, encodeCursor } from './history-cursor.ts'
 import { historyLimitDefault, historyLimitMax, wholeNumber } from './limits.ts'
+import type { ReadGate } from './read-gate.ts'
 import type { Place, StoreDesk } from './store-desk.ts'
 import { findNamed, findVersion } from './temporal-reader.ts'
 import { authorOf, contextFrom, isGone, writtenAtOf } from './version-opener.ts'
@@ -66,27 +67,34 @@ export class StoreReads {
     return { address: formatAddress(place.address), versions, cursor, keptFrom }
   }
 
-  async compare(from: string, to: string | undefined, options: CompareOptions): Promise<Comparison> {
+  async compare(
+    from: string,
+    to: string | undefined,
+    options: CompareOptions,
+    gate: ReadGate,
+  ): Promise<Comparison> {
     const sides = parseSides(from, to)
+    for (const { address } of [sides.from, sides.to]) gate(address, null)
     this.#desk.access.checkReader(options.role)
     const deadline = this.#desk.deadline(options.timeoutMs)
     const [before, after] = await Promise.all(
-      [sides.from, sides.to].map(side => this.#readSide(side, options.role, deadline)),
+      [sides.from, sides.to].map(side => this.#readSide(side, options.role, deadline, gate)),
     )
     const { context: old, ...shownFrom } = before!
     const { context: now, ...shownTo } = after!
     return { from: shownFrom, to: shownTo, changes: compareFields(old, now) }
   }
 
-  async #readSide(side: Side, role: string | undefined, deadline: Deadline) {
+  async #readSide(side: Side, role: string | undefined, deadline: Deadline, gate: ReadGate) {
     this.counters.reads += 1
     const place = this.#desk.placeOf(formatAddress(side.address))
-    const { address, version, writtenAt, author, context } = this.#answer(
+    const { roles, address, version, writtenAt, author, context } = this.#answer(
       place.address,
       side.version === null && place.address.temporal.kind === 'latest'
         ? await this.#readLatest(place.key, role, deadline)
         : await this.#readPast(place, role, deadline, side.version),
     )
+    gate(side.address, roles)
     const named = side.version === null ? address : `${address}#${side.version}`
     return { address: named, version, writtenAt, author, context }
   }

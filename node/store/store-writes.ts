@@ -9,7 +9,7 @@ import { nothingThere, writeUnreached } from './failures.ts'
 import { ttlMaxSeconds, wholeNumber } from './limits.ts'
 import { checkContext } from './schema.ts'
 import { sealedText } from './sealed-text.ts'
-import type { StoreDesk } from './store-desk.ts'
+import type { Place, StoreDesk } from './store-desk.ts'
 import { findTwin, StoredBefore, type TwinAsk } from './twin-finder.ts'
 import { isGone } from './version-opener.ts'
 import type { WriteAsk, Written } from './writer.ts'
@@ -47,7 +47,7 @@ export class StoreWrites {
         seal: async (version, parent) => {
           if (after !== null) await this.#refuseTwin({ key, after, json: checked.json, readers }, deadline)
           return this.#desk.meter.timed('seal', () =>
-            sealEnvelope({ ...this.#plan(key, version, parent, expiresAtMs), roles: readers, plaintext }),
+            sealEnvelope({ ...this.#plan(place, version, parent, expiresAtMs), roles: readers, plaintext }),
           )
         },
       })
@@ -66,12 +66,13 @@ export class StoreWrites {
 
   async delete(address: string, options: DeleteOptions): Promise<DeletedContext> {
     const place = this.#desk.placeOfLatest(address, latestOnly)
-    const { key } = place
     const wanted = expectedFrom(options.ifVersion)
     if (wanted === 'none') throw new SlurpError('USAGE', 'A deletion cannot ask for nothing to be there.')
     const deadline = this.#desk.deadline(options.timeoutMs)
     const version =
-      wanted === 'any' ? await this.#deleteWhatStands(key, deadline) : await this.#bury(key, wanted, deadline)
+      wanted === 'any'
+        ? await this.#deleteWhatStands(place, deadline)
+        : await this.#bury(place, wanted, deadline)
     this.counters.deletes += 1
     return { address: formatAddress(place.address), version }
   }
@@ -87,9 +88,9 @@ export class StoreWrites {
     return Math.floor(this.#desk.wallMs) + wholeNumber(ttlSeconds, 'ttl', 1, ttlMaxSeconds) * 1000
   }
 
-  #plan(key: ContextKey, version: Version, parent: Version | null, expiresAtMs: number) {
-    const { fleet, author } = this.#desk.parts
-    return { fleet: fleet.id, key, version, parent, author, expiresAtMs }
+  #plan({ address, key }: Place, version: Version, parent: Version | null, expiresAtMs: number) {
+    const { fleet, author, grantFor } = this.#desk.parts
+    return { fleet: fleet.id, key, version, parent, author, expiresAtMs, ...grantFor?.(address.project) }
   }
 
   /** A write that failed may have been carried out, or met what nobody here knew: memory of its key is worthless. */
@@ -103,14 +104,15 @@ export class StoreWrites {
   }
 
   /** Deletes exactly `expect`. */
-  async #bury(key: ContextKey, expect: Version, deadline: Deadline): Promise<Version> {
+  async #bury(place: Place, expect: Version, deadline: Deadline): Promise<Version> {
+    const { key } = place
     const { version, parent, sealed } = await this.#write(key, {
       kind: 'tombstone',
       key,
       expect,
       expiresAtMs: 0,
       deadline,
-      seal: (version, parent) => sealTombstone(this.#plan(key, version, parent, 0)),
+      seal: (version, parent) => sealTombstone(this.#plan(place, version, parent, 0)),
     })
     const signer = this.#desk.parts.author.peerId
     this.#desk.note(
@@ -130,7 +132,8 @@ export class StoreWrites {
   }
 
   /** Whatever stands is deleted, and it is an error when nothing does; so each try names a version. */
-  async #deleteWhatStands(key: ContextKey, deadline: Deadline): Promise<Version> {
+  async #deleteWhatStands(place: Place, deadline: Deadline): Promise<Version> {
+    const { key } = place
     let standing: Version | null | undefined = this.#desk.writer.guess(key)
     for (let tries = 0; tries < this.#desk.limits.sealsMax; tries++) {
       if (standing === undefined || standing === null) {
@@ -139,7 +142,7 @@ export class StoreWrites {
         standing = head.version
       }
       try {
-        return await this.#bury(key, standing, deadline)
+        return await this.#bury(place, standing, deadline)
       } catch (thrown) {
         if (!(thrown instanceof SlurpError) || thrown.code !== 'VERSION_CONFLICT') throw thrown
         if (thrown.currentVersion === null || !isVersion(thrown.currentVersion ?? '')) throw nothingThere()

@@ -2,6 +2,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { FleetId, PeerId } from '../../base/ids.ts'
 import { startLibp2p } from '../../node/adapters/libp2p/start.ts'
+import { openGuard } from '../adapters/libp2p/fleet.ts'
 
 /** What the process at the other end of a measured link is told: private keys as base64, and where the first one is. */
 export type Job = { keys: string[]; bootstrap: string[] }
@@ -26,6 +27,7 @@ export const startEnd = (keys: readonly string[], own: number, bootstrap: readon
     known: {},
     members: () => keys.map(key => ({ id: idOf(key) })),
     epoch: () => 1,
+    guard: openGuard,
     incarnation: 1,
     verifyRecord: () => null,
     onAddresses: () => undefined,

@@ -39,6 +39,7 @@ const noWiring: Wiring = {
   resealIdentity: () => Promise.reject(new Error('not in this test')),
   newPeerIn: () => Promise.reject(new Error('not in this test')),
   writeTicket: () => Promise.reject(new Error('not in this test')),
+  certify: () => Promise.reject(new Error('not in this test')),
   fleetIn: () => Promise.reject(new Error('not in this test')),
   simulate: () => Promise.reject(new Error('not in this test')),
   migrateKeys: () => Promise.reject(new Error('not in this test')),

@@ -49,7 +49,7 @@ test('a context comes back, for the holder of any one of its roles', async () =>
     assert.deepEqual(Buffer.from(opened.plaintext), plaintext)
     const { bodyBytes, bodyHash, ...subject } = opened.header
     assert.deepEqual(subject, {
-      format: 1,
+      format: 2,
       fleet,
       key,
       version,
@@ -57,6 +57,8 @@ test('a context comes back, for the holder of any one of its roles', async () =>
       kind: 'live',
       expiresAtMs: plan.expiresAtMs,
       author: author.peerId,
+      grant: null,
+      scope: null,
       roles: ['admin', 'developer', 'tester'].map(name => ({ name, keyVersion: 1 })),
     })
     assert.ok(bodyBytes > 0 && bodyHash.length === 64)
@@ -101,7 +103,7 @@ test('a tombstone is signed, needs no key and has no body', async () => {
   const opened = await openEnvelope({ data, expected, identitiesOf: () => [] })
   assert.equal(opened.header.kind, 'tombstone')
   assert.equal(opened.plaintext.length, 0)
-  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true })
+  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true, isGranted: () => true })
   const claim = { key, version, parent, kind: 'tombstone', hash, expiresAtMs: 0, data } as const
   assert.ok(checker.accepts(claim))
   for (let at = 0; at < data.length; at++) {
@@ -116,7 +118,7 @@ test('one flipped bit anywhere is refused by checker and reader, even with the h
     roles: roles.slice(0, 1),
     plaintext: Buffer.from('why'),
   })
-  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true })
+  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true, isGranted: () => true })
   const claim = { key, version, parent, kind: 'live', hash, expiresAtMs: plan.expiresAtMs, data } as const
   assert.ok(checker.accepts(claim))
   for (let at = 0; at < data.length; at++) {
@@ -205,19 +207,27 @@ test('a version with the clock tag of another process is refused', async () => {
     expiresAtMs: plan.expiresAtMs,
     data: forged,
   } as const
-  assert.ok(!newEnvelopeChecker({ fleet, isAuthor: () => true }).accepts(claim))
+  assert.ok(!newEnvelopeChecker({ fleet, isAuthor: () => true, isGranted: () => true }).accepts(claim))
 })
 
 test('who may not write is refused, also after the signature was checked', async () => {
   const { data, hash } = await sealEnvelope({ ...plan, roles, plaintext })
   const claim = { key, version, parent, kind: 'live', hash, expiresAtMs: plan.expiresAtMs, data } as const
   let allowed = true
-  const checker = newEnvelopeChecker({ fleet, isAuthor: peer => allowed && peer === author.peerId })
+  const checker = newEnvelopeChecker({
+    fleet,
+    isAuthor: peer => allowed && peer === author.peerId,
+    isGranted: () => true,
+  })
   assert.ok(checker.accepts(claim))
   allowed = false
   assert.ok(!checker.accepts(claim))
   assert.ok(
-    !newEnvelopeChecker({ fleet: '00'.repeat(32) as typeof fleet, isAuthor: () => true }).accepts(claim),
+    !newEnvelopeChecker({
+      fleet: '00'.repeat(32) as typeof fleet,
+      isAuthor: () => true,
+      isGranted: () => true,
+    }).accepts(claim),
   )
   await assert.rejects(
     openEnvelope({ data, expected, identitiesOf, isAuthor: () => false }),
@@ -267,7 +277,7 @@ test('caps: context, roles and their names', async () => {
 
 test('any bytes are read or end in a SlurpError, and the checker never throws', async () => {
   const { data } = await sealEnvelope({ ...plan, roles, plaintext: Buffer.from('x') })
-  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true })
+  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true, isGranted: () => true })
   const mutated = fc
     .tuple(fc.nat(data.length), fc.nat(data.length), fc.uint8Array({ maxLength: 60 }))
     .map(([from, to, filling]) => Buffer.concat([data.subarray(0, from), filling, data.subarray(to)]))

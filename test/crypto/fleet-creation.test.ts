@@ -8,6 +8,9 @@ import type { RoleName } from '../../base/ids.ts'
 import { loadAuthority } from '../../crypto/authority.ts'
 import { createFleet, type FleetPlan } from '../../crypto/fleet-creation.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
+import { decodeGrantFile } from '../../crypto/grants/chain-text.ts'
+import { openDelegateKey } from '../../crypto/grants/delegate-key.ts'
+import { openGrantChain } from '../../crypto/grants/grant-chain.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
 import { entitledTo, recipientsOf } from '../../crypto/registry/registry.ts'
 import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
@@ -29,15 +32,20 @@ test('every peer gets its identity, the signed record and the keys of its roles'
   const registries = new Set<string>()
   for (const member of members) {
     assert.equal(member.dir, join(dir, member.name))
+    const isBlind = member.name === 'p3'
+    const signing = isBlind ? [] : ['delegate.age']
     assert.deepEqual((await readdir(member.dir)).sort(), [
+      ...signing,
       'fleet.json',
+      'grant.json',
       'identity.key',
       'keys.registry',
       'shares',
     ])
     const shares = await readdir(join(member.dir, 'shares'))
     assert.equal(shares.length, 1 + defaultRoles.length)
-    for (const file of ['identity.key', ...shares.map(share => join('shares', share))]) {
+    const sealed = shares.map(share => join('shares', share))
+    for (const file of [...signing, 'grant.json', 'identity.key', ...sealed]) {
       assert.equal((await stat(join(member.dir, file))).mode & 0o777, 0o600)
     }
     assert.equal((await stat(member.dir)).mode & 0o777, 0o700)
@@ -49,6 +57,14 @@ test('every peer gets its identity, the signed record and the keys of its roles'
       read.view.members.map(({ id, name }) => ({ id, name })),
       members.map(({ id, name }) => ({ id, name })),
     )
+    const shown = decodeGrantFile(await readFile(join(member.dir, 'grant.json')))
+    const { grant, delegate } = await openGrantChain(shown, record.authorityPublicKey)
+    assert.equal(grant.subject, member.id)
+    assert.deepEqual(grant.limits.roles, isBlind ? [] : 'any')
+    if (!isBlind) {
+      const key = await openDelegateKey(join(member.dir, 'delegate.age'), identity)
+      assert.equal(Buffer.from(key.publicKey).toString('hex'), delegate.publicKey)
+    }
     const bytes = await readFile(join(member.dir, 'keys.registry'))
     registries.add(bytes.toString('hex'))
     const registry = decodeRegistry(bytes, fleet)

@@ -179,7 +179,8 @@ export class MemoryControl implements FleetControl {
   #ticket(view: View, { id, roles }: JoinRequest): JoinTicket {
     const { name } = view.members.find(member => member.id === id)!
     const bootstrap = ['/ip4/127.0.0.1/tcp/1']
-    return { fleet: view.fleet, name, record: '{}', view: '', keys: roles ? 'keys' : '', bootstrap }
+    const given = { keys: roles ? 'keys' : '', grant: '', delegate: null }
+    return { fleet: view.fleet, name, record: '{}', view: '', ...given, bootstrap }
   }
 
   #told({ epoch, pending, leaving }: View): FleetChange {

@@ -12,6 +12,7 @@ import { resolveAddress } from '../../node/store/hierarchy/resolve.ts'
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
+import { memoryGrants, memoryJoinTokens, memoryRights } from './memory-grants.ts'
 import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
 
@@ -143,6 +144,9 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     cryptoMeter: new CryptoMeter(),
     fleet,
     store,
+    rights: memoryRights(store, catalogue),
+    grants: memoryGrants,
+    joinTokens: memoryJoinTokens,
     retention: memoryRetention(),
     catalogue,
     audit,

@@ -13,6 +13,7 @@ type Described = {
 }
 type Document = { openapi: string; paths: Record<string, Record<string, Described>> }
 
+const openPaths = ['/health', '/health/live', '/v1/join']
 const address = 'ucxl://any:any@notes:any/*^/a'
 
 test('every path is documented, and every documented path is there', async t => {
@@ -44,7 +45,7 @@ test('parameters, errors and the open paths are described', async t => {
       assert.deepEqual(names, wanted, where)
       for (const parameter of described.parameters)
         assert.ok(parameter.description, `${where} ${parameter.name}`)
-      const isOpen = path === '/health' || path === '/health/live'
+      const isOpen = openPaths.includes(path)
       assert.equal(described.security?.length === 0, isOpen, where)
       assert.equal('401' in described.responses, !isOpen, where)
       assert.ok(described.responses['200'] && described.responses['500'], where)
@@ -60,13 +61,15 @@ test('answers have the fields that are documented', async t => {
     const described = methods.get
     const schema = described?.responses['200']?.content['application/json']?.schema
     if (!schema?.required) continue
-    const { status, body } = await ask(path.replace('{address}', encodeURIComponent(address)))
+    const { status, body } = await ask(
+      path.replace('{address}', encodeURIComponent(address)).replace('{name}', 'p1'),
+    )
     assert.equal(status, 200, path)
     assert.deepEqual(Object.keys(body).sort(), [...schema.required].sort(), path)
   }
 })
 
-test('only the two health paths answer without a token', async t => {
+test('only the paths of health and of joining by a token answer without a bearer token', async t => {
   const { door } = await openTestDoor(t)
   const open: string[] = []
   for (const { method, path } of Object.values(operations)) {
@@ -76,5 +79,5 @@ test('only the two health paths answer without a token', async t => {
     await response.arrayBuffer()
     if (response.status !== 401) open.push(path)
   }
-  assert.deepEqual(open.sort(), ['/health', '/health/live'])
+  assert.deepEqual(open.sort(), openPaths)
 })

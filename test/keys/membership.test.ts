@@ -54,7 +54,7 @@ async function holderOf(name: string): Promise<ShareHolder> {
       .members.some(({ id }) => id === peer)
   const { shares } = await readShares(join(dir, 'shares'))
   const self = await loadIdentity(join(dir, 'identity.key'))
-  const rule = entitlementRule(registry, isMember)
+  const rule = entitlementRule(registry, isMember, () => true)
   const meter = new CryptoMeter()
   return new ShareHolder({ dir: join(dir, 'shares'), self, registry, rule, shares, log: silent, meter })
 }
@@ -129,7 +129,14 @@ test('who joins is given no key: it is entitled, collects, and gets shares; who 
   const rest = { name: 'p4', zone: null, weight: 1, roles: true, fleet: null }
   const ticket = await fleet.peer('p1').control.join({ ...asked, ...rest })
   assert.deepEqual(await writeTicket(draft, ticket.fleet, ticket), ['architect', 'tester'])
-  assert.deepEqual(readdirSync(draft).sort(), ['fleet.json', 'identity.key', 'joined.view', 'keys.registry'])
+  assert.deepEqual(readdirSync(draft).sort(), [
+    'delegate.age',
+    'fleet.json',
+    'grant.json',
+    'identity.key',
+    'joined.view',
+    'keys.registry',
+  ])
   fleet.settle('p4')
   fleet.names = [...fleet.names, 'p4']
   await fleet.start('p4')

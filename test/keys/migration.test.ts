@@ -1,24 +1,34 @@
 // Goal: a fleet of a release that kept keyring.age goes on with the same role keys, and none of them is left whole on a disk;
-// an interrupted migration is brought to its end. Method: a fleet as that release made it, by the same parts; a migration
-// that is stopped by an obstacle half-way.
+// a fleet without grants gets them, and reads what it had written; an interrupted migration is brought to its end. Method:
+// fleets as those releases made them, by the same parts, with contexts on most of the disks; a migration that is stopped by
+// an obstacle half-way.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { ContextKey, RoleName } from '../../base/ids.ts'
+import { bootTag, hlcFrom } from '../../base/hlc.ts'
+import { type Ballot, type ContextKey, noHlc, type RoleName } from '../../base/ids.ts'
 import { createAuthority } from '../../crypto/authority.ts'
+import { contextKeyOf } from '../../crypto/context-key.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
+import { createFleet } from '../../crypto/fleet-creation.ts'
 import { encodeFleetRecord, signFleetRecord } from '../../crypto/fleet-record.ts'
-import { createIdentity } from '../../crypto/identity.ts'
+import { clockTagOf, createIdentity } from '../../crypto/identity.ts'
 import { createKeyring } from '../../crypto/keyring.ts'
 import { recipientsOf } from '../../crypto/registry/registry.ts'
 import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { newRoleKey } from '../../crypto/roles.ts'
 import { initialView } from '../../dht/view.ts'
+import { openLevelDisk } from '../../node/adapters/level-disk/open-level-disk.ts'
+import { encodeChange } from '../../node/driver/codec/records.ts'
 import { migrateKeys } from '../../node/key-migration.ts'
 import { startPeer } from '../../node/process.ts'
+import { canonicalOf, parseAddress } from '../../node/store/address.ts'
+import { sealedText } from '../../node/store/sealed-text.ts'
+import type { Change } from '../../replication/records.ts'
+import { formerEnvelope } from '../crypto/former-envelope.ts'
 import { quietAudit, until } from './fleets.ts'
 
 const names = ['p1', 'p2', 'p3']
@@ -59,16 +69,49 @@ async function formerFleet(t: TestContext) {
       roleKeys: isBlind ? [] : name === 'p1' ? roleKeys : roleKeys.slice(1),
     })
   }
-  return { dir, fleet, roles }
+  return { dir, fleet, roles, fleetSecret, author: identities[0]! }
+}
+
+type Former = Awaited<ReturnType<typeof formerFleet>>
+
+const address = 'ucxl://any:any@shop:any/*^/src/index.ts'
+
+/** A context that p1 wrote in the release before grants, on the disks of p1 and p2: most of three replicas. */
+async function writeFormerly(
+  { dir, fleet, roles, fleetSecret, author }: Former,
+  atMs: number,
+): Promise<void> {
+  const place = canonicalOf(parseAddress(address))
+  const key = contextKeyOf(fleetSecret, place)
+  const version = hlcFrom(atMs, 0, bootTag(clockTagOf(author.peerId), 1))
+  const plaintext = Buffer.from(sealedText(place, JSON.stringify({ title: 'from before' })))
+  const { data, hash } = await formerEnvelope({ fleet, key, version, author, roles, plaintext })
+  const record = { version, parent: null, kind: 'live', hash, expiresAtMs: 0, data } as const
+  const value = { ...record, data: null, recentOps: [], opsFloor: noHlc }
+  const accepted = `${version}00000001` as Ballot
+  for (const name of ['p1', 'p2']) {
+    const opened = await openLevelDisk({ dir: join(dir, name, 'data'), expectExisting: false })
+    const changes: Change[] = [
+      { kind: 'version', key, record },
+      { kind: 'head', key, head: { accepted, value } },
+    ]
+    await new Promise<void>((resolve, reject) =>
+      opened.disk.write(changes.map(encodeChange), failure => (failure ? reject(failure) : resolve())),
+    )
+    await opened.close()
+  }
 }
 
 const start = (dir: string, bootstrap: readonly string[] = []) =>
   startPeer({ dir, bootstrap, version: '0.0.0', log: silent, audit: quietAudit })
 
-async function whole({ dir, fleet, roles }: Awaited<ReturnType<typeof formerFleet>>) {
+async function whole({ dir, fleet, roles }: Former, alsoThere: readonly string[] = []) {
   for (const name of names) {
-    assert.deepEqual(readdirSync(join(dir, name)).sort(), [
+    const files = readdirSync(join(dir, name)).filter(each => !alsoThere.includes(each))
+    assert.deepEqual(files.sort(), [
+      ...(name === 'p3' ? [] : ['delegate.age']),
       'fleet.json',
+      'grant.json',
       'identity.key',
       'keys.registry',
       'peer.json',
@@ -126,4 +169,59 @@ test('without the directory of a member, or the authority, nothing is changed', 
   rmSync(join(former.dir, 'authority'), { recursive: true })
   await assert.rejects(migrateKeys(former.dir), { code: 'DATA_MISSING' })
   assert.deepEqual(keyrings(), ['p1', 'p2'])
+})
+
+test('what was written before grants is read, repaired and replaced', async t => {
+  const former = await formerFleet(t)
+  // Its writer's clock was ahead.
+  await writeFormerly(former, Date.now() + 5_000)
+  assert.deepEqual(await migrateKeys(former.dir), { migrated: names })
+  const first = await start(join(former.dir, 'p1'))
+  const others = await Promise.all(
+    names.slice(1).map(name => start(join(former.dir, name), first.addresses())),
+  )
+  const [second, third] = others as [typeof first, typeof first]
+  try {
+    for (const peer of [first, second])
+      await until('all keys are there', () => peer.keys.status().reason === null)
+    const found = await second.store.retrieveContext(address, { role: 'tester' })
+    assert.equal(found.context.title, 'from before')
+    // The third had missed it, and takes it from the others.
+    await until('every replica is equal', () => {
+      const lags = third.status().members.flatMap(({ lag }) => lag ?? [])
+      return (
+        lags.length > 0 &&
+        lags.every(({ compared, shared, equal }) => compared === shared && equal === shared)
+      )
+    })
+    const { parent } = await second.store.storeContext(address, { title: 'anew' }, { roles: ['tester'] })
+    assert.equal(parent, found.version)
+    const { versions } = await second.store.contextHistory(address)
+    assert.equal(versions.length, 2)
+  } finally {
+    await Promise.all([first, ...others].map(peer => peer.stop(200)))
+  }
+})
+
+test('a fleet with shares and no grants is refused, and granted what its members could do', async t => {
+  const work = mkdtempSync(join(tmpdir(), 'slurp-grantless-'))
+  t.after(() => rmSync(work, { recursive: true, force: true }))
+  const dir = join(work, 'fleet')
+  const rolesOf = (name: string) => (name === 'p3' ? [] : ['tester'])
+  await createFleet({ dir, memberNames: names, roles: ['tester'], replicas: 3, rolesOf })
+  for (const name of names) {
+    writeFileSync(join(dir, name, 'peer.json'), JSON.stringify({ format: 1, name }))
+    for (const file of ['grant.json', 'delegate.age']) rmSync(join(dir, name, file), { force: true })
+  }
+  await assert.rejects(start(join(dir, 'p1')), { code: 'CONFIG_INVALID' })
+  assert.deepEqual(await migrateKeys(dir), { migrated: names })
+  const first = await start(join(dir, 'p1'))
+  const others = await Promise.all(names.slice(1).map(name => start(join(dir, name), first.addresses())))
+  try {
+    await until('all keys are there', () => first.keys.status().state === 'open')
+    assert.equal((await first.store.storeContext(address, { title: 'now' })).parent, null)
+    assert.equal(others[1]!.keys.status().state, 'blind')
+  } finally {
+    await Promise.all([first, ...others].map(peer => peer.stop(200)))
+  }
 })

@@ -9,10 +9,15 @@ import { type TestContext, test } from 'node:test'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, RoleName } from '../../base/ids.ts'
 import { createFleet } from '../../crypto/fleet-creation.ts'
+import { decodeGrantFile, encodeGrantFile } from '../../crypto/grants/chain-text.ts'
+import { openDelegateKey, sealDelegateKey } from '../../crypto/grants/delegate-key.ts'
+import { openDelegate } from '../../crypto/grants/grant-chain.ts'
+import { memberLimits, membershipIdOf, signMembership } from '../../crypto/grants/membership.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
 import { entitledTo, withEntitlement } from '../../crypto/registry/registry.ts'
 import { decodeRegistry, encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
+import { recipientFrom } from '../../crypto/sealing.ts'
 import { joined } from '../../dht/view-change.ts'
 import { placementHash } from '../../node/control/placement-hash.ts'
 import { decodeView, encodeView } from '../../node/driver/codec/view.ts'
@@ -38,12 +43,19 @@ async function newFleet(t: TestContext) {
   const view = joined(record.view, member, placementHash)
   const entitlement = entitle(fleet, peer.id, entitledTo(registry, sponsor.peerId), sponsor)
   const keys = encodeRegistry(withEntitlement(registry, entitlement))
+  const { delegate } = decodeGrantFile(readFileSync(join(home, 'grant.json')))
+  const key = await openDelegateKey(join(home, 'delegate.age'), sponsor)
+  const issuer = await openDelegate(delegate, record.authorityPublicKey)
+  const asked = { peer: peer.id, name: 'p2', limits: memberLimits(true), id: membershipIdOf(fleet, peer.id) }
+  const grant = await signMembership(key, issuer, asked, Date.now())
   const ticket: JoinTicket = {
     fleet,
     name: 'p2',
     record: readFileSync(join(home, 'fleet.json'), 'utf8'),
     view: Buffer.from(encodeView(view)).toString('base64'),
     keys: Buffer.from(keys).toString('base64'),
+    grant: encodeGrantFile({ delegate, grant }).toString('base64'),
+    delegate: Buffer.from(await sealDelegateKey(recipientFrom(peer.recipient), key)).toString('base64'),
     bootstrap: [],
   }
   return { work, made, home, fleet, record, registry, draft, peer, view, ticket }
@@ -85,8 +97,10 @@ test('a ticket with anything wrong is refused', async t => {
     ['architect' as RoleName],
     await loadIdentity(join(draft, 'identity.key')),
   )
+  const foreignGrant = readFileSync(join(work, 'fleet', 'p1', 'grant.json')).toString('base64')
   const selfMade = Buffer.from(encodeRegistry(withEntitlement(registry, own))).toString('base64')
   const cases: [string, FleetId, Partial<JoinTicket>][] = [
+    ['the grant of another peer', fleet, { grant: foreignGrant }],
     ['a record of another fleet', fleet, { record: otherRecord }],
     ['a fleet that is not the one asked', other.fleet, {}],
     ['a record that was changed', fleet, { record: ticket.record.replace('"replicas":1', '"replicas":2') }],

@@ -72,7 +72,11 @@ export async function openWorldBench(peers: number, seed = 1): Promise<WorldBenc
       recordsLost: false,
       network: network.portOf(author.peerId, () => !dead.has(at), whenRunning),
       clock,
-      checker: newEnvelopeChecker({ fleet: fleetId, isAuthor: peer => isMember.has(peer) }),
+      checker: newEnvelopeChecker({
+        fleet: fleetId,
+        isAuthor: peer => isMember.has(peer),
+        isGranted: () => true,
+      }),
       limits: defaultLimits,
       random: world.random(`driver ${at}`),
       report: () => undefined,

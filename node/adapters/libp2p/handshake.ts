@@ -26,10 +26,18 @@ type Heard =
   | { readonly kind: 'closed' }
   | { readonly kind: 'late' }
 
+/** Whether the other side's hello, which fits ours so far, is from who may be linked. */
+export type Admits = (theirs: Hello) => Promise<boolean>
+
 /** The side that opened the stream speaks first. Never rejects. */
-export async function openHandshake(stream: Stream, ours: Hello, limits: NetworkLimits): Promise<Handshake> {
+export async function openHandshake(
+  stream: Stream,
+  ours: Hello,
+  limits: NetworkLimits,
+  admits: Admits,
+): Promise<Handshake> {
   if (!sendBytes(stream, encodeHello(ours))) return { kind: 'failed', cause: 'closed' }
-  return conclude(stream, await hear(stream, limits), ours)
+  return await conclude(stream, await hear(stream, limits), ours, admits)
 }
 
 /**
@@ -43,17 +51,18 @@ export async function answerHandshake(
   ours: () => Hello,
   limits: NetworkLimits,
   veto: () => RefusalReason | null,
+  admits: Admits,
 ): Promise<Handshake> {
   const heard = await hear(stream, limits)
   const vetoed = heard.kind === 'message' ? veto() : null
   if (vetoed !== null) return refuse(stream, vetoed)
   const said = ours()
-  const outcome = conclude(stream, heard, said)
+  const outcome = await conclude(stream, heard, said, admits)
   if (outcome.kind !== 'admitted') return outcome
   return sendBytes(stream, encodeHello(said)) ? outcome : { kind: 'failed', cause: 'closed' }
 }
 
-function conclude(stream: Stream, heard: Heard, ours: Hello): Handshake {
+async function conclude(stream: Stream, heard: Heard, ours: Hello, admits: Admits): Promise<Handshake> {
   if (heard.kind === 'malformed') return refuse(stream, 'malformed')
   if (heard.kind !== 'message') {
     stream.abort(new Error(`no hello: ${heard.kind}`))
@@ -66,6 +75,7 @@ function conclude(stream: Stream, heard: Heard, ours: Hello): Handshake {
   const theirs = heard.message.hello
   const reason = objection(ours, theirs)
   if (reason !== null) return refuse(stream, reason)
+  if (!(await admits(theirs))) return refuse(stream, 'grantRefused')
   const version = commonVersion(ours.versions, theirs.versions)!
   return { kind: 'admitted', theirs, version, rest: heard.rest }
 }

@@ -32,7 +32,7 @@ export const defaultLimits: NetworkLimits = {
   frameBytesMax: 16 * 2 ** 20,
   queuedBytesMax: 32 * 2 ** 20,
   writeBytesMax: 256 * 2 ** 10,
-  helloBytesMax: 1024,
+  helloBytesMax: 60 * 1024,
   helloMs: 5_000,
   redialMsMin: 100,
   redialMsMax: 2_000,

@@ -6,7 +6,7 @@ import { heartbeat, nextArrival, OutgoingFrames } from './framing.ts'
 import type { NetworkLimits } from './limits.ts'
 import { spareWindowUpdates } from './window-updates.ts'
 
-export type LinkLoss = 'closed' | 'malformed' | 'silent' | 'replaced' | 'stopped' | 'expelled'
+export type LinkLoss = 'closed' | 'malformed' | 'silent' | 'replaced' | 'stopped' | 'expelled' | 'ungranted'
 
 export type LinkEvents = {
   frameArrived(link: Link, frame: Uint8Array): void

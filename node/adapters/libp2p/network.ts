@@ -22,6 +22,7 @@ export type NetworkOptions = {
   epoch(): number
   isMember(peer: PeerId): boolean
   members(): Iterable<PeerId>
+  readonly guard: LinkGuard
   readonly addresses: AddressBook
   /** What an admitted peer said of itself; before its `peerConnected`. */
   onHello(peer: PeerId, hello: Hello): void
@@ -29,6 +30,20 @@ export type NetworkOptions = {
   onRefusal(peer: PeerId, reason: RefusalReason): void
   readonly limits: NetworkLimits
   readonly tickEnd: TickEnd
+}
+
+/** Says who may be linked: by grants, where the process knows about them. */
+export type LinkGuard = {
+  /** The grant of this peer as text, for its hello. */
+  shown(): string
+  /** @param shown - the grant in its hello. @param address - IP address that it calls from, null when it has none. */
+  admits(peer: PeerId, shown: string, address: string | null): Promise<boolean>
+  /** Whether a peer that was admitted may still be linked; asked again and again. */
+  stays(peer: PeerId, address: string | null): boolean
+  /** Whether a member is known to have lost its rights: no connection to it is wanted at all. */
+  isBarred(peer: PeerId): boolean
+  /** Answers a member's question about grants, linked or not; null for what is no question. */
+  answer(from: PeerId, question: Uint8Array): Promise<Uint8Array | null>
 }
 
 const tickMs = 250
@@ -48,6 +63,8 @@ export class Libp2pNetwork implements Network {
   private readonly pursuits = new Map<PeerId, Pursuit>()
   private readonly pursuitOptions: PursuitOptions
   private readonly links = new Map<PeerId, Link>()
+  /** IP address at the other end of each link. */
+  private readonly linkedFrom = new Map<PeerId, string | null>()
   private readonly linkEvents: LinkEvents
   private readonly linkCounts = newLinkCounts()
   private readonly counts = new Map<string, number>()
@@ -75,7 +92,8 @@ export class Libp2pNetwork implements Network {
       opens: peer => this.opens(peer),
       wanted: peer => !this.links.has(peer) && options.isMember(peer),
       hello: () => this.hello(),
-      shaken: (peer, stream, handshake) => this.shaken(peer, stream, handshake),
+      admits: (theirs, connection) => this.admits(theirs, connection),
+      shaken: (connection, stream, handshake) => this.shaken(connection, stream, handshake),
       count: name => this.count(name),
     }
   }
@@ -169,7 +187,11 @@ export class Libp2pNetwork implements Network {
       this.links.get(peer)?.close('expelled')
       this.hangUp(peer, 'expelled')
     }
-    for (const link of this.links.values()) link.tick(nowMs, paused)
+    for (const [peer, link] of this.links) {
+      // Grants end, and are revoked, while their holders are connected.
+      if (!this.options.guard.stays(peer, this.linkedFrom.get(peer) ?? null)) link.close('ungranted')
+      else link.tick(nowMs, paused)
+    }
   }
 
   /** Whether this side opens the stream of the pair. */
@@ -181,7 +203,13 @@ export class Libp2pNetwork implements Network {
     const peer = connection.remotePeer.toString() as PeerId
     const ours = () => this.hello()
     const veto = () => this.veto(peer)
-    this.shaken(peer, stream, await answerHandshake(stream, ours, this.options.limits, veto))
+    const admits = (theirs: Hello) => this.admits(theirs, connection)
+    this.shaken(connection, stream, await answerHandshake(stream, ours, this.options.limits, veto, admits))
+  }
+
+  private admits(theirs: Hello, connection: Connection): Promise<boolean> {
+    const peer = connection.remotePeer.toString() as PeerId
+    return this.options.guard.admits(peer, theirs.grant, addressOf(connection))
   }
 
   private veto(peer: PeerId): RefusalReason | null {
@@ -190,7 +218,8 @@ export class Libp2pNetwork implements Network {
     return this.opens(peer) ? 'wrongSide' : null
   }
 
-  private shaken(peer: PeerId, stream: Stream, handshake: Handshake): void {
+  private shaken(connection: Connection, stream: Stream, handshake: Handshake): void {
+    const peer = connection.remotePeer.toString() as PeerId
     if (handshake.kind !== 'admitted') {
       const detail = handshake.kind === 'failed' ? handshake.cause : `${handshake.by}_${handshake.reason}`
       this.count(`hello_${handshake.kind}_${detail}`)
@@ -208,6 +237,7 @@ export class Libp2pNetwork implements Network {
     const { limits } = this.options
     const link = new Link(peer, stream, handshake.rest, limits, this.linkEvents, this.linkCounts)
     this.links.set(peer, link)
+    this.linkedFrom.set(peer, addressOf(connection))
     this.count('linksOpened')
     this.listener!.peerConnected(peer)
     link.start()
@@ -217,7 +247,10 @@ export class Libp2pNetwork implements Network {
     const { peer } = link
     this.count('linksLost')
     this.count(`lost_${loss}`)
-    if (this.links.get(peer) === link) this.links.delete(peer)
+    if (this.links.get(peer) === link) {
+      this.links.delete(peer)
+      this.linkedFrom.delete(peer)
+    }
     this.listener!.peerLost(peer)
     // A connection whose other end is silent is dead.
     if (loss === 'silent') this.hangUp(peer, loss)
@@ -236,10 +269,14 @@ export class Libp2pNetwork implements Network {
 
   private hello(): Hello {
     const { versions, fleet, incarnation } = this.options
-    return { versions, fleet, incarnation, epoch: this.options.epoch() }
+    const { epoch, guard } = this.options
+    return { versions, fleet, incarnation, epoch: epoch(), grant: guard.shown() }
   }
 
   private count(name: string): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
   }
 }
+
+const addressOf = ({ remoteAddr }: Connection): string | null =>
+  /^\/ip[46]\/([^/]+)/.exec(remoteAddr.toString())?.[1] ?? null

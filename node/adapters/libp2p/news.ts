@@ -1,8 +1,8 @@
 import { decode, encode } from 'cborg'
-import type { PeerId } from '../../../base/ids.ts'
+import type { Digest, PeerId } from '../../../base/ids.ts'
 
 const formatVersion = 1
-const kinds = { epoch: 1, health: 2, checkpoint: 3 } as const
+const kinds = { epoch: 1, health: 2, checkpoint: 3, grants: 4 } as const
 const checkpointBytesMax = 512
 const countersMax = 16
 
@@ -10,15 +10,18 @@ const countersMax = 16
 export type News =
   /** The author adopted this epoch of the view. */
   | { readonly kind: 'epoch'; readonly epoch: number }
+  /** Digest of all grants and revocations that the author knows. */
+  | { readonly kind: 'grants'; readonly digest: Digest }
   /** How the author fares: at most 16 counters, names of 1 to 32 letters, digits and `_`. */
   | { readonly kind: 'health'; readonly peer: PeerId; readonly counters: Readonly<Record<string, number>> }
   /** Where the author's audit log has come to: at most 512 bytes, which the receiver checks. */
   | { readonly kind: 'checkpoint'; readonly checkpoint: Uint8Array }
 
-/** CBOR arrays: [1, 1, epoch], [1, 2, peer, names, values] and [1, 3, checkpoint]. */
+/** CBOR arrays: [1, 1, epoch], [1, 2, peer, names, values], [1, 3, checkpoint] and [1, 4, digest]. */
 export function encodeNews(news: News): Uint8Array {
   if (news.kind === 'epoch') return encode([formatVersion, kinds.epoch, news.epoch])
   if (news.kind === 'checkpoint') return encode([formatVersion, kinds.checkpoint, news.checkpoint])
+  if (news.kind === 'grants') return encode([formatVersion, kinds.grants, news.digest])
   const entries = Object.entries(news.counters).slice(0, countersMax)
   return encode([
     formatVersion,
@@ -39,6 +42,12 @@ export function decodeNews(bytes: Uint8Array): News | null {
   }
   if (!Array.isArray(fields) || fields[0] !== formatVersion) return null
   if (fields[1] === kinds.epoch) return isCount(fields[2]) ? { kind: 'epoch', epoch: fields[2] } : null
+  if (fields[1] === kinds.grants) {
+    const digest: unknown = fields[2]
+    return typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest)
+      ? { kind: 'grants', digest: digest as Digest }
+      : null
+  }
   if (fields[1] === kinds.checkpoint) {
     const checkpoint: unknown = fields[2]
     const fits = checkpoint instanceof Uint8Array && checkpoint.length <= checkpointBytesMax

@@ -21,7 +21,9 @@ export type PursuitOptions = {
   /** False once there is a link, or the peer is no member any more. */
   wanted(peer: PeerId): boolean
   hello(): Hello
-  shaken(peer: PeerId, stream: Stream, handshake: Handshake): void
+  /** Whether a peer that says this on a connection may be linked. */
+  admits(theirs: Hello, connection: Connection): Promise<boolean>
+  shaken(connection: Connection, stream: Stream, handshake: Handshake): void
   count(name: string): void
 }
 
@@ -99,11 +101,12 @@ export class Pursuit {
     try {
       const stream = await this.newStream(connection)
       if (stream === null) return
-      const handshake = await openHandshake(stream, this.options.hello(), this.options.limits)
+      const { hello, limits, admits } = this.options
+      const handshake = await openHandshake(stream, hello(), limits, theirs => admits(theirs, connection))
       if (handshake.kind === 'failed' && handshake.cause === 'late') {
         connection.abort(new Error('no hello in time'))
       }
-      this.options.shaken(this.peer, stream, handshake)
+      this.options.shaken(connection, stream, handshake)
     } finally {
       this.opening = false
     }

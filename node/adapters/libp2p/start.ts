@@ -9,13 +9,14 @@ import { Gossip } from './gossip.ts'
 import type { Hello, VersionRange } from './hello.ts'
 import { startHost } from './host.ts'
 import { defaultLimits, type NetworkLimits } from './limits.ts'
-import { Libp2pNetwork } from './network.ts'
+import { Libp2pNetwork, type LinkGuard } from './network.ts'
 import type { News } from './news.ts'
 import { type KeyTrouble, KeyTroubles } from './private-network.ts'
+import { Questions } from './questions.ts'
 import { TickEnd } from './tick-end.ts'
 
 /** What this release speaks (hello.ts). */
-export const wireVersions: VersionRange = { from: 2, to: 2 }
+export const wireVersions: VersionRange = { from: 3, to: 3 }
 
 export type Libp2pOptions = {
   readonly privateKey: PrivateKey
@@ -29,6 +30,8 @@ export type Libp2pOptions = {
   members(): readonly { readonly id: PeerId }[]
   /** Epoch of the view in force. */
   epoch(): number
+  /** Decides which members may be linked. */
+  readonly guard: LinkGuard
   /** Number of this boot of the process. */
   readonly incarnation: number
   /** Epoch of a signed fleet record, or null when it is not one of this fleet's authority. Never throws. */
@@ -55,6 +58,7 @@ export type Libp2pPeer = {
   readonly keys: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
+  readonly questions: Questions
   /** Multiaddresses, peer id included, on which this peer listens. */
   addresses(): string[]
   counters(): Record<string, number>
@@ -76,7 +80,8 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const self = peerIdFromPrivateKey(options.privateKey).toString() as PeerId
   const { fleet } = options
   const members = () => options.members().map(member => member.id)
-  const isMember = (peer: PeerId) => options.members().some(member => member.id === peer)
+  const isMember = (peer: PeerId) =>
+    options.members().some(member => member.id === peer) && !options.guard.isBarred(peer)
   const addresses = new AddressBook(limits.addressesMax)
   for (const text of options.bootstrap) {
     const { peer, address } = parseBootstrap(text)
@@ -107,12 +112,14 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     epoch: () => options.epoch(),
     isMember,
     members,
+    guard: options.guard,
     addresses,
     onHello: (peer, hello) => options.onHello?.(peer, hello),
     onRefusal: (peer, reason) => options.onTurnedAway?.(peer, null, reason),
     limits,
     tickEnd,
   })
+  const questions = new Questions({ host, isMember, answer: options.guard.answer })
   const discovery = new Discovery({
     host,
     self,
@@ -149,6 +156,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     keys,
     discovery,
     gossip,
+    questions,
     addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),
     counters: () => ({
       ...network.counters(),

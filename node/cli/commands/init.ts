@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { SlurpError } from '../../../base/errors.ts'
 import {
   checkChoices,
   defaultRoles,
@@ -12,6 +13,7 @@ import {
 } from '../fleet-directory.ts'
 import { type JsonOption, names, wholeNumber, withExamples, withJson } from '../options.ts'
 import { answer, type Session } from '../session.ts'
+import type { Custody } from '../wiring.ts'
 
 type InitOptions = JsonOption & {
   dir: string
@@ -19,6 +21,8 @@ type InitOptions = JsonOption & {
   replicas?: number
   roles?: string[]
   blind?: string[]
+  custodians?: string[]
+  custodianThreshold?: number
   passphrase?: boolean
   privateNetwork?: boolean
   dryRun?: boolean
@@ -32,6 +36,16 @@ export function addInit(command: Command, session: Session): void {
     .option('--replicas <count>', 'Copies of every context', wholeNumber(1, 9))
     .option('--roles <roles>', `Roles, separated by commas (default: ${defaultRoles.join(',')})`, names)
     .option('--blind <peers>', 'Peers that get no role: they store what they cannot read', names)
+    .option(
+      '--custodians <list>',
+      'Split the key of the authority among these, as alice=age1…,bob=age1…; it is kept nowhere',
+      names,
+    )
+    .option(
+      '--custodian-threshold <count>',
+      'So many of them put it together (default: most of them)',
+      wholeNumber(2, 32),
+    )
     .option(
       '--passphrase',
       'Seal the identity of every peer by a passphrase: typed, or in the file that SLURP_PASSPHRASE_FILE names',
@@ -54,6 +68,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     replicas: options.replicas ?? Math.min(3, options.peers),
     roles: options.roles ?? defaultRoles,
     blind: options.blind ?? [],
+    custody: custodyFrom(options),
     sealed: options.passphrase === true,
     privateNetwork: options.privateNetwork === true,
   }
@@ -75,7 +90,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       `  peers      ${members.map(member => member.name).join(', ')} in ${dir}`,
       `  replicas   ${choices.replicas} of every context`,
       `  roles      ${choices.roles.join(', ')}`,
-      `  authority  ${resolve(dir, 'authority')}: keep it offline, whoever has it is the fleet`,
+      ...authorityLines(choices),
       ...(choices.privateNetwork ? ['  network    private: every peer has network.key'] : []),
       ...(choices.sealed ? ['  sealed     the identity of every peer, by the passphrase'] : []),
       '',
@@ -83,4 +98,31 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       ...members.map(member => `  slurp up --dir ${member.dir}`),
     ].join('\n'),
   )
+}
+
+function custodyFrom({ custodians, custodianThreshold: threshold }: InitOptions): Custody | null {
+  if (custodians === undefined) {
+    if (threshold === undefined) return null
+    throw new SlurpError('USAGE', 'Name the --custodians that the threshold is of.')
+  }
+  const named = custodians.map(each => {
+    const at = each.indexOf('=')
+    return { name: each.slice(0, Math.max(at, 0)), recipient: each.slice(at + 1) }
+  })
+  return { custodians: named, threshold: threshold ?? Math.max(2, Math.floor(named.length / 2) + 1) }
+}
+
+function authorityLines({ dir, custody }: FleetChoices): string[] {
+  const place = resolve(dir, 'authority')
+  if (!custody) {
+    return [
+      `  authority  ${place}: keep it offline, whoever has it is the fleet`,
+      '  warning    its key is whole in one file; --custodians splits it instead',
+    ]
+  }
+  const { threshold, custodians } = custody
+  return [
+    `  authority  split: ${threshold} of ${custodians.length} custodians put it together; it is kept nowhere`,
+    ...custodians.map(({ name }) => `             for ${name}: ${resolve(place, `${name}.share.age`)}`),
+  ]
 }

@@ -52,10 +52,11 @@ export function addKey(command: Command, session: Session): void {
   )
   const migrate = command
     .command('migrate')
-    .summary('Deal the whole keys of a former release')
+    .summary('Bring a fleet of a former release up to this one')
     .description(
-      'For a fleet of a release that kept keyring.age: deals what is in these files to all peers, and deletes them. DIR ' +
-        'holds the directories of all peers and `authority`; none of the peers runs. Interrupted, it is run again.',
+      'For a fleet of a release that kept keyring.age: deals what is in these files to all peers, and deletes them. For one ' +
+        'without grants: grants every peer what it could do before. DIR holds the directories of all peers and ' +
+        '`authority`; none of the peers runs. Interrupted, it is run again.',
     )
     .requiredOption('--dir <dir>', 'Directory of the fleet')
   withExamples(withJson(migrate), ['slurp key migrate --dir fleet']).action(

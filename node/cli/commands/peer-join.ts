@@ -13,7 +13,7 @@ import {
 } from '../../config.ts'
 import type { PeerStatus } from '../../status.ts'
 import { FleetClient } from '../client.ts'
-import { type JoinChoices, type Joined, joinFleet, refuseTakenBy } from '../joining.ts'
+import { doorOf, type JoinChoices, type Joined, joinFleet, refuseTakenBy } from '../joining.ts'
 import { isRemembered } from '../last-fleet.ts'
 import { type FleetOptions, names, weightOf, withExamples, withFleet } from '../options.ts'
 import { describeMoves, fetchView, memberNamed, placementHash, rehearse } from '../rehearsal.ts'
@@ -123,7 +123,7 @@ function placeFrom(options: JoinOptions): Partial<ProcessSettings> {
 }
 
 /** The directories of a fleet are called like its peers. */
-function nameFrom(dir: string): string | null {
+export function nameFrom(dir: string): string | null {
   const name = basename(resolve(dir))
   return /^p[1-9]\d{0,8}$/.test(name) ? name : null
 }
@@ -141,20 +141,28 @@ async function register(
       await rehearseJoin(session, client, choices, options)
       return null
     }
-    const made = await joinFleet(session.wiring, client, target.token, choices)
-    const { fleet, name, id, dir, roles } = made
-    answer(session, options.json, { type: 'joined', fleet, name, id, dir, roles }, () =>
-      [
-        `${name} is a member of fleet ${fleet}`,
-        `  directory  ${dir}`,
-        `  may open   ${roles.join(', ') || 'nothing: it is blind'}`,
-        ...(options.start ? [] : [`  start it with: slurp up --dir ${dir}`]),
-      ].join('\n'),
-    )
+    const made = await joinFleet(session.wiring, await doorOf(client, target.token, choices), choices)
+    tellJoined(session, options, made)
     return made
   } finally {
     client.close()
   }
+}
+
+export function tellJoined(
+  session: Session,
+  options: { json?: boolean; start: boolean },
+  made: Joined,
+): void {
+  const { fleet, name, id, dir, roles } = made
+  answer(session, options.json, { type: 'joined', fleet, name, id, dir, roles }, () =>
+    [
+      `${name} is a member of fleet ${fleet}`,
+      `  directory  ${dir}`,
+      `  opens      ${roles.join(', ') || 'nothing: it is blind'}`,
+      ...(options.start ? [] : [`  start it with: slurp up --dir ${dir}`]),
+    ].join('\n'),
+  )
 }
 
 /** The share of a peer does not depend on its key, but which partitions it gets does, and the key is not made yet. */

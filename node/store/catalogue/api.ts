@@ -4,8 +4,11 @@ export type Coverage = {
   readonly partitions: number
   readonly partitionsHere: number
   readonly partitionsTotal: number
-  /** Contexts of these that could be opened and are left out: sealed without their address, or more than a peer lists. */
-  readonly unlisted: number
+  /**
+   * Contexts of these that could be opened and are left out: sealed without their address, or more than a peer lists.
+   * Null: whoever asks is held to projects or paths, and where these contexts lie is not known.
+   */
+  readonly unlisted: number | null
 }
 
 type Asking = {
@@ -140,7 +143,7 @@ export type StaleList = {
 /**
  * What the fleet holds, as far as this peer can tell: it knows what stands on its own disk, and lists of it what its roles
  * open. Every answer says its coverage. Every method throws SlurpError: USAGE, ADDRESS_INVALID, ROLE_UNKNOWN, ROLE_DENIED,
- * SEALED on a blind peer.
+ * SEALED on a blind peer; GRANT_DENIED for a caller whose grant lets it find nothing.
  */
 export interface Catalogue {
   list(options?: PrefixOptions): Promise<ContextList>

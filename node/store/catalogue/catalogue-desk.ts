@@ -1,6 +1,6 @@
 import { SlurpError } from '../../../base/errors.ts'
 import { parseAddress } from '../address.ts'
-import type { ContextStore } from '../api.ts'
+import type { ContextStore, RetrievedContext } from '../api.ts'
 import { Deadline, type StoreClock } from '../deadline.ts'
 import { defaultStoreLimits, timeoutMaxMs, wholeNumber } from '../limits.ts'
 import type {
@@ -18,6 +18,7 @@ import type {
 } from './api.ts'
 import { DecisionWalk, nowAt } from './decision-walk.ts'
 import { addressOf, below, type Entry, entryOf } from './entry.ts'
+import { everyFinder, type Finder } from './finder.ts'
 import { pageOf } from './paging.ts'
 import type { ContextEntries, Known } from './ports.ts'
 import { type Prefix, parsePrefix, trunkOrder } from './prefix.ts'
@@ -46,6 +47,8 @@ export type CatalogueParts = {
   readonly clock: StoreClock
   /** @throws SlurpError ROLE_UNKNOWN, ROLE_DENIED. */
   readonly checkReader: (role: string | undefined) => void
+  /** Left out: who asks may find everything. */
+  readonly finder?: Finder
 }
 
 type Asked = {
@@ -58,9 +61,16 @@ type Asked = {
 /** Answers from a catalogue. */
 export class CatalogueDesk implements Catalogue {
   readonly #parts: CatalogueParts
+  readonly #finder: Finder
 
   constructor(parts: CatalogueParts) {
     this.#parts = parts
+    this.#finder = parts.finder ?? everyFinder
+  }
+
+  /** The same catalogue for one caller. */
+  seenBy(finder: Finder): Catalogue {
+    return new CatalogueDesk({ ...this.#parts, finder })
   }
 
   async list(options: PrefixOptions = {}): Promise<ContextList> {
@@ -122,6 +132,7 @@ export class CatalogueDesk implements Catalogue {
   }
 
   async #ask({ role, timeoutMs }: { role?: string; timeoutMs?: number }): Promise<Asked> {
+    this.#finder.check(role)
     this.#parts.checkReader(role)
     const { clock, entries } = this.#parts
     const patienceMs = wholeNumber(timeoutMs ?? defaultStoreLimits.timeoutMs, 'timeoutMs', 1, timeoutMaxMs)
@@ -133,14 +144,27 @@ export class CatalogueDesk implements Catalogue {
     return {
       known,
       deadline,
-      sees: ({ expiresAtMs, roles }) => (expiresAtMs === 0 || expiresAtMs > wallMs) && mayRead(roles),
-      coverage: { partitions, partitionsHere, partitionsTotal, unlisted: unlisted.filter(mayRead).length },
+      sees: entry =>
+        (entry.expiresAtMs === 0 || entry.expiresAtMs > wallMs) &&
+        mayRead(entry.roles) &&
+        this.#finder.sees(entry),
+      coverage: { partitions, partitionsHere, partitionsTotal, unlisted: this.#count(unlisted, mayRead) },
     }
   }
 
-  #read(address: string, role: string | undefined, deadline: Deadline) {
+  #count(unlisted: Known['unlisted'], mayRead: (roles: readonly string[]) => boolean): number | null {
+    if (this.#finder.seesRoles([]) === null) return null
+    return unlisted.filter(roles => mayRead(roles) && this.#finder.seesRoles(roles) === true).length
+  }
+
+  async #read(text: string, role: string | undefined, deadline: Deadline): Promise<RetrievedContext> {
+    const address = parseAddress(text)
+    this.#finder.gate(address, null)
     const timeoutMs = Math.max(1, deadline.leftMs)
-    return this.#parts.store.retrieveContext(address, { timeoutMs, ...(role === undefined ? {} : { role }) })
+    const options = { timeoutMs, ...(role === undefined ? {} : { role }) }
+    const found = await this.#parts.store.retrieveContext(text, options)
+    this.#finder.gate(address, found.roles)
+    return found
   }
 
   async #fetch(
@@ -195,8 +219,9 @@ const listed = (entry: Entry): ListedContext => ({
   status: entry.status,
 })
 
+const notForUs: ReadonlySet<string> = new Set(['NOT_FOUND', 'ROLE_DENIED', 'GRANT_DENIED'])
+
 function unlessNotForUs(thrown: unknown): null {
-  if (thrown instanceof SlurpError && (thrown.code === 'NOT_FOUND' || thrown.code === 'ROLE_DENIED'))
-    return null
+  if (thrown instanceof SlurpError && notForUs.has(thrown.code)) return null
   throw thrown
 }

@@ -20,7 +20,7 @@ type Met = { readonly address: string; readonly found: RetrievedContext | null; 
  * and `src/a.ts` under the same four names. All are read at once. At a past time each is read as of that time; at a hop, as
  * of the moment that the version there was written.
  *
- * A context that the reader cannot open takes no part. What cannot be read for another reason fails the whole: an answer is
+ * A context that the reader cannot open, or is not granted, takes no part. What cannot be read for another reason fails the whole: an answer is
  * never merged from a part of what holds.
  *
  * @throws SlurpError ADDRESS_INVALID, TOO_DEEP, NOT_FOUND where nothing on the way can be read, ROLE_DENIED where only the
@@ -88,7 +88,7 @@ async function meet(read: ReadAddress, address: string): Promise<Met> {
     return { address, found: await read(address), denied: false }
   } catch (thrown) {
     const code = thrown instanceof SlurpError ? thrown.code : null
-    if (code !== 'NOT_FOUND' && code !== 'ROLE_DENIED') throw thrown
-    return { address, found: null, denied: code === 'ROLE_DENIED' }
+    if (code !== 'NOT_FOUND' && code !== 'ROLE_DENIED' && code !== 'GRANT_DENIED') throw thrown
+    return { address, found: null, denied: code !== 'NOT_FOUND' }
   }
 }

@@ -34,7 +34,7 @@ async function rawPeer(self: Identity): Promise<Libp2p> {
   return raw
 }
 
-const goodHello: Hello = { versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 3 }
+const goodHello: Hello = { versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 3, grant: '' }
 
 // Goal: who is no member never gets to any protocol. Method: a stranger's own libp2p host dials and asks.
 test('a stranger is cut off before the peer protocol', async () => {

@@ -2,6 +2,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
+import type { LinkGuard } from '../../../node/adapters/libp2p/network.ts'
 import { type Libp2pOptions, type Libp2pPeer, startLibp2p } from '../../../node/adapters/libp2p/start.ts'
 
 export const testFleet = '5a'.repeat(32) as FleetId
@@ -14,6 +15,15 @@ export async function newIdentities(n: number): Promise<Identity[]> {
   return keys
     .map(key => ({ key, id: peerIdFromPrivateKey(key).toString() as PeerId }))
     .sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** Lets every member be linked: these tests are about what comes before and after the grants. */
+export const openGuard: LinkGuard = {
+  shown: () => '',
+  admits: async () => true,
+  stays: () => true,
+  isBarred: () => false,
+  answer: async () => null,
 }
 
 /** A peer on loopback with everything at its default but `more`. */
@@ -30,6 +40,7 @@ export const startPeer = (
     known: {},
     members: () => members,
     epoch: () => 1,
+    guard: openGuard,
     incarnation: 1,
     verifyRecord: () => null,
     onAddresses: () => undefined,

@@ -24,6 +24,7 @@ const hello: fc.Arbitrary<Hello> = fc.record(
       .map(bytes => Buffer.from(bytes).toString('hex') as FleetId),
     incarnation: fc.nat(0xffff_ffff),
     epoch: fc.maxSafeNat(),
+    grant: fc.string({ unit: fc.constantFrom('a', 'Z', '-', '_', '.', '\n'), maxLength: 300 }),
   },
   plain,
 )

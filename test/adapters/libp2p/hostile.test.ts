@@ -12,7 +12,7 @@ import { closed, dialRaw, hearHello, peerProtocol, startRawPeer } from './raw-pe
 
 const limits = { frameBytesMax: 2 ** 16, redialMsMax: 100 }
 const hello = Uint8Array.from(
-  encodeHello({ versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 1 }),
+  encodeHello({ versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 1, grant: '' }),
 )
 const running: { stop(): Promise<void> | void }[] = []
 afterEach(async () => {

@@ -39,7 +39,7 @@ async function listening(
   return state
 }
 
-const hello = encodeHello({ versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 1 })
+const hello = encodeHello({ versions: wireVersions, fleet: testFleet, incarnation: 1, epoch: 1, grant: '' })
 
 async function rawLink(raw: Awaited<ReturnType<typeof startRawPeer>>, target: Libp2pPeer) {
   const stream = await dialRaw(raw, target)

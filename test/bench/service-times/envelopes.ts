@@ -34,7 +34,7 @@ export async function measureEnvelopes(plaintext: Uint8Array, roleCount: number)
     recipient: identity.recipient.text,
   }))
   const fleet = 'ab'.repeat(32) as FleetId
-  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true })
+  const checker = newEnvelopeChecker({ fleet, isAuthor: () => true, isGranted: () => true })
   const seal: number[] = []
   const made = []
   for (let i = 0; i < measured + forgottenAfter; i++) {

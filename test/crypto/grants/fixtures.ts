@@ -45,6 +45,7 @@ export const delegateWith = (more: Partial<Delegate> = {}): Omit<Delegate, 'form
   expiresMs: nowMs + 90 * dayMs,
   subjectKinds: ['agent', 'peer'],
   grantMsMax: 30 * dayMs,
+  grantlessBeforeMs: 0,
   limits: { ...wide, operations: ['admin:*', ...wide.operations] },
   ...more,
 })
@@ -53,6 +54,8 @@ export const grantWith = (more: Partial<Grant> = {}): Omit<Grant, 'format' | 'fl
   id: newGrantId(),
   subjectKind: 'agent',
   subject: holder.peerId,
+  name: 'holder',
+  bearer: null,
   issuedAtMs: nowMs - dayMs,
   notBeforeMs: nowMs - dayMs,
   expiresMs: nowMs + 20 * dayMs,

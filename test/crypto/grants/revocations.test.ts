@@ -40,13 +40,16 @@ const otherCertificate = await signDelegate(
 )
 const idOf = (number: number) => number.toString(16).padStart(32, '0') as GrantId
 
-type Said = Partial<Omit<RevocationList, 'format' | 'fleet'>>
-const signed = (key: SigningKey, said: Said) =>
+type Said = Partial<Omit<RevocationList, 'format' | 'fleet' | 'revoked'>> & {
+  ids?: GrantId[]
+  fromMs?: number
+}
+const signed = (key: SigningKey, { ids = [], fromMs = 0, ...said }: Said) =>
   signRevocations(key, authority.fleet, {
     signer: 'authority',
     version: 1,
     issuedAtMs: nowMs,
-    ids: [],
+    revoked: ids.map(id => ({ id, fromMs })),
     cutOffs: [],
     ...said,
   })
@@ -100,13 +103,25 @@ test('forged lists', async () => {
   await assert.rejects(open(certificate), invalid)
   const stranger = await newAuthority()
   await assert.rejects(open(await signed(stranger, {})), invalid)
-  const elsewhere = { signer: 'authority' as const, version: 1, issuedAtMs: nowMs, ids: [], cutOffs: [] }
+  const elsewhere = { signer: 'authority' as const, version: 1, issuedAtMs: nowMs, revoked: [], cutOffs: [] }
   await assert.rejects(open(await signRevocations(authority, stranger.fleet, elsewhere)), invalid)
   const [header, payload, signature] = text.split('.') as [string, string, string]
   const said = Buffer.from(payload, 'base64url').toString().replace(chain.grant.id, idOf(7))
   await assert.rejects(open(`${header}.${Buffer.from(said).toString('base64url')}.${signature}`), invalid)
   const unsorted = [idOf(2), idOf(1)]
   await assert.rejects((async () => signed(authority, { ids: unsorted }))(), refusedAs('CONFIG_INVALID'))
+})
+
+test('what is revoked is so from a moment on: what was written before it stays', async () => {
+  const revoked = [await byDelegate({ ids: [chain.grant.id], fromMs: nowMs })]
+  const at = (ms: number) => decide(chain, revoked, readAt(), ms).rule
+  assert.deepEqual([at(nowMs - 1), at(nowMs), at(nowMs + 1)], ['granted', 'grantRevoked', 'grantRevoked'])
+  // Two who revoke the same: the earlier moment counts, in whichever order they are heard.
+  const earlier = await byAuthority({ ids: [chain.grant.id], fromMs: nowMs - 100 })
+  assert.equal(decide(chain, mergeRevocations(revoked, [earlier]), readAt(), nowMs - 50).rule, 'grantRevoked')
+  const later = await byDelegate({ version: 2, ids: [chain.grant.id], fromMs: nowMs + 100 })
+  assert.deepEqual(mergeRevocations(revoked, [later]), revoked)
+  assert.equal(decide(chain, mergeRevocations([later], revoked), readAt(), nowMs).rule, 'grantRevoked')
 })
 
 test('a later list takes the place of those that it contains, and of no others', async () => {
@@ -150,7 +165,7 @@ test('merging is a union: in any order, any grouping, any number of times', asyn
       assert.deepEqual(mergeRevocations(ab, c), mergeRevocations(a, mergeRevocations(b, c)))
       assert.deepEqual(mergeRevocations(ab, b), ab)
       const idsOf = (all: Revocations) =>
-        new Set(all.flatMap(({ list }) => list.ids.map(id => `${list.signer} ${id}`)))
+        new Set(all.flatMap(({ list }) => list.revoked.map(({ id }) => `${list.signer} ${id}`)))
       assert.deepEqual([...idsOf(ab)].sort(), [...idsOf([...a, ...b])].sort())
     }),
   )

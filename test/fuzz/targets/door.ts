@@ -6,7 +6,7 @@ import { type OperationName, operations } from '../../../node/http/contract.ts'
 import { type Door, type DoorLimits, headerBytesMax } from '../../../node/http/door.ts'
 import { guard } from '../../../node/http/guard.ts'
 import { addRoute } from '../../../node/http/routes.ts'
-import { tokenGuard } from '../../../node/http/token.ts'
+import { bearerFrom, tokenGuard } from '../../../node/http/token.ts'
 import { createMetrics } from '../../../node/monitoring/metrics.ts'
 import { memoryPeer } from '../../http/memory-peer.ts'
 import { bytesOf, holds, type Target } from '../target.ts'
@@ -45,8 +45,12 @@ async function openApp() {
     subjectOf: () => 'token:0000000000000000',
     status: () => peer.status(),
   }
+  const isToken = tokenGuard(token)
   const app = createApp(limits)
-  guard(app, door, admission, tokenGuard(token))
+  guard(app, door, admission, authorization => {
+    const given = bearerFrom(authorization)
+    return given !== null && isToken(given) ? peer.rights.self : null
+  })
   for (const name of Object.keys(operations) as OperationName[]) addRoute(app, door, name)
   await app.ready()
   return app

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import { CompactSign } from 'jose'
-import type { ContextKey, PeerId, RoleName } from '../../../base/ids.ts'
+import type { ContextKey, Digest, PeerId, RoleName } from '../../../base/ids.ts'
 import { sha256Hex } from '../../../crypto/digest.ts'
 import {
   decodeFleetRecord,
@@ -49,6 +49,7 @@ const delegate = await signDelegate(authority, {
   expiresMs: nowMs + 90 * dayMs,
   subjectKinds: ['agent', 'peer'],
   grantMsMax: 30 * dayMs,
+  grantlessBeforeMs: 0,
   limits: { ...limits, paths: 'any', operations: ['admin:*', ...limits.operations] },
 })
 const grant = await signGrant(
@@ -58,6 +59,8 @@ const grant = await signGrant(
     id: 'a1'.repeat(16) as GrantId,
     subjectKind: 'agent',
     subject: writer.peerId,
+    name: 'writer',
+    bearer: 'be'.repeat(32) as Digest,
     ...times,
     expiresMs: nowMs + dayMs,
     limits,
@@ -67,7 +70,7 @@ const revocations = await signRevocations(authority, authority.fleet, {
   signer: 'authority',
   version: 2,
   issuedAtMs: nowMs,
-  ids: ['a1'.repeat(16), 'b2'.repeat(16)] as GrantId[],
+  revoked: (['a1'.repeat(16), 'b2'.repeat(16)] as GrantId[]).map(each => ({ id: each, fromMs: nowMs })),
   cutOffs: [{ delegate: id, beforeMs: nowMs }],
 })
 const tokens: [TokenType, string][] = [

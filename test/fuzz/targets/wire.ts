@@ -81,6 +81,7 @@ const hello: Target = {
       fleet: 'fe'.repeat(32) as FleetId,
       incarnation: 3,
       epoch: 9,
+      grant: 'delegate~grant',
     }),
     encodeRefusal('fleetDiffers'),
   ].map(one => one.subarray(2)),

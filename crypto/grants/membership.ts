@@ -1,0 +1,79 @@
+import type { FleetId, PeerId } from '../../base/ids.ts'
+import type { Authority } from '../authority.ts'
+import { sha256Hex } from '../digest.ts'
+import type { SigningKey } from '../signing-key.ts'
+import { newGrantId, signDelegate, signGrant } from './grant-chain.ts'
+import { type Delegate, delegateMsMax, type GrantId, grantMsMax, type Limits } from './grant-shape.ts'
+
+/** Clocks of peers differ a little: who is granted something now may show it to one whose clock is behind. */
+export const grantSlackMs = 60_000
+
+const operations: Limits['operations'] = ['admin:*', 'delete', 'history', 'read', 'search', 'write']
+const anywhere = { operations, projects: 'any', paths: 'any', networks: 'any', hours: 'any' } as const
+
+/** What a member is granted by itself. One without roles keeps what others sealed and takes part in running the fleet. */
+export const memberLimits = (holdsRoles: boolean): Limits => ({
+  ...anywhere,
+  roles: holdsRoles ? 'any' : [],
+})
+
+/**
+ * The id of every grant that a peer is given for being a member. It is the same in each renewal: whoever revokes it
+ * revokes also what a peer that has not heard of it signs.
+ */
+export const membershipIdOf = (fleet: FleetId, peer: PeerId): GrantId =>
+  sha256Hex(`slurp/v1/grant of a member\0${fleet}\0${peer}`).slice(0, 32) as GrantId
+
+/**
+ * The certificate of the key that signs the grants of a fleet from day to day, for as long as one may be valid. What was
+ * signed before under an earlier one goes on by that one.
+ *
+ * @param more.id - of the certificate that this one continues, for the same key.
+ * @param more.grantlessBeforeMs - versions from before count without a grant; 0 for a fleet that always had them.
+ */
+export const certify = (
+  authority: Authority,
+  publicKey: Uint8Array,
+  nowMs: number,
+  more: { readonly id?: GrantId; readonly grantlessBeforeMs?: number } = {},
+): Promise<string> => {
+  const issuedAtMs = nowMs - grantSlackMs
+  return signDelegate(authority, {
+    id: more.id ?? newGrantId(),
+    publicKey: Buffer.from(publicKey).toString('hex'),
+    issuedAtMs,
+    notBeforeMs: issuedAtMs,
+    expiresMs: issuedAtMs + delegateMsMax,
+    subjectKinds: ['agent', 'peer'],
+    grantMsMax,
+    grantlessBeforeMs: more.grantlessBeforeMs ?? 0,
+    limits: { ...anywhere, roles: 'any' },
+  })
+}
+
+export type Membership = {
+  readonly peer: PeerId
+  readonly name: string
+  readonly limits: Limits
+  /** `membershipIdOf`, or that of the grant which is renewed. */
+  readonly id: GrantId
+}
+
+/** Signs what a member shows to the others, from now on for as long as a grant may be valid. */
+export const signMembership = (
+  key: SigningKey,
+  issuer: Pick<Delegate, 'id' | 'fleet'>,
+  { peer, name, limits, id }: Membership,
+  nowMs: number,
+): Promise<string> =>
+  signGrant(key, issuer, {
+    id,
+    subjectKind: 'peer',
+    subject: peer,
+    name,
+    bearer: null,
+    issuedAtMs: nowMs,
+    notBeforeMs: nowMs,
+    expiresMs: nowMs + grantMsMax,
+    limits,
+  })

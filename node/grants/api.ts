@@ -1,0 +1,148 @@
+import type { Denial, LeftToCheck } from '../../crypto/grants/decide.ts'
+import type { Limits } from '../../crypto/grants/grant-shape.ts'
+import type { AdminOperation, GrantedOperation, Operation } from '../../crypto/grants/operations.ts'
+import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
+import type { ContextStore } from '../store/api.ts'
+import type { Catalogue } from '../store/catalogue/api.ts'
+
+declare const brand: unique symbol
+/** Who asks at a door: the peer itself, by its own token, or the holder of a grant. Made by `Rights` only. */
+export type Caller = {
+  readonly name: string
+  /** Of the grant; null for the peer itself. */
+  readonly id: string | null
+  readonly [brand]: 'Caller'
+}
+
+/** Who may do what at the doors of one peer; asked for every request. */
+export interface Rights {
+  /** The peer itself: library, and whoever holds its own token. */
+  readonly self: Caller
+  /** @returns null for a secret that no grant in force knows. */
+  callerOf(bearer: string): Caller | null
+  /**
+   * @param address - IP address that the request comes from.
+   * @throws SlurpError GRANT_DENIED, naming the rule.
+   */
+  check(caller: Caller, operation: AdminOperation | 'link', address: string | null): void
+  /** The store as this caller may use it: each call throws GRANT_DENIED beyond what is granted. */
+  storeOf(caller: Caller, address: string | null): ContextStore
+  /** The catalogue as this caller may use it: what it may not find is not there, nor counted. */
+  catalogueOf(caller: Caller, address: string | null): Catalogue
+}
+
+/** A grant as doors show it. Projects are the scopes that stand for their names: nobody can tell the names from them. */
+export type GrantText = {
+  readonly id: string
+  readonly name: string
+  readonly kind: 'agent' | 'peer'
+  readonly subject: string
+  /** Whether a door takes a secret for it. */
+  readonly isBearer: boolean
+  readonly state: 'valid' | 'notYet' | 'expired' | 'revoked'
+  readonly issuedAt: string
+  readonly notBefore: string
+  readonly expiresAt: string
+  readonly limits: Limits
+}
+
+export type GrantOrder = {
+  /** Name or id of a member, id of another process, or a name for a holder that has no key of its own. */
+  readonly subject: string
+  readonly kind: 'agent' | 'peer'
+  readonly operations: readonly GrantedOperation[]
+  readonly roles: 'any' | readonly string[]
+  /** Names, as addresses have them. */
+  readonly projects: 'any' | readonly string[]
+  readonly paths: 'any' | readonly string[]
+  readonly networks: 'any' | readonly string[]
+  readonly hours: Limits['hours']
+  readonly ttlSeconds: number
+  /** Whether doors take a secret for it; it is in the answer, and nowhere else. */
+  readonly bearer: boolean
+  readonly dryRun: boolean
+}
+
+export type GrantCreated = {
+  readonly grant: GrantText
+  /** For the holder: what `grant.json` holds. Null for a rehearsal. */
+  readonly chain: { readonly delegate: string; readonly grant: string } | null
+  /** Null where none was asked for, and for a rehearsal. */
+  readonly token: string | null
+}
+
+export type Explained = {
+  readonly grant: GrantText
+  readonly operation: Operation | 'link'
+  readonly allowed: boolean
+  readonly rule: Denial | 'granted'
+  /** Whose limit it was; null when it is allowed. */
+  readonly link: 'delegate' | 'grant' | null
+  /** When a closed window opens; null where waiting does not help. */
+  readonly opensAt: string | null
+  /** Until when it is allowed, should no revocation come first; null when it is denied. */
+  readonly until: string | null
+  readonly leftToCheck: readonly LeftToCheck[]
+  readonly sentence: string
+}
+
+export type ExplainOrder = {
+  /** Id or name of a grant. */
+  readonly grant: string
+  readonly operation: Operation | 'link'
+  readonly address: string | null
+  readonly roles: readonly string[] | null
+  readonly from: string | null
+  /** Milliseconds since 1970; null: now. */
+  readonly atMs: number | null
+}
+
+export type DelegateText = {
+  readonly id: string
+  readonly publicKey: string
+  readonly issuedAt: string
+  readonly expiresAt: string
+  readonly certificate: string
+}
+
+export type JoinTokenMade = {
+  /** A secret of one line: who has it is let in, once. */
+  readonly token: string
+  readonly expiresAt: string
+  /** Whether the peer is given the keys of roles. */
+  readonly roles: boolean
+}
+
+/** One-time tokens by which new peers come in. */
+export interface JoinTokens {
+  /**
+   * @param doorUrl - where the new peer is to ask.
+   * @throws SlurpError TOO_MANY, QUORUM_UNREACHED.
+   */
+  create(
+    doorUrl: string,
+    wish: { readonly ttlSeconds: number; readonly roles: boolean },
+  ): Promise<JoinTokenMade>
+  /**
+   * Uses a token up and lets the peer in; the same peer may ask again when the answer was lost.
+   *
+   * @throws SlurpError JOIN_TOKEN_WRONG, and what `FleetControl.join` throws.
+   */
+  redeem(token: string, request: JoinRequest): Promise<JoinTicket>
+}
+
+/** Grants as an operator sees and changes them. */
+export interface GrantAdmin {
+  list(): readonly GrantText[]
+  /** @throws SlurpError GRANT_UNKNOWN. */
+  show(name: string): GrantText
+  /** @throws SlurpError GRANT_DENIED beyond what the caller may, SEALED, CONFIG_INVALID, MEMBER_UNKNOWN. */
+  create(caller: Caller, order: GrantOrder): Promise<GrantCreated>
+  /** Valid no more from a moment on, on every peer within seconds. @throws SlurpError GRANT_UNKNOWN, SEALED. */
+  revoke(name: string, sinceMs: number | null, dryRun: boolean): Promise<GrantText>
+  explain(order: ExplainOrder): Explained
+  /** The certificate by which this fleet signs. @throws SlurpError SEALED. */
+  delegate(): Promise<DelegateText>
+  /** Takes a certificate that continues the one in use. @throws SlurpError GRANT_INVALID, SEALED. */
+  continueDelegate(certificate: string): Promise<DelegateText>
+}

@@ -1,0 +1,138 @@
+import { SlurpError } from '../../base/errors.ts'
+import type { FleetId, PeerId } from '../../base/ids.ts'
+import { joinChain, splitChain } from '../../crypto/grants/chain-text.ts'
+import { type GrantChain, openDelegate, signGrant } from '../../crypto/grants/grant-chain.ts'
+import type { Delegate, Grant, GrantId, Limits } from '../../crypto/grants/grant-shape.ts'
+import { memberLimits, membershipIdOf, signMembership } from '../../crypto/grants/membership.ts'
+import { signRevocations } from '../../crypto/grants/revocations.ts'
+import type { SigningKey } from '../../crypto/signing-key.ts'
+import type { GrantBook } from './grant-book.ts'
+import type { Judge } from './judge.ts'
+import type { RevocationBook, RevocationText } from './revocation-book.ts'
+
+/** Where the key that signs grants comes from. Asked for each signature; nobody keeps the answer. */
+export interface SigningKeyPort {
+  /** Whether it can be had here at all. */
+  isHere(): boolean
+  /** @throws SlurpError SEALED when it cannot be had now. */
+  signer(): Promise<SigningKey>
+}
+
+export type SignerParts = {
+  readonly fleet: FleetId
+  readonly authorityPublicKey: Uint8Array
+  readonly key: SigningKeyPort
+  readonly grants: GrantBook
+  readonly revocations: RevocationBook
+  readonly judge: Judge
+}
+
+type Issuer = { readonly key: SigningKey; readonly delegate: Delegate; readonly text: string }
+
+/** What of a grant is said by who asks for it; the rest follows. */
+export type GrantWish = Pick<Grant, 'id' | 'subjectKind' | 'subject' | 'name' | 'bearer' | 'limits'> & {
+  readonly ttlMs: number
+}
+
+/** Signs grants and revocations with the key that the fleet uses from day to day. */
+export class GrantSigner {
+  readonly #parts: SignerParts
+
+  constructor(parts: SignerParts) {
+    this.#parts = parts
+  }
+
+  /** Whether this peer has the key, and a certificate of it that is in force. */
+  async isAble(): Promise<boolean> {
+    if (!this.#parts.key.isHere()) return false
+    try {
+      await this.#issuer()
+      return true
+    } catch (thrown) {
+      // A file that was sealed to an identity of before opens no more: as good as none.
+      if (thrown instanceof SlurpError && ['SEALED', 'INTEGRITY_FAILED'].includes(thrown.code)) return false
+      throw thrown
+    }
+  }
+
+  /** The certificate by which this fleet signs now. @throws SlurpError SEALED. */
+  async certificate(): Promise<{ readonly text: string; readonly delegate: Delegate }> {
+    return await this.#issuer()
+  }
+
+  /** @returns a chain as one text. @throws SlurpError SEALED, CONFIG_INVALID. */
+  async sign({ ttlMs, ...wish }: GrantWish): Promise<string> {
+    const { key, delegate, text } = await this.#issuer()
+    const nowMs = this.#parts.judge.nowMs
+    const expiresMs = Math.min(nowMs + ttlMs, delegate.expiresMs)
+    const times = { issuedAtMs: nowMs, notBeforeMs: nowMs, expiresMs }
+    return joinChain({ delegate: text, grant: await signGrant(key, delegate, { ...wish, ...times }) })
+  }
+
+  /**
+   * @param before - what it has: the same is signed again.
+   * @param certificate - by which to sign; the newest that is known when left out.
+   */
+  async signMember(
+    peer: PeerId,
+    name: string,
+    before: GrantChain | null,
+    limits: Limits = before?.grant.limits ?? memberLimits(false),
+    certificate?: string,
+  ): Promise<string> {
+    const { key, delegate, text } = await this.#issuer(certificate)
+    const id = before?.grant.id ?? membershipIdOf(this.#parts.fleet, peer)
+    const nowMs = this.#parts.judge.nowMs
+    const grant = await signMembership(key, delegate, { peer, name, limits, id }, nowMs)
+    return joinChain({ delegate: text, grant })
+  }
+
+  /**
+   * Signs a list of all that this key has revoked up to now, and these.
+   *
+   * @throws SlurpError SEALED; GRANT_INVALID when another key signed the grant, whose grants are not this one's to revoke.
+   */
+  async revoke(chain: GrantChain, fromMs: number): Promise<RevocationText> {
+    const { key, delegate, text } = await this.#issuer()
+    if (chain.grant.issuer !== delegate.id) {
+      throw new SlurpError('GRANT_INVALID', 'This grant was signed by another key than the one in use.', {
+        hint: 'The authority revokes it: `slurp grant delegate --help`.',
+      })
+    }
+    const mine = this.#parts.revocations.known.filter(({ list }) => list.signer === delegate.id)
+    const from = new Map<GrantId, number>()
+    for (const each of [...mine.flatMap(({ list }) => list.revoked), { id: chain.grant.id, fromMs }]) {
+      from.set(each.id, Math.min(each.fromMs, from.get(each.id) ?? each.fromMs))
+    }
+    const revoked = [...from].map(([id, at]) => ({ id, fromMs: at })).sort((a, b) => (a.id < b.id ? -1 : 1))
+    const version = 1 + Math.max(0, ...mine.map(({ list }) => list.version))
+    const list = { signer: delegate.id, version, issuedAtMs: this.#parts.judge.nowMs, revoked, cutOffs: [] }
+    return { text: await signRevocations(key, this.#parts.fleet, list), delegate: text }
+  }
+
+  /** The newest certificate of the key that is here, as the grants that are known carry it. */
+  async #issuer(certificate?: string): Promise<Issuer> {
+    const key = await this.#parts.key.signer()
+    if (certificate !== undefined) {
+      const delegate = await openDelegate(certificate, this.#parts.authorityPublicKey)
+      return { key, delegate, text: certificate }
+    }
+    const publicKey = Buffer.from(key.publicKey).toString('hex')
+    let newest: { readonly chain: GrantChain; readonly text: string } | null = null
+    for (const known of this.#parts.grants.all()) {
+      if (known.chain.delegate.publicKey !== publicKey) continue
+      if (newest === null || newest.chain.delegate.expiresMs < known.chain.delegate.expiresMs) newest = known
+    }
+    if (newest === null || this.#parts.judge.nowMs >= newest.chain.delegate.expiresMs) {
+      throw new SlurpError(
+        'SEALED',
+        'The certificate of the key that signs grants is missing or has ended.',
+        {
+          hint: 'Whoever holds the authority renews it: `slurp grant delegate`.',
+        },
+      )
+    }
+    const { delegate } = splitChain(newest.text)
+    return { key, delegate: await openDelegate(delegate, this.#parts.authorityPublicKey), text: delegate }
+  }
+}
