@@ -32,6 +32,7 @@ export class RegistryBook {
   #version: Version | null = null
   #isAgreed = false
   #refreshing: Promise<void> | null = null
+  #adopting: Promise<void> = Promise.resolve()
   readonly #listeners: ((registry: Registry) => void)[] = []
 
   /** @throws SlurpError DATA_MISSING, INTEGRITY_FAILED, FORMAT_UNKNOWN. */
@@ -83,15 +84,14 @@ export class RegistryBook {
     do {
       const found = await register.read(leftMs())
       if (found !== null && found.version !== this.#version) {
-        const agreed = decodeRegistry(found.body, fleet)
-        await this.#adopt(encodeRegistry(merged(this.#registry, agreed)), found.version)
+        await this.#adopt(decodeRegistry(found.body, fleet), found.version)
       }
       this.#isAgreed = true
-      const wanted = encodeRegistry(change(this.#registry))
+      const changed = change(this.#registry)
+      const wanted = encodeRegistry(changed)
       if (found !== null && sameBytes(wanted, found.body)) return
       if (await register.swap(found?.version ?? null, wanted, leftMs())) {
-        this.#version = null
-        await this.#adopt(wanted, null)
+        await this.#adopt(changed, null)
         return
       }
       await new Promise<void>(resolve => clock.at(clock.monotonicMs() + pauseMs, resolve))
@@ -103,8 +103,17 @@ export class RegistryBook {
     )
   }
 
+  /** One after the other: a look at the register and a change of it may come here at one time. */
+  #adopt(agreed: Registry, version: Version | null): Promise<void> {
+    const done = this.#adopting.then(() => this.#adoptNow(agreed, version))
+    // Who comes next tries again what failed here.
+    this.#adopting = done.catch(() => undefined)
+    return done
+  }
+
   /** Whoever listens hears of it once it is on the disk. */
-  async #adopt(bytes: Uint8Array, version: Version | null): Promise<void> {
+  async #adoptNow(agreed: Registry, version: Version | null): Promise<void> {
+    const bytes = encodeRegistry(merged(this.#registry, agreed))
     if (!sameBytes(bytes, this.#bytes)) {
       await writeRegistry(this.#parts.path, bytes)
       this.#bytes = bytes

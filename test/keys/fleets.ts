@@ -31,7 +31,7 @@ export type FleetChoices = {
 /** Nobody waits for a disk here. */
 export const quietAudit = { policy: 'closed', sync: 'second', bytesMax: 1 << 24 } as const
 
-const silent: Log = {
+export const quietLog: Log = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
@@ -134,7 +134,7 @@ export class KeyFleet {
     const preferredPort = this.places.get(name)?.port ?? 0
     const note = (level: string) => (fields: object, text: string) =>
       void this.warnings.push(`${name} ${level} ${text} ${JSON.stringify(fields)}`)
-    const log = { ...silent, warn: note('warn'), error: note('error') }
+    const log = { ...quietLog, warn: note('warn'), error: note('error') }
     const dir = join(this.dir, name)
     this.running.set(
       name,
