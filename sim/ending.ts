@@ -10,6 +10,9 @@ import type { Operator } from './operator.ts'
 /** Virtual time that anything may take once the faults are over. */
 export const finishMsMax = 240_000
 const checkBudgetSteps = 400_000
+const lookEveryMs = 2_000
+/** Wave after wave may have to do without a machine that is gone, each after a minute (seed 3300695). */
+const movesEndMsMax = 300_000
 
 export type EndingParts = {
   readonly fleet: Fleet
@@ -42,8 +45,8 @@ export class Ending {
       const { view } = this.parts.invariants
       if (operator.isSettled(view)) return
       operator.resume(view)
-      this.parts.run(2_000)
-      if (round === 70) {
+      this.parts.run(lookEveryMs)
+      if (round * lookEveryMs === movesEndMsMax) {
         const moving = view.partitions.filter(each => each.stage !== 'stable').length
         this.parts.breached({
           invariant: 14,
