@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { encode } from 'cborg'
-import type { RoleName } from '../../../base/ids.ts'
+import type { Digest, RoleName } from '../../../base/ids.ts'
 import { dealSecrets } from '../../../crypto/registry/genesis.ts'
 import {
   decodeEntry,
@@ -7,6 +8,13 @@ import {
   encodeEntry,
   encodeRegistry,
 } from '../../../crypto/registry/registry-codec.ts'
+import {
+  question as askAboutGrants,
+  decodeQuestion as decodeGrantQuestion,
+  decodeReply,
+  encodeQuestion as encodeGrantQuestion,
+  encodeReply,
+} from '../../../node/grants/exchange.ts'
 import {
   decodeAnswers,
   decodeQuestion,
@@ -77,4 +85,41 @@ const answers: Target = {
   },
 }
 
-export const secretTargets = (): Target[] => [registryOfKeys, entry, question, answers]
+const again = 'what was read is read again from what is written'
+const hash = 'c3'.repeat(32) as Digest
+const list = { text: 'a list', delegate: null }
+
+const grantQuestion: Target = {
+  name: 'question about grants',
+  seeds: [
+    encodeGrantQuestion(askAboutGrants('compare', { hashes: [hash], digests: [hash] })),
+    encodeGrantQuestion(askAboutGrants('give', { grants: ['a grant'], revocations: [list] })),
+    encodeGrantQuestion(askAboutGrants('renew')),
+  ],
+  weight: 1,
+  run: input => {
+    const read = decodeGrantQuestion(input)
+    if (read !== null) holds(isDeepStrictEqual(decodeGrantQuestion(encodeGrantQuestion(read)), read), again)
+    return read !== null
+  },
+}
+
+const grantReply: Target = {
+  name: 'answer about grants',
+  seeds: [encodeReply({ grants: ['a grant'], revocations: [list], lacking: [hash] })],
+  weight: 1,
+  run: input => {
+    const read = decodeReply(input)
+    if (read !== null) holds(isDeepStrictEqual(decodeReply(encodeReply(read)), read), again)
+    return read !== null
+  },
+}
+
+export const secretTargets = (): Target[] => [
+  registryOfKeys,
+  entry,
+  question,
+  answers,
+  grantQuestion,
+  grantReply,
+]
