@@ -33,6 +33,8 @@ export const searchLimits = {
   positionsMax: 2 ** 21 - 4096,
   /** Documents that are made into one segment at once. */
   batchDocumentsMax: 64,
+  /** Changes that are done in one go: then others have their turn. */
+  documentsPerStep: 16,
   /** Requests of this process that wait for the worker. */
   waitingMax: 1024,
   /** Shelves: sets of roles that documents are sealed to, for each configuration. */

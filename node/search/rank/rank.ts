@@ -30,6 +30,10 @@ export type Ranked = {
   readonly matches: readonly Match[]
   readonly candidates: readonly Candidate[]
   readonly ranking: Omit<Ranking, 'candidates' | 'complete'>
+  /** The words that the terms of the plan stand for. */
+  readonly resolved: ReadonlyMap<Shelf, readonly Resolved[]>
+  /** For the page that begins behind candidate `index`. */
+  readonly cursorAfter: (index: number) => string
 }
 
 // Reused by every query of the thread; zero between uses.
@@ -60,7 +64,7 @@ export function rank(
   }
   const limit = request.limit ?? searchLimits.limitDefault
   found.length = 0
-  const { parts, cut } = lookUpAll(shelves, plan, view, weights)
+  const { parts, cut, resolved } = lookUpAll(shelves, plan, view, weights)
   const statistics = cursor?.statistics ?? statisticsOf(parts, plan)
   const facets = new FacetCounts(request.facets ?? [], new Set(request.roles))
   const best = new Best(limit + 1)
@@ -69,11 +73,8 @@ export function rank(
   const more = matches.length > limit
   if (more) matches.pop()
   const candidates = candidatesOf(matches, parts, plan)
-  const last = candidates.at(-1)
-  const next =
-    more && last !== undefined
-      ? writeCursor({ ...last, asOfMs: view.asOfMs ?? newestMs, statistics }, request)
-      : null
+  const cursorAfter = (index: number) =>
+    writeCursor({ ...candidates[index]!, asOfMs: view.asOfMs ?? newestMs, statistics }, request)
   return {
     plan,
     matches,
@@ -83,9 +84,11 @@ export function rank(
       facets: facets.facets(),
       statistics,
       boosts: plan.terms.map(({ boost }) => boost),
-      cursor: next,
+      cursor: more ? cursorAfter(candidates.length - 1) : null,
       cut,
     },
+    resolved,
+    cursorAfter,
   }
 }
 
@@ -94,26 +97,28 @@ function lookUpAll(
   plan: Plan,
   view: View,
   weights: FieldWeights,
-): { parts: Part[]; cut: string[] } {
+): { parts: Part[]; cut: string[]; resolved: Ranked['resolved'] } {
   const parts: Part[] = []
   const cut = new Set<string>()
+  const resolved = new Map<Shelf, readonly Resolved[]>()
   for (const shelf of shelves) {
-    const resolved: Resolved[] = plan.terms.map(term => resolveTerm(shelf, term))
-    for (const { term, cut: isCut } of resolved) {
+    const terms = plan.terms.map(term => resolveTerm(shelf, term))
+    resolved.set(shelf, terms)
+    for (const { term, cut: isCut } of terms) {
       if (isCut) cut.add(term.what.kind === 'pattern' ? term.what.parts.join('*') : '~')
     }
     for (const segment of shelf.segments) {
       const visible = visibleIn(segment, view)
       if (visible.documents === 0) continue
       const bounds = [found.length]
-      for (const term of resolved) {
+      for (const term of terms) {
         lookUp(segment, term, visible.mask, weights, found)
         bounds.push(found.length)
       }
       parts.push({ shelf, segment, visible, bounds })
     }
   }
-  return { parts, cut: [...cut] }
+  return { parts, cut: [...cut], resolved }
 }
 
 function statisticsOf(parts: readonly Part[], plan: Plan): Statistics {

@@ -19,6 +19,15 @@ export type Words = {
   readonly positions: Uint8Array
 }
 
+export type Stored = {
+  readonly id: number
+  readonly chunks: number
+  /** Number of the piece that says what has ended; null: nothing had. */
+  readonly state: number | null
+  /** What `changes` was then. */
+  readonly changes: number
+}
+
 /** Some documents and their words; only what became of the documents since can change. */
 export class Segment {
   readonly documents: number
@@ -34,8 +43,8 @@ export class Segment {
   removedCount = 0
   /** Grows with every change of `until`. */
   changes = 0
-  /** The number under which it lies on disk; null: in memory only, and in the log. */
-  stored: number | null = null
+  /** Where it lies on disk, and which state of it; null: in memory only, and in the log. */
+  stored: Stored | null = null
   readonly #places: Int32Array
 
   constructor(words: Words, columns: Columns, until: Float64Array) {
