@@ -35,10 +35,12 @@ export class SearchEngine {
   readonly #maintenance: Maintenance
   #applying: Promise<unknown> = Promise.resolve()
   #newestMs = 0
+  #applied: Checkpoint | null
 
   private constructor(store: PieceStore, library: Library) {
     this.#store = store
     this.#library = library
+    this.#applied = library.checkpoint
     this.#maintenance = new Maintenance(store, library)
     for (const { kept } of library.all) {
       for (const { columns } of kept.shelf.segments) {
@@ -77,8 +79,7 @@ export class SearchEngine {
   /** The feed has handed in everything there is: from now on answers are complete. */
   async noteComplete(): Promise<void> {
     await this.#applying
-    const checkpoint = this.#library.all[0]?.kept.checkpoint
-    await this.#library.noteComplete(checkpoint ?? { source: '', sequence: 0 })
+    await this.#library.noteComplete(this.#applied)
   }
 
   /** Candidates and what they are weighed with, for a fan-out. @throws SlurpError as {@link search}. */
@@ -177,6 +178,7 @@ export class SearchEngine {
   }
 
   async #note(checkpoint: Checkpoint): Promise<void> {
+    this.#applied = checkpoint
     const noted = this.#library.all.map(({ kept }) => {
       kept.checkpoint = checkpoint
       return kept.disk.logged({ ops: [], checkpoint })

@@ -81,7 +81,7 @@ export class Library {
   }
 
   /** The feed has handed in everything up to now. */
-  async noteComplete(checkpoint: Checkpoint): Promise<void> {
+  async noteComplete(checkpoint: Checkpoint | null): Promise<void> {
     this.#mark = { ...this.#mark, incomplete: false, checkpoint }
     await this.#writeMark()
   }
