@@ -64,7 +64,7 @@ const stages = {
       join(
         home,
         'test',
-        '{architecture,docs,base,control,dht,replication,driver,election,crypto,store,http,cli,adapters,contracts,sample,sim,chaos,node,peer}',
+        '{architecture,docs,base,control,dht,replication,driver,election,crypto,store,search,http,cli,adapters,contracts,sample,sim,chaos,node,peer}',
         '**',
         '*.test.ts',
       ),

@@ -152,14 +152,14 @@ export class SearchHost {
     await this.#ask({ kind: 'settled' })
   }
 
-  /** Stores everything and ends the worker. */
-  async close(): Promise<void> {
-    if (this.#gone === null) await this.#ask({ kind: 'close' })
-    await this.#worker.terminate()
-  }
-
-  /** Ends the worker at once, as a kill of the process would. */
-  async kill(): Promise<void> {
+  /**
+   * Ends the worker. Level does not take it well when its thread ends while it is open, so there is no quicker way.
+   *
+   * @param storing - false: what is in the log only stays there, and is read again at the next start.
+   */
+  async close(storing = true): Promise<void> {
+    if (this.#gone === null) await this.#ask({ kind: 'close', storing })
+    this.#gone ??= new SlurpError('SHUTTING_DOWN', 'The search of this process has ended.')
     await this.#worker.terminate()
   }
 

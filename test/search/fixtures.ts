@@ -64,20 +64,25 @@ export const put = (name: string, more: Partial<IndexDocument> = {}): Change => 
 
 export const at = (sequence: number) => ({ source: 'test', sequence })
 
+const started = new WeakMap<TestContext, SearchHost[]>()
+
 export async function newDir(t: TestContext): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'slurp-search-'))
-  t.after(() => rm(dir, { recursive: true, force: true }))
+  t.after(async () => {
+    await Promise.all((started.get(t) ?? []).map(host => host.close(false)))
+    await rm(dir, { recursive: true, force: true })
+  })
   return join(dir, 'index')
 }
 
-/** A search in a folder; it is closed after the test if the test has not done so. */
+/** A search in a folder that `newDir` made for the same test; it is closed after it if the test has not done so. */
 export async function startSearch(
   t: TestContext,
   dir: string,
   more: Partial<SearchHostOptions> = {},
 ): Promise<SearchHost> {
   const host = await SearchHost.start({ dir, bindingSecret, roleKeys: keys, recipients, ...more })
-  t.after(() => host.kill())
+  started.set(t, [...(started.get(t) ?? []), host])
   return host
 }
 

@@ -97,7 +97,7 @@ for (const seed of [1, 2, 3]) {
         host = await startSearch(t, dir, { indexes })
       }
       if (action === 3) {
-        await host.kill()
+        await host.close(false)
         host = await startSearch(t, dir, { indexes })
         assert.equal((await host.checkpoint()) ?? null, null, 'nobody has said yet that all was fed')
       }

@@ -179,7 +179,7 @@ test('a gap in the log is noticed', async t => {
   const host = await startSearch(t, dir)
   await host.noteComplete()
   for (let i = 0; i < 5; i++) await host.apply([documents[i * 2]!], at(i))
-  await host.kill()
+  await host.close(false)
   await withPieces(dir, async pieces => {
     const log = (await pieces.keys().all()).filter(key => /\/l\//.test(key))
     assert.ok(log.length > 5)

@@ -2,10 +2,12 @@ import type { IndexDocument, TextField } from '../api.ts'
 import { textFields } from '../api.ts'
 import { searchLimits } from '../limits.ts'
 import { stopWords } from './stop-words.ts'
-import { tokenize } from './tokens.ts'
+import { fold, tokenize } from './tokens.ts'
 
 /** Places left free between fields and between entries of a list, so that no phrase reaches across. */
 export const fieldGap = searchLimits.phraseWordsMax + 1
+/** Parts of one identifier that are told apart. */
+const partsMax = 64
 
 /** The texts of a field, in the order in which they are indexed; a path is searched with the title. */
 export function textsOf(document: IndexDocument, field: TextField): readonly string[] {
@@ -56,34 +58,36 @@ export function analyze(document: IndexDocument, numberOf: (term: string) => num
   return { words, positions, fieldStarts, fieldLengths }
 }
 
-/**
- * Tells the indexed words of a text with their places. An identifier stands where its first part does.
- *
- * @returns the first free place behind them.
- */
-export function eachWord(
+/** Tells a word that is indexed and its place; `whole`: an identifier beside its parts, at the place of its first one. */
+export type OnWord = (term: string, position: number, whole: boolean) => void
+
+/** Tells the indexed words of a text with their places. @returns the first free place behind them. */
+export function eachWord(text: string, from: number, onWord: OnWord): number {
+  return eachPlace(text, from, (start, end, position, whole) => {
+    const term = fold(text, start, end)
+    if (term !== '' && (whole || !stopWords.has(term))) onWord(term, position, whole)
+  })
+}
+
+/** Tells where every word is in a text, and its place in the index. @returns the first free place behind them. */
+export function eachPlace(
   text: string,
   from: number,
-  onWord: (term: string, position: number, whole: boolean, start: number, end: number) => void,
+  onPlace: (start: number, end: number, position: number, whole: boolean) => void,
 ): number {
   let at = from
-  let startOfWord: number[] = []
-  let places: number[] = []
-  tokenize(text, (term, start, end, whole) => {
+  // Parts of an identifier stand right behind each other and are told before it.
+  const starts = new Int32Array(partsMax).fill(-1)
+  tokenize(text, (start, end, whole) => {
     if (at > searchLimits.positionsMax) return
-    if (whole) {
-      const first = startOfWord.lastIndexOf(start)
-      onWord(term, first < 0 ? at : places[first]!, true, start, end)
+    if (!whole) {
+      starts[at % partsMax] = start
+      onPlace(start, end, at++, false)
       return
     }
-    if (startOfWord.length > 64) {
-      startOfWord = startOfWord.slice(-32)
-      places = places.slice(-32)
-    }
-    startOfWord.push(start)
-    places.push(at)
-    if (!stopWords.has(term) && term !== '') onWord(term, at, false, start, end)
-    at++
+    let first = at - 1
+    while (first > from && first > at - partsMax && starts[first % partsMax]! > start) first--
+    onPlace(start, end, first, true)
   })
   return at
 }

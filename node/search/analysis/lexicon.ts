@@ -17,7 +17,8 @@ export class Lexicon {
   readonly #stems = new Map<string, number>()
   readonly #sameStem = new GrowingInts()
   /** Words by the three characters that they contain. */
-  readonly #grams = new Map<string, GrowingInts>()
+  readonly #grams = new Map<number, GrowingInts>()
+  #shared = new Uint8Array(0)
   /** The set of letters of each word, one of 32 bits a letter. */
   readonly #letters = new GrowingInts()
 
@@ -46,7 +47,10 @@ export class Lexicon {
     const stem = stemmer(text)
     this.#sameStem.push(this.#stems.get(stem) ?? none)
     this.#stems.set(stem, id)
-    for (const gram of gramsOf(text)) this.#list(gram).push(id)
+    for (const gram of gramsOf(`${edge}${text}${edge}`)) {
+      const list = this.#list(gram)
+      if (list.length === 0 || list.at(list.length - 1) !== id) list.push(id)
+    }
     this.#letters.push(lettersOf(text))
     return id
   }
@@ -68,7 +72,7 @@ export class Lexicon {
    */
   matching(parts: readonly string[]): number[] {
     const pattern = `${edge}${parts.join('*')}${edge}`
-    const grams = pattern.split('*').flatMap(piece => [...everyThree(piece)])
+    const grams = pattern.split('*').flatMap(gramsOf)
     const fits = (id: number) => fitsPattern(this.#texts[id]!, parts)
     return this.#sorted(this.#withAll(grams).filter(fits))
   }
@@ -80,18 +84,39 @@ export class Lexicon {
    */
   near(term: string, edits: number): number[][] {
     const rings: number[][] = Array.from({ length: edits }, () => [])
-    const letters = lettersOf(term)
-    for (let id = 0; id < this.#texts.length; id++) {
-      // An edit changes two letters of the set at most; this leaves one word in a few dozen to be compared.
-      if (bitsOf(letters ^ this.#letters.at(id)) > 2 * edits) continue
+    for (const id of this.#nearCandidates(term, edits)) {
       const distance = withinEdits(term, this.#texts[id]!, edits)
       if (distance > 0 && distance <= edits) rings[distance - 1]!.push(id)
     }
     return rings.map(ids => this.#sorted(ids))
   }
 
+  /** An edit destroys four trigrams at most, so what is near has the others; a short word is compared with all. */
+  #nearCandidates(term: string, edits: number): number[] {
+    const grams = new Set(gramsOf(`${edge}${term}${edge}`))
+    const needed = grams.size - 4 * edits
+    const letters = lettersOf(term)
+    // An edit changes two letters of the set at most.
+    const isLike = (id: number) => bitsOf(letters ^ this.#letters.at(id)) <= 2 * edits
+    const candidates: number[] = []
+    if (needed < 1) {
+      for (let id = 0; id < this.#texts.length; id++) if (isLike(id)) candidates.push(id)
+      return candidates
+    }
+    if (this.#shared.length < this.#texts.length) this.#shared = new Uint8Array(this.#texts.length * 2)
+    const lists = [...grams].flatMap(gram => this.#grams.get(gram) ?? [])
+    for (const list of lists) {
+      for (let i = 0; i < list.length; i++) {
+        const id = list.at(i)
+        if (++this.#shared[id]! === needed && isLike(id)) candidates.push(id)
+      }
+    }
+    for (const list of lists) for (let i = 0; i < list.length; i++) this.#shared[list.at(i)] = 0
+    return candidates
+  }
+
   /** Words that have all of these trigrams, the rarest list checked against the next two. */
-  #withAll(grams: readonly string[]): number[] {
+  #withAll(grams: readonly number[]): number[] {
     const lists = grams.map(gram => this.#grams.get(gram))
     if (lists.some(list => list === undefined)) return []
     if (lists.length === 0) return this.#texts.map((_, id) => id)
@@ -105,7 +130,7 @@ export class Lexicon {
     return ids
   }
 
-  #list(gram: string): GrowingInts {
+  #list(gram: number): GrowingInts {
     const known = this.#grams.get(gram)
     if (known !== undefined) return known
     const list = new GrowingInts()
@@ -119,10 +144,14 @@ export class Lexicon {
   }
 }
 
-const gramsOf = (text: string): string[] => [...new Set(everyThree(`${edge}${text}${edge}`))]
-
-function* everyThree(text: string): Iterable<string> {
-  for (let i = 0; i + 3 <= text.length; i++) yield text.slice(i, i + 3)
+/** Every three characters of a text as a number; what has the same number is told apart when it is compared. */
+function gramsOf(text: string): number[] {
+  const grams: number[] = []
+  for (let i = 0; i + 3 <= text.length; i++) {
+    const [a, b, c] = [text.charCodeAt(i), text.charCodeAt(i + 1), text.charCodeAt(i + 2)]
+    grams.push(((a << 20) ^ (b << 10) ^ c) & 0x3fffffff)
+  }
+  return grams
 }
 
 function fitsPattern(text: string, parts: readonly string[]): boolean {

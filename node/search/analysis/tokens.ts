@@ -2,13 +2,12 @@
 export const termCharsMax = 64
 
 /**
- * Told every word of a text.
+ * Told where every word of a text is; `fold` makes the word of it.
  *
- * @param term - folded: lower case, compatibility forms and accents resolved.
  * @param start - of the word in the text, in UTF-16 code units; `end` is behind it.
  * @param whole - an identifier (`getUserName`, `get_user_name`, `user.name`) beside its parts; told after them.
  */
-export type OnToken = (term: string, start: number, end: number, whole: boolean) => void
+export type OnToken = (start: number, end: number, whole: boolean) => void
 
 const kind = { unknown: 0, other: 1, lower: 2, upper: 3, digit: 4 } as const
 const kinds = new Uint8Array(65_536)
@@ -39,7 +38,7 @@ function kindOf(code: number): number {
 
 /**
  * Finds the words of a text: runs of letters and digits. Runs that change case inside are split there; runs that
- * are joined by `_`, `.` or `::` without space are one identifier besides. Cost: linear, about 15 µs for 1 KB.
+ * are joined by `_`, `.` or `::` without space are one identifier besides. Cost: linear.
  */
 export function tokenize(text: string, onToken: OnToken): void {
   const length = text.length
@@ -64,7 +63,7 @@ function readIdentifier(text: string, start: number, onToken: OnToken): number {
     if (next === at) break
     at = next
   }
-  if (runs > 1) onToken(fold(text, start, at), start, at, true)
+  if (runs > 1) onToken(start, at, true)
   return at
 }
 
@@ -93,21 +92,22 @@ function readRun(text: string, start: number, onToken: OnToken): number {
     // The last capital of several begins the word that follows: HTTPServer.
     else if (now === kind.lower && last === kind.upper && beforeLast === kind.upper) cut = at - 1
     if (cut > part) {
-      onToken(fold(text, part, cut), part, cut, false)
+      onToken(part, cut, false)
       part = cut
       parts++
     }
     beforeLast = last
     last = now
   }
-  onToken(fold(text, part, at), part, at, false)
-  if (parts > 1) onToken(fold(text, start, at), start, at, true)
+  onToken(part, at, false)
+  if (parts > 1) onToken(start, at, true)
   return at
 }
 
 const ascii = /^[ -~]*$/
 
-function fold(text: string, start: number, end: number): string {
+/** A word as it stands in the index: lower case, compatibility forms and accents resolved. */
+export function fold(text: string, start: number, end: number): string {
   const word = text.slice(start, Math.min(end, start + 4 * termCharsMax)).toLowerCase()
   const folded = ascii.test(word)
     ? word

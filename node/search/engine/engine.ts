@@ -17,6 +17,8 @@ import { searchLimits } from '../limits.ts'
 import { type Ranked, rank } from '../rank/rank.ts'
 import type { Catalog } from './catalog.ts'
 import { bm25Of, weightsOf } from './configuration.ts'
+import { Highlighter } from './highlight.ts'
+import type { KeptShelf } from './kept-shelf.ts'
 import { isDamage, Library, type LibraryOptions } from './library.ts'
 import { type IndexReport, Maintenance, type Work } from './maintenance.ts'
 import { Budget, present } from './present.ts'
@@ -148,10 +150,10 @@ export class SearchEngine {
     return this.#maintenance.settled()
   }
 
-  /** Stores everything and closes. */
-  async close(): Promise<void> {
+  /** @param storing - false: what is in the log only stays there, and is read again at the next start. */
+  async close(storing = true): Promise<void> {
     await this.#applying
-    await this.#maintenance.close()
+    await this.#maintenance.close(storing)
     await this.#store.close()
   }
 
@@ -210,6 +212,7 @@ export class SearchEngine {
   #present(catalog: Catalog, ranked: Ranked, request: SearchRequest): { hits: Hit[]; left: number } {
     const budget = new Budget(request.maxTokens)
     const hits: Hit[] = []
+    const highlighters = new Map<KeptShelf, Highlighter>()
     for (const candidate of ranked.candidates) {
       const kept = catalog.shown.find(({ shelf }) => shelf.id === candidate.place.shelf)
       if (kept === undefined) continue
@@ -217,8 +220,11 @@ export class SearchEngine {
         const document = kept.disk.record(candidate.place.record)
         if (document === null)
           throw new SlurpError('INTEGRITY_FAILED', 'A record of the search index is missing.')
-        const terms = ranked.resolved.get(kept.shelf) ?? []
-        const bare = present(document, candidate, kept.shelf, terms, request)
+        const highlighter =
+          highlighters.get(kept) ?? new Highlighter(kept.shelf, ranked.resolved.get(kept.shelf) ?? [])
+        highlighters.set(kept, highlighter)
+        const wanted = request.highlights === false ? null : highlighter
+        const bare = present(document, candidate, kept.shelf, wanted, request)
         const hit = budget.take(bare, document, request.fields ?? [], hits.length === 0)
         if (hit === null) return { hits, left: ranked.candidates.length - hits.length }
         hits.push(hit)

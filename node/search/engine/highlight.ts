@@ -1,4 +1,5 @@
-import { eachWord, textsOf } from '../analysis/analyze.ts'
+import { eachPlace, textsOf } from '../analysis/analyze.ts'
+import { fold, termCharsMax } from '../analysis/tokens.ts'
 import { type Highlights, type IndexDocument, type TextField, textFields } from '../api.ts'
 import { searchLimits } from '../limits.ts'
 import type { Resolved } from '../rank/lookup.ts'
@@ -7,20 +8,30 @@ import type { Shelf } from '../rank/shelf.ts'
 type Span = readonly [number, number]
 type Found = { readonly id: number; readonly position: number; readonly start: number; readonly end: number }
 
-/** Where the words of a query stand in a document. */
-export function highlightsOf(document: IndexDocument, shelf: Shelf, terms: readonly Resolved[]): Highlights {
-  const highlights: Partial<Record<TextField, Span[]>> = {}
-  for (const [index, field] of textFields.entries()) {
-    const asked = terms.filter(({ term }) => term.boost > 0 && (term.field === null || term.field === index))
-    const spans: Span[] = []
-    let offset = 0
-    for (const text of shownTexts(document, field)) {
-      for (const [start, end] of spansIn(text, shelf, asked)) spans.push([offset + start, offset + end])
-      offset += text.length + 1
-    }
-    if (spans.length > 0) highlights[field] = spans.slice(0, searchLimits.highlightsMax)
+/** Finds where the words of a query stand in documents of one shelf. */
+export class Highlighter {
+  readonly #asked: readonly (Asked | null)[]
+
+  constructor(shelf: Shelf, terms: readonly Resolved[]) {
+    const everywhere = terms.every(({ term }) => term.field === null) ? askedIn(shelf, terms, 0) : undefined
+    this.#asked = textFields.map((_, field) => everywhere ?? askedIn(shelf, terms, field))
   }
-  return highlights
+
+  of(document: IndexDocument): Highlights {
+    const highlights: Partial<Record<TextField, Span[]>> = {}
+    for (const [index, field] of textFields.entries()) {
+      const asked = this.#asked[index] ?? null
+      if (asked === null) continue
+      const spans: Span[] = []
+      let offset = 0
+      for (const text of shownTexts(document, field)) {
+        for (const [start, end] of spansIn(text, asked)) spans.push([offset + start, offset + end])
+        offset += text.length + 1
+      }
+      if (spans.length > 0) highlights[field] = spans.slice(0, searchLimits.highlightsMax)
+    }
+    return highlights
+  }
 }
 
 /** The text of a field as it is shown: a path is searched with the title and is none of its text. */
@@ -30,21 +41,64 @@ export const shownTexts = (document: IndexDocument, field: TextField): readonly 
 export const shownText = (document: IndexDocument, field: TextField): string =>
   shownTexts(document, field).join('\n')
 
-function spansIn(text: string, shelf: Shelf, asked: readonly Resolved[]): Span[] {
+/** The words that are looked for, with a quick look by length and first letter before a word is cut out and folded. */
+class Wanted {
+  readonly #ids = new Map<string, number>()
+  /** For each length the first letters, one of 32 bits a letter. */
+  readonly #starts = new Int32Array(termCharsMax + 1)
+
+  constructor(shelf: Shelf, ids: Iterable<number>) {
+    for (const id of ids) {
+      const text = shelf.lexicon.textOf(id)
+      this.#ids.set(text, id)
+      this.#starts[text.length]! |= 1 << (text.charCodeAt(0) & 31)
+    }
+  }
+
+  /** Number of the word in a text from `start` to `end`, null when it is not looked for. */
+  find(text: string, start: number, end: number): number | null {
+    const length = end - start
+    const code = text.charCodeAt(start)
+    // Letters of both cases have the same lowest five bits; what is folded further is looked at in any case.
+    const plain = code < 128 && length <= termCharsMax
+    if (plain && (this.#starts[length]! & (1 << (code & 31))) === 0 && isAscii(text, start, end)) return null
+    return this.#ids.get(fold(text, start, end)) ?? null
+  }
+}
+
+function isAscii(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (text.charCodeAt(at) > 127) return false
+  return true
+}
+
+/** What is looked for in a field. */
+type Asked = {
+  readonly wanted: Wanted
+  readonly words: ReadonlySet<number>
+  readonly phrases: readonly Resolved[]
+}
+
+function askedIn(shelf: Shelf, terms: readonly Resolved[], field: number): Asked | null {
+  const asked = terms.filter(({ term }) => term.boost > 0 && (term.field === null || term.field === field))
   const words = new Set(asked.filter(({ slots }) => slots.length === 1).flatMap(({ slots }) => slots[0]!.ids))
   const phrases = asked.filter(({ slots }) => slots.length > 1)
-  const inPhrases = new Set(phrases.flatMap(({ slots }) => slots.flatMap(({ ids }) => ids)))
-  if (words.size + inPhrases.size === 0) return []
+  const all = new Set([...words, ...phrases.flatMap(({ slots }) => slots.flatMap(({ ids }) => ids))])
+  return all.size === 0 ? null : { wanted: new Wanted(shelf, all), words, phrases }
+}
+
+function spansIn(text: string, { wanted, words, phrases }: Asked): Span[] {
   const spans: Span[] = []
   const ofPhrases: Found[] = []
-  eachWord(text.slice(0, searchLimits.highlightCharsMax), 0, (term, position, whole, start, end) => {
-    const id = shelf.lexicon.find(term)
+  const seen =
+    text.length > searchLimits.highlightCharsMax ? text.slice(0, searchLimits.highlightCharsMax) : text
+  eachPlace(seen, 0, (start, end, position, whole) => {
+    const id = wanted.find(text, start, end)
     if (id === null) return
     if (words.has(id)) spans.push([start, end])
-    if (!whole && inPhrases.has(id)) ofPhrases.push({ id, position, start, end })
+    if (!whole && phrases.length > 0) ofPhrases.push({ id, position, start, end })
   })
   for (const { slots } of phrases) spans.push(...phraseSpans(ofPhrases, slots))
-  return joined(spans)
+  return spans.length > 1 ? joined(spans) : spans
 }
 
 function phraseSpans(found: readonly Found[], slots: Resolved['slots']): Span[] {

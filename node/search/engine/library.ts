@@ -122,6 +122,12 @@ export class Library {
     return new KeptShelf(new ShelfDisk(store, randomBytes(8).toString('hex'), key, manifest))
   }
 
+  /** A shelf that was to take the place of another is not wanted any more. */
+  async discard(catalog: Catalog, fresh: KeptShelf): Promise<void> {
+    catalog.kept.splice(catalog.kept.indexOf(fresh), 1)
+    await ShelfDisk.erase(this.#options.store, fresh.disk.id)
+  }
+
   /** A filled shelf takes the place of another, which is erased. */
   async swap(catalog: Catalog, old: KeptShelf, by: KeptShelf): Promise<void> {
     by.hidden = false

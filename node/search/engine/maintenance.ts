@@ -66,12 +66,13 @@ export class Maintenance {
     void this.#inTurn(async () => {
       this.#looking = false
       for (const { catalog, kept } of this.#library.all) await this.#tend(catalog, kept)
-    })
+    }).catch(failure => this.noteFailure(failure))
   }
 
   rebuildStale(): void {
     for (const { catalog, kept } of this.#library.all) {
-      if (this.#library.isStale(catalog, kept)) void this.#inTurn(() => this.#rebuild(catalog, kept))
+      if (!this.#library.isStale(catalog, kept)) continue
+      void this.#inTurn(() => this.#rebuild(catalog, kept)).catch(failure => this.noteFailure(failure))
     }
   }
 
@@ -117,7 +118,9 @@ export class Maintenance {
 
   /** Something of a shelf was found damaged. */
   drop(catalog: Catalog, kept: KeptShelf): void {
-    if (catalog.kept.includes(kept)) void this.#inTurn(() => this.#library.drop(catalog, kept))
+    void this.#inTurn(async () => {
+      if (catalog.kept.includes(kept)) await this.#library.drop(catalog, kept)
+    }).catch(failure => this.noteFailure(failure))
   }
 
   reports(): IndexReport[] {
@@ -145,9 +148,10 @@ export class Maintenance {
     } while (tail !== this.#tail)
   }
 
-  async close(): Promise<void> {
+  async close(storing: boolean): Promise<void> {
     this.#closing = true
     await this.settled()
+    if (!storing) return
     for (const { catalog, kept } of this.#library.all) {
       if (kept.logged > 0) await kept.flush(fingerprintOf(catalog.configuration))
       await this.#library.noteGeneration(kept)
@@ -172,10 +176,21 @@ export class Maintenance {
   }
 
   async #rebuild(catalog: Catalog, old: KeptShelf): Promise<void> {
+    if (!catalog.kept.includes(old)) return
     const fresh = await this.#library.newShelf(catalog, old.shelf.roles)
     fresh.hidden = true
     await fresh.disk.create()
     catalog.kept.push(fresh)
+    try {
+      await this.#fill(catalog, old, fresh)
+    } catch (thrown) {
+      await this.#library.discard(catalog, fresh)
+      if (!isDamage(thrown)) throw thrown
+      await this.#library.drop(catalog, old)
+    }
+  }
+
+  async #fill(catalog: Catalog, old: KeptShelf, fresh: KeptShelf): Promise<void> {
     const records = old.shelf.segments.flatMap(segment =>
       Array.from({ length: segment.documents }, (_, at) => ({
         record: segment.columns.records[at]!,
@@ -191,8 +206,9 @@ export class Maintenance {
       }
       // As it stands at this moment: it may have ended or gone since the list was made.
       const place = old.shelf.placesOf(key).find(one => compareVersion(one, version) === 0)
-      const document = place === undefined ? null : old.disk.record(record)
-      if (place === undefined || document === null) continue
+      if (place === undefined) continue
+      const document = old.disk.record(record)
+      if (document === null) throw damaged()
       await this.#store.write(catalog.copy(document, place.segment.until[place.at]!, fresh))
       for (let group = nextMerge(fresh.unstored); group !== null; group = nextMerge(fresh.unstored)) {
         await fresh.rewrite(group, false)

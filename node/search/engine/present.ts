@@ -1,9 +1,8 @@
 import type { RoleName } from '../../../base/ids.ts'
 import type { Candidate, Highlights, Hit, IndexDocument, SearchRequest, TextField } from '../api.ts'
 import { searchLimits } from '../limits.ts'
-import type { Resolved } from '../rank/lookup.ts'
 import type { Shelf } from '../rank/shelf.ts'
-import { highlightsOf, shownText } from './highlight.ts'
+import { type Highlighter, shownText } from './highlight.ts'
 
 /** Fields of a context that a hit can carry. */
 export const contextFieldNames: readonly string[] = [
@@ -34,10 +33,10 @@ export function present(
   document: IndexDocument,
   candidate: Candidate,
   shelf: Shelf,
-  terms: readonly Resolved[],
+  highlighter: Highlighter | null,
   request: SearchRequest,
 ): Hit {
-  const highlights = request.highlights === false ? {} : highlightsOf(document, shelf, terms)
+  const highlights = highlighter?.of(document) ?? {}
   const { text, of } = snippetOf(document, highlights)
   return {
     address: document.address,
@@ -100,7 +99,7 @@ export class Budget {
 
   /** @returns null when there is no room for it. */
   take(hit: Hit, document: IndexDocument, fields: readonly string[], first: boolean): Hit | null {
-    const bytes = Buffer.byteLength(JSON.stringify(hit))
+    const bytes = this.#bytesLeft === Number.POSITIVE_INFINITY ? 0 : Buffer.byteLength(JSON.stringify(hit))
     if (bytes > this.#bytesLeft && !first) return null
     this.#bytesLeft -= bytes
     if (fields.length === 0) return hit

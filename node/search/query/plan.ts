@@ -29,6 +29,8 @@ export type Plan = {
   readonly terms: readonly Term[]
   /** Whether a document matches, by the set of the conditions that it fulfils, one bit each. */
   readonly matches: (conditions: number) => boolean
+  /** A document matches that has any one of the terms. */
+  readonly any: boolean
   /** A document may match without a single term of the plan. */
   readonly all: boolean
 }
@@ -45,7 +47,7 @@ const fuzzyBoosts = [1, 0.6, 0.3]
 export function planQuery(query: string, mode: 'any' | 'all'): Plan {
   const node = parseQuery(query)
   if (node === null) {
-    if (query.trim() === '') return { terms: [], matches: () => true, all: true }
+    if (query.trim() === '') return { terms: [], matches: () => true, any: false, all: true }
     throw unreadable(0, 'there is no word in it.', 'Ask for a word, or leave the query empty for everything.')
   }
   const planner = new Planner(mode)
@@ -53,7 +55,8 @@ export function planQuery(query: string, mode: 'any' | 'all'): Plan {
   if (matches === null) {
     throw unreadable(0, 'all of its words are too common to be indexed.', 'Add a word that says more.')
   }
-  return { terms: planner.terms, matches, all: matches(0) }
+  const one = planner.terms.every(({ condition }) => condition === 0)
+  return { terms: planner.terms, matches, any: one && matches(1) && !matches(0), all: matches(0) }
 }
 
 class Planner {
@@ -150,7 +153,7 @@ class Planner {
         return
       case 'fuzzy': {
         const word = fuzzyWord(leaf)
-        const edits = leaf.edits ?? (word.length < 8 ? 1 : 2)
+        const edits = leaf.edits ?? (word.length < 9 ? 1 : 2)
         add({ kind: 'stem', word })
         for (let away = 1; away <= edits; away++) add({ kind: 'near', word, edits: away }, fuzzyBoosts[away]!)
         return

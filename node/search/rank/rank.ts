@@ -159,18 +159,23 @@ function collect(parts: readonly Part[], plan: Plan, collecting: Collecting): nu
     const touched = score(part, plan, collecting)
     const passes = passing(part.shelf, segment, request.filters ?? {})
     const counted = (request.facets ?? []).length > 0
+    const sort = request.sort ?? 'relevance'
+    let threshold = best.threshold
     for (const place of touched) {
       const fulfilled = conditions[place]! & ~touchedBit
       const relevant = scores[place]!
       conditions[place] = 0
       scores[place] = 0
-      if (!plan.matches(fulfilled) || (passes !== null && passes[place] === 0)) continue
+      if (!(plan.any || plan.matches(fulfilled)) || (passes !== null && passes[place] === 0)) continue
       total++
       if (counted) facets.count(segment, place)
-      const value = sortValue(request.sort ?? 'relevance', relevant, segment, place)
-      if (value < best.threshold) continue
+      const value = sort === 'relevance' ? relevant : sortValue(sort, relevant, segment, place)
+      if (value < threshold) continue
       const match = { value, shelf: part.shelf, segment, place }
-      if (position === null || isBehind(match, position)) best.offer(match)
+      if (position === null || isBehind(match, position)) {
+        best.offer(match)
+        threshold = best.threshold
+      }
     }
   }
   facets.end()

@@ -20,7 +20,8 @@ export type Ask =
   | { readonly kind: 'rank'; readonly request: RankRequest }
   | { readonly kind: 'present'; readonly candidates: readonly Candidate[]; readonly request: SearchRequest }
   | { readonly kind: 'apply'; readonly changes: readonly Change[]; readonly checkpoint: Checkpoint | null }
-  | { readonly kind: 'checkpoint' | 'noteComplete' | 'report' | 'settled' | 'close' }
+  | { readonly kind: 'checkpoint' | 'noteComplete' | 'report' | 'settled' }
+  | { readonly kind: 'close'; readonly storing: boolean }
   | { readonly kind: 'optimize' | 'rebuild' | 'verify'; readonly index?: string }
 
 export type Asked = { readonly id: number; readonly ask: Ask }

@@ -44,8 +44,9 @@ async function answer(ask: Ask): Promise<unknown> {
       return engine[ask.kind](ask.index)
     case 'noteComplete':
     case 'settled':
-    case 'close':
       return engine[ask.kind]()
+    case 'close':
+      return engine.close(ask.storing)
     case 'report':
       return { ...engine.report(), memory: process.memoryUsage() }
   }
