@@ -21,9 +21,15 @@ export function makeVocabulary(random: Random): string[] {
   return [...words]
 }
 
-/** A word by Zipf's law: the one of rank r with a probability by 1 / r. */
-export const zipf = (random: Random, words: readonly string[]): string =>
-  words[Math.min(words.length - 1, Math.floor(Math.exp(random.next() * Math.log(words.length)) - 1))]!
+/** Where stop words would be; the most common of the others is in about every third context. */
+const ranksLeftOut = 60
+
+/** A word by the law of Zipf and Mandelbrot: the one of rank r with a probability by 1 / (r + 60). */
+export function zipf(random: Random, words: readonly string[]): string {
+  const span = Math.log((words.length + ranksLeftOut) / ranksLeftOut)
+  const rank = Math.floor(ranksLeftOut * (Math.exp(random.next() * span) - 1))
+  return words[Math.min(words.length - 1, rank)]!
+}
 
 /** A context of about 1 KB of text, with all fields. */
 export function makeContext(random: Random, words: readonly string[], number: number): IndexDocument {
