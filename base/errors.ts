@@ -28,6 +28,12 @@ export const advice = {
     retry: 'never',
     hint: 'Split the context, or raise `contextBytesMax` on every peer.',
   },
+  TOO_DEEP: {
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    hint: 'Ask for an address further up; `slurp tree PREFIX` shows what lies where.',
+  },
   TOO_MANY: { http: 429, exit: 1, retry: 'afterBackoff', hint: 'Send fewer requests at once and try again.' },
   REQUEST_TIMEOUT: {
     http: 408,
@@ -101,6 +107,18 @@ export const advice = {
     exit: 9,
     retry: 'afterBackoff',
     hint: '`slurp status` shows which roles this peer can open.',
+  },
+  PASSPHRASE_NEEDED: {
+    http: 503,
+    exit: 9,
+    retry: 'never',
+    hint: 'Start it on a terminal, or name a file of mode 0600 that holds the passphrase in SLURP_PASSPHRASE_FILE.',
+  },
+  PASSPHRASE_WRONG: {
+    http: 403,
+    exit: 6,
+    retry: 'never',
+    hint: '`slurp identity show --dir DIR` shows what is sealed; without its passphrase nothing opens it.',
   },
   DIRECTORY_TAKEN: {
     http: 409,
@@ -198,6 +216,12 @@ export const advice = {
     exit: 5,
     retry: 'withNewVersion',
     hint: 'Make a new plan with `slurp ring plan` and apply that one.',
+  },
+  AUDIT_UNAVAILABLE: {
+    http: 503,
+    exit: 7,
+    retry: 'afterBackoff',
+    hint: 'Free disk space at that peer or send the request to another one; `slurp status` shows the reason.',
   },
   SHUTTING_DOWN: { http: 503, exit: 7, retry: 'afterBackoff', hint: 'Send the request to another peer.' },
   PARTIAL: {

@@ -10,8 +10,10 @@ import { sha256Hex } from './digest.ts'
 import { codeOf } from './failure-code.ts'
 import { encodeFleetRecord, type FleetRecord, signFleetRecord } from './fleet-record.ts'
 import { createIdentity, type Identity } from './identity.ts'
-import { createKeyring } from './keyring.ts'
+import { newNetworkKey, writeNetworkKey } from './network-key.ts'
+import { dealSecrets, furnishKeys } from './registry/genesis.ts'
 import { defaultRoles, newRoleKey, rolesMax } from './roles.ts'
+import { wipe } from './shares/share.ts'
 
 const partitionCount = 256
 const memberNameShape = /^[a-z][a-z0-9-]{0,31}$/
@@ -25,7 +27,11 @@ export type FleetPlan = {
   /** The default roles when left out. */
   readonly roles?: readonly string[]
   readonly replicas: number
-  /** Roles whose keys a member is given; none makes it blind. */
+  /** Seals the identity of every member. */
+  readonly passphrase?: Uint8Array
+  /** Whether the peers share a network key, without which nobody can speak with them. */
+  readonly privateNetwork?: boolean
+  /** Roles that a member is entitled to; none makes it blind. */
   rolesOf(memberName: string): readonly string[]
 }
 
@@ -38,7 +44,7 @@ export type CreatedFleet = {
 
 /**
  * Makes the keys of a fleet and the directory of every peer (docs/ARCHITECTURE.md, "Directory of one peer"):
- * identity, signed fleet record and keyring. Everything is made beside `dir` and moved there in one step, so that a
+ * identity, signed fleet record, registry of keys and shares. Everything is made beside `dir` and moved there in one step, so that a
  * crash leaves a whole fleet or none.
  *
  * @throws SlurpError DIRECTORY_TAKEN when `dir` is not empty; USAGE for names or counts that cannot be, and for a
@@ -70,9 +76,11 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   const authority = await createAuthority(join(draft, authorityName, 'authority.key'))
   const { fleet } = authority
   const identities: Identity[] = []
+  const networkKey = plan.privateNetwork ? newNetworkKey() : null
   for (const name of plan.memberNames) {
     await mkdir(join(draft, name), { mode: 0o700 })
-    identities.push(await createIdentity(join(draft, name, 'identity.key')))
+    if (networkKey !== null) await writeNetworkKey(join(draft, name), networkKey)
+    identities.push(await createIdentity(join(draft, name, 'identity.key'), plan.passphrase))
   }
   const members = plan.memberNames.map(
     (name, place): Member => ({ id: identities[place]!.peerId, name, weight: 1, zone: name }),
@@ -87,15 +95,18 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   }))
   const record = signFleetRecord(authority, { view, roles: recipients })
   const recordBytes = encodeFleetRecord(record)
-  const secret = newFleetSecret()
+  const fleetSecret = newFleetSecret()
+  const given = plan.memberNames.map((name, place) => ({
+    peer: identities[place]!.peerId,
+    recipient: identities[place]!.ageRecipient,
+    roles: plan.rolesOf(name) as readonly RoleName[],
+  }))
+  const dealt = await dealSecrets({ authority, members: given, roleKeys, fleetSecret })
+  wipe(fleetSecret)
+  for (const { identity } of roleKeys) identity.wipe()
   for (const [place, name] of plan.memberNames.entries()) {
-    const given = plan.rolesOf(name)
     await writeFile(join(draft, name, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
-    await createKeyring(join(draft, name, 'keyring.age'), identities[place]!, {
-      fleet,
-      fleetSecret: given.length === 0 ? null : secret,
-      roleKeys: roleKeys.filter(key => given.includes(key.name)),
-    })
+    await furnishKeys(join(draft, name), identities[place]!.peerId, dealt)
   }
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
   return { record, identities }

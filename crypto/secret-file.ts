@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { codeOf } from './failure-code.ts'
 
@@ -26,6 +27,27 @@ export async function writeNewSecretFile(path: string, bytes: Uint8Array): Promi
     await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/**
+ * Puts other bytes into a file of keys: a crash leaves the whole old file or the whole new one, and never a draft
+ * under another name for good, as the next replacement begins by removing it.
+ */
+export async function replaceSecretFile(path: string, bytes: Uint8Array): Promise<void> {
+  const draft = `${path}.draft`
+  await rm(draft, { force: true })
+  try {
+    await writeNewSecretFile(draft, bytes)
+    await rename(draft, path)
+  } finally {
+    await rm(draft, { force: true })
+  }
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
   }
 }
 

@@ -2,6 +2,8 @@ import { createPrivateKey, hkdfSync, type KeyObject, sign } from 'node:crypto'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { sameBytes } from '../base/bytes.ts'
+import { SlurpError } from '../base/errors.ts'
+import { isSealedKey, openSealedKey, type PassphraseSource, sealKey } from './sealed-key.ts'
 import { damagedFile, readSecretFile, writeNewSecretFile } from './secret-file.ts'
 import { X25519Identity, type X25519Recipient } from './x25519.ts'
 
@@ -52,16 +54,38 @@ export class SigningKey {
   }
 }
 
-/** Makes a key and writes it. @throws SlurpError DIRECTORY_TAKEN when the file exists. */
-export async function createSigningKey(path: string): Promise<Ed25519PrivateKey> {
+/**
+ * Makes a key and writes it, sealed where there is a passphrase.
+ *
+ * @throws SlurpError DIRECTORY_TAKEN when the file exists, CONFIG_INVALID for a passphrase that is none.
+ */
+export async function createSigningKey(path: string, passphrase?: Uint8Array): Promise<Ed25519PrivateKey> {
   const privateKey = await generateKeyPair('Ed25519')
-  await writeNewSecretFile(path, privateKeyToProtobuf(privateKey))
+  const bytes = privateKeyToProtobuf(privateKey)
+  await writeNewSecretFile(path, passphrase === undefined ? bytes : sealKey(bytes, passphrase))
   return privateKey
 }
 
-/** @throws SlurpError DATA_MISSING, CONFIG_INVALID when others may read it, INTEGRITY_FAILED. */
-export async function loadSigningKey(path: string, what: string): Promise<Ed25519PrivateKey> {
-  const bytes = await readSecretFile(path, what)
+/**
+ * @param passphrase - asked only when the file is sealed.
+ * @throws SlurpError DATA_MISSING, CONFIG_INVALID when others may read it, INTEGRITY_FAILED, PASSPHRASE_NEEDED,
+ * PASSPHRASE_WRONG.
+ */
+export async function loadSigningKey(
+  path: string,
+  what: string,
+  passphrase?: PassphraseSource,
+): Promise<Ed25519PrivateKey> {
+  const file = await readSecretFile(path, what)
+  if (!isSealedKey(file)) return signingKeyFrom(file, path, what)
+  if (passphrase === undefined) {
+    throw new SlurpError('PASSPHRASE_NEEDED', `The ${what} ${path} is sealed by a passphrase.`)
+  }
+  return signingKeyFrom(openSealedKey(file, await passphrase(path), path), path, what)
+}
+
+/** @throws SlurpError INTEGRITY_FAILED unless the bytes are one Ed25519 key as `createSigningKey` writes it. */
+export function signingKeyFrom(bytes: Uint8Array, path: string, what: string): Ed25519PrivateKey {
   let privateKey: ReturnType<typeof privateKeyFromProtobuf>
   try {
     privateKey = privateKeyFromProtobuf(bytes)

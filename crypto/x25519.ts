@@ -90,6 +90,16 @@ export class X25519Identity implements Identity {
     return encodeBech32(identityPrefix, this.#scalar).toUpperCase()
   }
 
+  /** A copy of the secret, 32 bytes, to be dealt in shares. The caller wipes it. */
+  scalar(): Uint8Array {
+    return Uint8Array.from(this.#scalar)
+  }
+
+  /** Forgets what can be forgotten: what the crypto library copied goes when it is collected. */
+  wipe(): void {
+    this.#scalar.fill(0)
+  }
+
   /** @throws AgeFailure `header` for a malformed X25519 stanza, also one that is for somebody else. */
   unwrapFileKey(stanzas: readonly Stanza[]): Uint8Array | null {
     for (const stanza of stanzas) {

@@ -30,6 +30,19 @@ export const processSettings = z.strictObject({
   batchIdleMs: count(100, 3_600_000)
     .default(300_000)
     .describe('Time a batch request may send nothing before it is ended'),
+  auditPolicy: z
+    .enum(['closed', 'open', 'off'])
+    .default('closed')
+    .describe(
+      'What cannot be recorded is refused (closed) or let through and counted (open); off: no audit log',
+    ),
+  auditSync: z
+    .enum(['second', 'always'])
+    .default('second')
+    .describe('Audit entries reach the disk every second, or before each answer'),
+  auditBytesMax: count(1_048_576, 1_099_511_627_776)
+    .default(1_073_741_824)
+    .describe('Bytes of the audit log; when it is full its oldest sixteenth goes'),
   drainMs: count(0, 60_000).default(8000).describe('Time that running requests get to finish when stopping'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'])

@@ -1,9 +1,8 @@
 import { SlurpError } from '../base/errors.ts'
 import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
-import { type Keyring, sealKeyring } from '../crypto/keyring.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
-import { isRecipient, recipientFrom } from '../crypto/sealing.ts'
+import { isRecipient, sealTo } from '../crypto/sealing.ts'
 import {
   assignmentAt,
   assignmentsOf,
@@ -32,6 +31,7 @@ import type {
   RingPlan,
   RingProgress,
 } from './fleet-control.ts'
+import type { KeyService } from './keys/key-service.ts'
 
 export type FleetAdminParts = {
   readonly self: PeerId
@@ -39,7 +39,9 @@ export type FleetAdminParts = {
   readonly view: () => View
   /** `fleet.json` as the authority signed it. */
   readonly record: string
-  readonly keyring: Keyring
+  readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
+  /** Null where the network is open. */
+  readonly networkKey: Uint8Array | null
   readonly versions: { readonly from: number; readonly to: number }
   readonly isConnected: (peer: PeerId) => boolean
   readonly addresses: () => Readonly<Record<PeerId, readonly string[]>>
@@ -63,7 +65,7 @@ export class FleetAdmin implements FleetControl {
     const view = await this.#change(current =>
       changed(current, joined(current, memberFrom(current, request), placementHash)),
     )
-    return await this.#ticket(view, request)
+    return this.#ticket(view, request)
   }
 
   async replace(old: string, request: JoinRequest): Promise<JoinTicket> {
@@ -74,7 +76,7 @@ export class FleetAdmin implements FleetControl {
     const view = await this.#change(current =>
       changed(current, replaced(current, lost, memberFrom(current, request), this.#parts.isConnected(lost))),
     )
-    return await this.#ticket(view, request)
+    return this.#ticket(view, request)
   }
 
   async leave(name: string, how: 'drain' | 'remove'): Promise<FleetChange> {
@@ -221,15 +223,15 @@ export class FleetAdmin implements FleetControl {
   }
 
   #check(request: JoinRequest): void {
-    const { keyring, versions, view } = this.#parts
+    const { keys, versions, view } = this.#parts
     if (peerKeyOf(request.id) === null)
       throw new SlurpError('USAGE', 'The id of the new peer is no Ed25519 peer id.')
     if (!isRecipient(request.recipient)) throw new SlurpError('USAGE', 'The new peer names no age recipient.')
     if (request.fleet !== null && request.fleet !== view().fleet) {
       throw new SlurpError('FLEET_WRONG', 'The directory of the new peer belongs to another fleet.')
     }
-    if (request.roles && keyring.heldRoles.length === 0) {
-      throw new SlurpError('ROLE_DENIED', 'This peer holds no role keys that it could hand on.', {
+    if (request.roles && !keys.canEntitle) {
+      throw new SlurpError('ROLE_DENIED', 'This peer is entitled to no role that it could pass on.', {
         hint: 'Join by the door of a peer that holds roles, or join with --blind.',
       })
     }
@@ -242,9 +244,7 @@ export class FleetAdmin implements FleetControl {
   }
 
   async #ticket(view: View, request: JoinRequest): Promise<JoinTicket> {
-    const { keyring, record, addresses } = this.#parts
-    const held = keyring.content()
-    const content = request.roles ? held : { fleet: held.fleet, fleetSecret: null, roleKeys: [] }
+    const { keys, networkKey, record, addresses } = this.#parts
     const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
       known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
     )
@@ -252,8 +252,9 @@ export class FleetAdmin implements FleetControl {
       fleet: view.fleet,
       name: view.members.find(member => member.id === request.id)!.name,
       record,
-      view: Buffer.from(encodeView(view)).toString('base64'),
-      keyring: Buffer.from(await sealKeyring(recipientFrom(request.recipient), content)).toString('base64'),
+      view: base64(encodeView(view)),
+      keys: base64(keys.ticketFor(request.id, !request.roles)),
+      ...(networkKey === null ? {} : { networkKey: base64(await sealTo([request.recipient], networkKey)) }),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }
   }
@@ -313,6 +314,8 @@ export class FleetAdmin implements FleetControl {
     return sizes
   }
 }
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
 /** What nobody could read back must never be agreed on: a fleet of too many members, a name that is none. */
 function checked(view: View | null): View | null {

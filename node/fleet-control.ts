@@ -10,9 +10,9 @@ export type JoinRequest = {
   /** Failure zone; null: one of its own. */
   readonly zone: string | null
   readonly weight: number
-  /** age recipient of the new peer's own key: its keyring is sealed to it. */
+  /** age recipient of the new peer's own key. */
   readonly recipient: string
-  /** Whether it wants the role keys that the door holds; without them it serves ciphertext only. */
+  /** Whether it wants to be entitled to the roles of the door's peer; without them it serves ciphertext only. */
   readonly roles: boolean
   /** The fleet that its directory was made for; null for a new directory. */
   readonly fleet: FleetId | null
@@ -20,7 +20,7 @@ export type JoinRequest = {
   readonly versions: { readonly from: number; readonly to: number }
 }
 
-/** What a new peer needs to run. The keyring is of use to the new peer only; everything else is public to members. */
+/** What a new peer needs to run: no secret is in it. It collects its keys from the holders of shares. */
 export type JoinTicket = {
   readonly fleet: FleetId
   readonly name: string
@@ -28,8 +28,10 @@ export type JoinTicket = {
   readonly record: string
   /** The view that names the new peer: base64 of its one encoding. */
   readonly view: string
-  /** base64 of `keyring.age`. */
-  readonly keyring: string
+  /** base64 of the registry of keys, in which the new peer is entitled to what it may have. */
+  readonly keys: string
+  /** base64 of the network key, sealed to the new peer; not there where the network is open. */
+  readonly networkKey?: string | undefined
   /** Multiaddresses of members, to look for them. */
   readonly bootstrap: readonly string[]
 }

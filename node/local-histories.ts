@@ -18,8 +18,10 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
         owners.includes(self) ? [number as PartitionId] : [],
       ),
     partitionsTotal: () => view().partitions.length,
-    async heads(partition, after, limit) {
-      const { from, to } = headRange(partition, view().partitions.length, after)
+    async heads(partition, after, limit, through = partition) {
+      const partitions = view().partitions.length
+      const { from } = headRange(partition, partitions, after)
+      const { to } = headRange(through, partitions, null)
       const found = await scan(from, to, limit)
       return { entries: found.map(entryOf), isLast: found.length < limit }
     },

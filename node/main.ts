@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Session } from './cli/session.ts'
 import type { Wiring } from './cli/wiring.ts'
+import { askOnTerminal, ProcessPassphrase } from './passphrase.ts'
 
 const self = fileURLToPath(import.meta.url)
 
@@ -24,29 +25,50 @@ function findPackage(from: string): string {
 const home = findPackage(dirname(self))
 const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }
 
+const terminal = { input: process.stdin, output: process.stderr }
+const passphrase = new ProcessPassphrase({
+  environment: process.env,
+  ask: async question => askOnTerminal(terminal, question),
+})
+
 const wiring: Wiring = {
   version,
   self: [process.execPath, ...process.execArgv, self],
   sampleFile: join(home, 'sample', 'contexts.ndjson'),
   async createFleet(plan) {
     const { createFleet } = await import('../crypto/fleet-creation.ts')
-    return createFleet(plan)
+    return createFleet(plan.sealed ? { ...plan, passphrase: await passphrase.choose() } : plan)
   },
-  async servePeer(dir, settings, onLeft) {
+  async servePeer(dir, settings, onLeft, ask) {
     const { servePeer } = await import('./serve-peer.ts')
-    return servePeer(dir, settings, version, onLeft)
+    const source = ask ? new ProcessPassphrase({ environment: process.env, ask }) : passphrase
+    return servePeer(dir, settings, version, onLeft, source.of)
   },
-  async newPeerIn(dir) {
+  passphraseOf: path => passphrase.of(path),
+  async identityIn(dir) {
+    const { inspectIdentity } = await import('../crypto/identity.ts')
+    return inspectIdentity(join(dir, 'identity.key'))
+  },
+  async resealIdentity(dir, how, file) {
+    const { resealIdentity } = await import('../crypto/identity.ts')
+    const next = how === 'change' ? () => passphrase.next(file) : () => passphrase.choose()
+    return resealIdentity(join(dir, 'identity.key'), passphrase.of, how === 'unseal' ? null : next)
+  },
+  async newPeerIn(dir, sealed) {
     const { newPeerIn } = await import('./join-directory.ts')
-    return newPeerIn(dir)
+    return newPeerIn(dir, passphrase, sealed)
   },
   async writeTicket(dir, fleet, ticket) {
     const { writeTicket } = await import('./join-directory.ts')
-    return writeTicket(dir, fleet, ticket)
+    return writeTicket(dir, fleet, ticket, passphrase)
   },
   async fleetIn(dir) {
     const { fleetIn } = await import('./join-directory.ts')
     return fleetIn(dir)
+  },
+  async migrateKeys(dir) {
+    const { migrateKeys } = await import('./key-migration.ts')
+    return migrateKeys(dir)
   },
   async simulate(seed, options) {
     const { replay } = await import('../sim/replay.ts')

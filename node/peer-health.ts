@@ -16,7 +16,10 @@ type StatusParts = {
   readonly clock: FleetClock
   readonly roles: readonly { readonly name: string; readonly keyVersion: number }[]
   readonly held: readonly string[]
+  readonly sealedWhy: string | null
   readonly damaged: number
+  /** Sentences on what is wrong with the audit log. */
+  readonly audit: readonly string[]
   readonly counters: Record<string, number>
 }
 
@@ -65,7 +68,8 @@ export class PeerHealth {
   heard(from: PeerId, news: News): void {
     if (news.kind === 'epoch') {
       if (news.epoch > this.#view.epoch) this.note({ kind: 'counted', name: 'staleEpoch' })
-    } else if (news.peer === from) this.#damagedElsewhere.set(from, news.counters.damagedPartitions ?? 0)
+    } else if (news.kind === 'health' && news.peer === from)
+      this.#damagedElsewhere.set(from, news.counters.damagedPartitions ?? 0)
   }
 
   counters(): Record<string, number> {
@@ -117,7 +121,7 @@ export class PeerHealth {
   }
 
   status(parts: StatusParts): PeerStatus {
-    const reasons: string[] = []
+    const reasons: string[] = [...parts.audit]
     const away = this.#view.members.filter(
       member => member.id !== this.#self && !this.#connected.has(member.id),
     )
@@ -128,6 +132,7 @@ export class PeerHealth {
       if (damaged > 0) reasons.push(`${member.name} reads back ${damaged} partitions.`)
     }
     if (!parts.clock.isKnown) reasons.push('The time of the fleet is not known here yet: too few are heard.')
+    if (parts.sealedWhy !== null) reasons.push(`The keys are sealed. ${parts.sealedWhy}`)
     if (this.#diskFailed) reasons.push('The disk fails: no write is acknowledged.')
     const clocksOffMs = parts.clock.offsets()
     const owned = this.#view.partitions.filter(each => each.owners.includes(this.#self)).length

@@ -1,28 +1,34 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SlurpError } from '../base/errors.ts'
-import { bootTag, newClock } from '../base/hlc.ts'
-import type { FleetId, PeerId } from '../base/ids.ts'
+import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
+import type { PeerId } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
-import { openKeyring } from '../crypto/keyring.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
 import type { View } from '../dht/view.ts'
 import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
+import type { News } from './adapters/libp2p/news.ts'
 import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
-import { ControlPlane, retentionRegisterKey } from './control/control-plane.ts'
+import { PeerAudit } from './audit/peer-audit.ts'
+import { ControlPlane, keysRegisterKey, retentionRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
-import { DecodeError } from './driver/codec/reader.ts'
-import { decodeView } from './driver/codec/view.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
+import { controlTexts, keyTexts, logEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
+import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
+import { refuseFormerKeys } from './key-migration.ts'
+import { KeyService } from './keys/key-service.ts'
+import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
+import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
 import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
@@ -32,10 +38,16 @@ import { finishReentry, reenter } from './reentry.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
 import { sharedRegister } from './shared-register.ts'
+import { keyOfText } from './store/address-key.ts'
 import type { Submitter } from './store/api.ts'
+import { CatalogueDesk } from './store/catalogue/catalogue-desk.ts'
+import { LocalEntries } from './store/catalogue/local-entries.ts'
 import { newContextStore, type StoreParts } from './store/context-store.ts'
 import { RetentionDesk } from './store/retention/retention-desk.ts'
+import { StoreDesk } from './store/store-desk.ts'
 
+/** What waits for the audit log gets so long when the peer stops. */
+const auditGraceMs = 1_000
 const newsEveryMs = 10_000
 /** A peer that cannot take part yet, as it hears nobody, can at least be asked for its state after so long. */
 const timeWaitMs = 2_000
@@ -43,16 +55,15 @@ const timeWaitMs = 2_000
 /** Starts the one peer whose data is in `options.dir`: disk, driver, network and store, in this order. */
 export const startPeer: StartPeer = async (options: PeerOptions): Promise<RunningPeer> => {
   const { dir, log } = options
-  await finishReentry(dir)
+  await finishReentry(dir, options.passphrase)
   const { name } = readPeerFile(dir)
-  const identity = await loadIdentity(join(dir, 'identity.key'))
+  const identity = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
   const record = verifyFleetRecord(readRecord(join(dir, 'fleet.json')))
   const genesis = newerOf(record.view, readJoinedView(join(dir, 'joined.view')))
   const self = identity.peerId
-  const keyring = await openKeyring(join(dir, 'keyring.age'), identity)
-  if (keyring.fleet !== genesis.fleet) {
-    throw new SlurpError('CONFIG_INVALID', `The keys of ${name} belong to another fleet than its record.`)
-  }
+  refuseFormerKeys(dir)
+  const unguarded = keepMemoryOutOfDumps()
+  if (unguarded !== null) log.warn({ why: unguarded }, 'core dumps of this process may show its keys')
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
   let opened: OpenedDisk
@@ -81,8 +92,27 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
+    let tellNews: (news: News) => void = () => undefined
+    const audit = await PeerAudit.open({
+      dir,
+      fleet: view.fleet,
+      signer: identity,
+      incarnation,
+      now: () => nextHlc(hlc, systemClock.wallMs()),
+      settings: options.audit,
+      roles: () => keys.recipients,
+      heldRoles: () => keys.held.heldRoles,
+      isMember,
+      keyOf: address => keyOfText(keys.held.fleetSecret, address),
+      publish: checkpoint => tellNews({ kind: 'checkpoint', checkpoint }),
+      log,
+    })
+    closers.unshift(() => audit.stop(auditGraceMs))
+    const networkKey = await readNetworkKey(dir)
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
+      networkKey,
+      onKeyTrouble: (trouble, from) => log.warn({ from, trouble }, keyTexts[trouble]),
       fleet: view.fleet,
       listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
       bootstrap: options.bootstrap ?? [],
@@ -92,9 +122,14 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       incarnation,
       verifyRecord: bytes => epochOf(bytes, view.fleet),
       onAddresses: (peer, multiaddrs) => addressFile.learn(peer, multiaddrs),
-      onNews: (from, news) => health.heard(from, news),
+      onNews: (from, news) => {
+        if (news.kind === 'checkpoint') audit.heard(from, news.checkpoint)
+        else health.heard(from, news)
+      },
+      onTurnedAway: (peer, address, reason) => audit.turnedAway(peer, address, reason),
     })
     closers.unshift(() => libp2p.stop())
+    tellNews = news => libp2p.gossip.publish(news)
     const driver = new Driver({
       self,
       view,
@@ -111,6 +146,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       report: (event: DriverEvent) => {
         health.note(event)
         logEvent(log, event)
+        if (event.kind === 'envelopeRefused') audit.notTaken(event.from, 'INTEGRITY_FAILED', event.message)
+        if (event.kind === 'frameRefused') audit.notTaken(event.from, 'FRAME_REFUSED', 'frame')
         if (event.kind === 'viewAdopted') adopted(event.view)
       },
       passedOn: (from, message) => control.heard(from, message),
@@ -130,6 +167,21 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       },
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
     }
+    const keys = await KeyService.start({
+      dir,
+      self: identity,
+      fleet: view.fleet,
+      view: () => view,
+      exchange: libp2p.keys,
+      register: sharedRegister(registers, keysRegisterKey),
+      clock: systemClock,
+      log,
+      sealed: () => {
+        store.forget()
+        entries.forget()
+      },
+    })
+    closers.unshift(async () => keys.stop())
     const retentionDuty = new RetentionDuty({ desk: () => retention, clock: systemClock, log })
     const control = new ControlPlane({
       ...registers,
@@ -145,7 +197,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty],
+      duties: [retentionDuty, reshareDuty(() => keys, log)],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -165,7 +217,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         resolve()
       }),
     )
-    await Promise.race([began, delay(timeWaitMs, undefined, { ref: false })])
+    void began.then(
+      () => keys.follow(),
+      () => undefined,
+    )
+    await Promise.race([Promise.all([began, keys.opened()]), delay(timeWaitMs, undefined, { ref: false })])
     if (!driver.clock.isKnown) log.warn({}, 'too few other members are heard to know the time of the fleet')
     addressFile.learn(self, libp2p.addresses())
     libp2p.discovery
@@ -185,12 +241,13 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     }
     const storeParts: StoreParts = {
       submitter,
-      fleet: { id: view.fleet, roles: record.roles },
-      keys: {
-        fleetSecret: keyring.fleetSecret,
-        identitiesOf: (role, keyVersion) => keyring.identitiesOf(role, keyVersion),
-        heldRoles: keyring.heldRoles,
+      fleet: {
+        id: view.fleet,
+        get roles() {
+          return keys.recipients
+        },
       },
+      keys: keys.held,
       author: identity,
       isAuthor,
       nameOf: peer => view.members.find(member => member.id === peer)?.name ?? null,
@@ -199,15 +256,27 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
     }
     const store = newContextStore(storeParts)
+    const local = localHistories(opened.disk, self, () => view)
     const retention = new RetentionDesk({
       store: storeParts,
       register: sharedRegister(registers, retentionRegisterKey),
-      local: localHistories(opened.disk, self, () => view),
+      local,
+    })
+    const desk = new StoreDesk(storeParts)
+    const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
+    closers.unshift(async () => entries.close())
+    const catalogue = new CatalogueDesk({
+      entries,
+      store,
+      clock: driver.clock,
+      checkReader: role => desk.access.checkReader(role),
     })
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
       ...retentionDuty.counters(),
+      ...audit.counters(),
+      ...keys.counters(),
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({
@@ -215,7 +284,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       control,
       view: () => view,
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
-      keyring,
+      keys,
+      networkKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
       addresses: () => ({ ...addressFile.known(), [self]: libp2p.addresses() }),
@@ -228,6 +298,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       const deadline = performance.now() + graceMs
       while (driver.pending > 0 && performance.now() < deadline)
         await new Promise(wait => setTimeout(wait, 20))
+      // While the others still hear where the log ends.
+      await audit.stop(auditGraceMs)
       control.stop()
       driver.stop()
       for (const close of closers) await close()
@@ -239,6 +311,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       fleet: view.fleet,
       store,
       retention,
+      catalogue,
+      audit,
       addresses: () => libp2p.addresses(),
       status: () =>
         health.status({
@@ -248,82 +322,22 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           healthOf: peer => driver.healthOf(peer),
           lags: driver.lags(),
           clock: driver.clock,
-          roles: record.roles,
-          held: keyring.heldRoles,
+          roles: keys.recipients,
+          held: keys.held.heldRoles,
+          sealedWhy: keys.held.sealedWhy,
           damaged: driver.damagedPartitions(),
+          audit: audit.reasons(peer => view.members.find(member => member.id === peer)?.name ?? peer),
           counters: counters(),
         }),
-      checks: () => health.checks(driver.damagedPartitions()),
+      checks: () => [...health.checks(driver.damagedPartitions()), keys.check(), audit.readiness()],
       counters,
       ring: () => view,
       control: admin,
+      keys,
       stop: graceMs => (stopping ??= stop(graceMs)),
     }
   } catch (failure) {
     for (const close of closers) await close()
     throw failure
-  }
-}
-
-const controlTexts = {
-  elected: 'this peer leads now',
-  deposed: 'this peer leads no more',
-  replaced: 'a peer stayed away for too long: its partitions go to others',
-} as const
-
-const newerOf = (record: View, joined: View | null): View =>
-  joined !== null && joined.epoch > record.epoch && joined.fleet === record.fleet ? joined : record
-
-/** The view that a peer was given when it joined; null where there was none to join. */
-function readJoinedView(path: string): View | null {
-  if (!existsSync(path)) return null
-  try {
-    return decodeView(readFileSync(path))
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause
-    throw new SlurpError('INTEGRITY_FAILED', `${path} is damaged.`, {
-      cause,
-      hint: 'Remove the directory and join again with `slurp peer join`.',
-    })
-  }
-}
-
-function readRecord(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new SlurpError('DATA_MISSING', `There is no fleet record at ${path}.`, { cause })
-  }
-}
-
-/** Epoch of a record that this fleet's authority signed, null for anything else. */
-function epochOf(bytes: Uint8Array, fleet: FleetId): number | null {
-  try {
-    return verifyFleetRecord(bytes, fleet).view.epoch
-  } catch (failure) {
-    if (failure instanceof SlurpError) return null
-    throw failure
-  }
-}
-
-function logEvent(log: PeerOptions['log'], event: DriverEvent): void {
-  switch (event.kind) {
-    case 'damageFound':
-      return log.warn({ key: event.key }, 'a damaged record was found; it is read back from the others')
-    case 'damageRepaired':
-      return log.info({ key: event.key }, 'a damaged record is whole again')
-    case 'partitionDamaged':
-      return log.warn({ partition: event.partition }, 'a partition may have lost records; it is read back')
-    case 'partitionRepaired':
-      return log.info({ partition: event.partition }, 'a partition is whole again')
-    case 'frameRefused':
-      return log.warn({ from: event.from, why: event.why }, 'a frame was refused')
-    case 'envelopeRefused':
-      return log.warn({ from: event.from, message: event.message }, 'an envelope was refused')
-    case 'clockAhead':
-      return log.debug({ from: event.from }, 'a clock is far ahead')
-    case 'frameDropped':
-    case 'counted':
-      return
   }
 }

@@ -2,27 +2,45 @@ import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
-import type { PeerId } from '../base/ids.ts'
-import { clockTagOf, createIdentity, type Identity, loadIdentity } from '../crypto/identity.ts'
-import { createKeyring, openKeyring } from '../crypto/keyring.ts'
+import type { FleetId, PeerId } from '../base/ids.ts'
+import {
+  clockTagOf,
+  createIdentity,
+  type Identity,
+  inspectIdentity,
+  loadIdentity,
+} from '../crypto/identity.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
+import { registryFile, sharesFolder } from '../crypto/registry/genesis.ts'
+import { entitledTo, withEntitlement } from '../crypto/registry/registry.ts'
+import { decodeRegistry, encodeRegistry } from '../crypto/registry/registry-codec.ts'
+import { entitle } from '../crypto/registry/statements.ts'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { writeNewSecretFile } from '../crypto/secret-file.ts'
 import { checkView, type View } from '../dht/view.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
+import { auditDir } from './audit/verify-directory.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView, encodeView } from './driver/codec/view.ts'
 import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
+import { readRegistry } from './keys/registry-book.ts'
+import type { PeerMessage } from './peer/fleet-messages.ts'
 import { readPeerFile, writePeerFile } from './peer-settings.ts'
 import type { PeerOptions } from './running-peer.ts'
 
 /** What the new identity needs, before it takes the place of the old one. The view is written last and goes last. */
 const draft = {
   identity: 'identity.key.next',
-  keyring: 'keyring.age.next',
+  registry: 'keys.registry.next',
   view: 'joined.view.next',
 } as const
 const askedForMs = 60_000
+/** For the view alone, where an attempt was begun before. */
+const begunForMs = 10_000
 const askEveryMs = 1_000
+
+type Question = Extract<PeerMessage, { kind: 'viewAsked' | 'replaceAsked' }>
 
 export type KnownFleet = {
   readonly view: View
@@ -39,29 +57,38 @@ export type KnownFleet = {
  */
 export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<void> {
   const { dir, log } = options
-  const old = await loadIdentity(join(dir, 'identity.key'))
-  const fresh = await freshIdentity(dir, old)
+  const old = await loadIdentity(join(dir, 'identity.key'), options.passphrase)
+  const isBegun = existsSync(join(dir, draft.registry))
+  const fresh = await freshIdentity(dir, old, fleet.view.fleet, options.passphrase)
   const name = nextName(readPeerFile(dir).name, fleet.view)
   log.error(
     { old: old.peerId, new: fresh.peerId, name },
     'the data of this peer is gone: it comes back as another one',
   )
-  const view = await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet)
+  // Of an attempt that was interrupted: when the fleet has agreed already, nobody lets the old one in any more.
+  const begun = isBegun ? await askForView(options, fresh, fleet) : null
+  const view = begun ?? (await askToBeReplaced(options, old, { id: fresh.peerId, name }, fleet))
   await writeNewSecretFile(join(dir, draft.view), encodeView(view))
-  await finishReentry(dir)
+  await finishReentry(dir, options.passphrase)
 }
 
 /** Puts the new identity in the place of the old one, if the fleet has agreed to it; safe to repeat. */
-export async function finishReentry(dir: string): Promise<void> {
+export async function finishReentry(dir: string, passphrase?: PassphraseSource): Promise<void> {
   const at = (name: string) => join(dir, name)
   if (!existsSync(at(draft.view))) return
   const view = decodeView(readFileSync(at(draft.view)))
-  if (existsSync(at(draft.keyring))) renameSync(at(draft.keyring), at('keyring.age'))
+  if (existsSync(at(draft.registry))) renameSync(at(draft.registry), at(registryFile))
   if (existsSync(at(draft.identity))) {
+    if (existsSync(at('identity.key'))) await setAuditAside(dir, passphrase)
     if (existsSync(at('identity.key'))) renameSync(at('identity.key'), at('identity.key.lost'))
     renameSync(at(draft.identity), at('identity.key'))
   }
-  const { peerId } = await loadIdentity(at('identity.key'))
+  // They are sealed to the old key, and of use only until the fleet has dealt anew.
+  if (existsSync(at(sharesFolder))) {
+    rmSync(at(`${sharesFolder}.lost`), { recursive: true, force: true })
+    renameSync(at(sharesFolder), at(`${sharesFolder}.lost`))
+  }
+  const { peerId } = await loadIdentity(at('identity.key'), passphrase)
   const name = view.members.find(member => member.id === peerId)?.name
   if (name === undefined)
     throw new SlurpError('INTEGRITY_FAILED', `${at(draft.view)} does not name this peer.`)
@@ -72,14 +99,32 @@ export async function finishReentry(dir: string): Promise<void> {
   renameSync(at(draft.view), at('joined.view'))
 }
 
-async function freshIdentity(dir: string, old: Identity): Promise<Identity> {
+/** The audit log of the peer that is no more stays as evidence; the new one begins its own. */
+async function setAuditAside(dir: string, passphrase: PassphraseSource | undefined): Promise<void> {
+  const log = auditDir(dir)
+  if (!existsSync(log)) return
+  const { peerId } = await loadIdentity(join(dir, 'identity.key'), passphrase)
+  renameSync(log, `${log}.lost.${peerId}`)
+}
+
+/** What the old one was entitled to, it passes on to the new one, which is sealed by the same passphrase if the old one is. */
+async function freshIdentity(
+  dir: string,
+  old: Identity,
+  fleet: FleetId,
+  passphrase: PassphraseSource | undefined,
+): Promise<Identity> {
   const path = join(dir, draft.identity)
   // Of an attempt that was interrupted: the fleet may know it already.
-  if (existsSync(path) && existsSync(join(dir, draft.keyring))) return await loadIdentity(path)
-  for (const begun of [draft.identity, draft.keyring]) rmSync(join(dir, begun), { force: true })
-  const keyring = await openKeyring(join(dir, 'keyring.age'), old)
-  const fresh = await createIdentity(path)
-  await createKeyring(join(dir, draft.keyring), fresh, keyring.content())
+  if (existsSync(path) && existsSync(join(dir, draft.registry))) return await loadIdentity(path, passphrase)
+  for (const begun of [draft.identity, draft.registry]) rmSync(join(dir, begun), { force: true })
+  const registry = decodeRegistry(readRegistry(join(dir, registryFile)), fleet)
+  const { isSealed } = await inspectIdentity(join(dir, 'identity.key'))
+  const fresh = await createIdentity(path, isSealed ? await passphrase?.(path) : undefined)
+  const names = entitledTo(registry, old.peerId)
+  const heir =
+    names.length === 0 ? registry : withEntitlement(registry, entitle(fleet, fresh.peerId, names, old))
+  await writeNewSecretFile(join(dir, draft.registry), encodeRegistry(heir))
   return fresh
 }
 
@@ -92,14 +137,36 @@ function nextName(name: string, view: View): string {
   }
 }
 
-async function askToBeReplaced(
+/** As who it will be: the view that names it, when there is one already; null when nobody lets it in. */
+async function askForView(options: PeerOptions, fresh: Identity, fleet: KnownFleet): Promise<View | null> {
+  try {
+    const question = { kind: 'viewAsked', epoch: 0 } as const
+    return await ask(options, fresh, question, fresh.peerId, fleet, begunForMs)
+  } catch (failure) {
+    if (failure instanceof SlurpError && failure.code === 'QUORUM_UNREACHED') return null
+    throw failure
+  }
+}
+
+const askToBeReplaced = (
   options: PeerOptions,
   old: Identity,
   by: { readonly id: PeerId; readonly name: string },
   fleet: KnownFleet,
+): Promise<View> => ask(options, old, { kind: 'replaceAsked', ...by }, by.id, fleet, askedForMs)
+
+/** Asks members, as `self`, until one tells a view that names `named`. @throws SlurpError QUORUM_UNREACHED. */
+async function ask(
+  options: PeerOptions,
+  self: Identity,
+  question: Question,
+  named: PeerId,
+  fleet: KnownFleet,
+  forMs: number,
 ): Promise<View> {
   const libp2p = await startLibp2p({
-    privateKey: old.privateKey,
+    privateKey: self.privateKey,
+    networkKey: await readNetworkKey(options.dir),
     fleet: fleet.view.fleet,
     listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
     bootstrap: options.bootstrap ?? [],
@@ -111,7 +178,7 @@ async function askToBeReplaced(
     onAddresses: () => undefined,
   })
   try {
-    return await answered(libp2p, clockTagOf(old.peerId), by, fleet.view)
+    return await answered(libp2p, clockTagOf(self.peerId), question, named, fleet.view, forMs)
   } finally {
     await libp2p.stop()
   }
@@ -120,32 +187,33 @@ async function askToBeReplaced(
 function answered(
   { network }: Libp2pPeer,
   clockTag: string,
-  by: { readonly id: PeerId; readonly name: string },
+  question: Question,
+  named: PeerId,
   view: View,
+  forMs: number,
 ): Promise<View> {
   const clock = newClock(bootTag(clockTag, 0))
   const connected = new Set<PeerId>()
   return new Promise((resolve, reject) => {
-    const ask = () => {
+    const askOne = () => {
       const [peer] = [...connected].sort(() => Math.random() - 0.5)
       if (peer === undefined) return
-      const messages = [{ kind: 'replaceAsked', ...by } as const]
-      network.send(peer, encodeFrame({ clock: nextHlc(clock, systemClock.wallMs()), messages }))
+      network.send(peer, encodeFrame({ clock: nextHlc(clock, systemClock.wallMs()), messages: [question] }))
     }
-    const asking = setInterval(ask, askEveryMs)
+    const asking = setInterval(askOne, askEveryMs)
     const givingUp = setTimeout(() => {
       clearInterval(asking)
       reject(new SlurpError('QUORUM_UNREACHED', 'No member of the fleet took this peer in again in time.'))
-    }, askedForMs)
+    }, forMs)
     network.listen({
       peerConnected: peer => {
         connected.add(peer)
-        ask()
+        askOne()
       },
       peerLost: peer => connected.delete(peer),
       frameArrived: (_, frame) => {
         const newer = viewIn(frame)
-        if (newer?.fleet !== view.fleet || !newer.members.some(member => member.id === by.id)) return
+        if (newer?.fleet !== view.fleet || !newer.members.some(member => member.id === named)) return
         clearInterval(asking)
         clearTimeout(givingUp)
         resolve(newer)

@@ -1,8 +1,12 @@
 import type { FleetId, PeerId } from '../base/ids.ts'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { View } from '../dht/view.ts'
+import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
+import type { KeyControl } from './key-control.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
+import type { Catalogue } from './store/catalogue/api.ts'
 import type { Retention } from './store/retention/api.ts'
 
 /**
@@ -27,6 +31,9 @@ export type PeerOptions = {
   readonly bootstrap?: readonly string[]
   /** Largest context in bytes of JSON; the store's own default when absent. */
   readonly contextBytesMax?: number
+  readonly audit: AuditSettings
+  /** Opens the identity when it is sealed; without it such a peer does not start. */
+  readonly passphrase?: PassphraseSource
   /** Version of SLURP, shown by `status`. */
   readonly version: string
   readonly log: Log
@@ -41,6 +48,9 @@ export interface RunningPeer {
   readonly fleet: FleetId
   readonly store: ContextStore
   readonly retention: Retention
+  readonly catalogue: Catalogue
+  /** What is allowed and denied here. */
+  readonly audit: Audit
   /** Multiaddresses that the peer protocol listens on. */
   addresses(): string[]
   /** `peer.url` is null here: the HTTP door fills in its own. */
@@ -53,6 +63,8 @@ export interface RunningPeer {
   ring(): View
   /** Changes of the fleet as a whole. */
   readonly control: FleetControl
+  /** The keys of this process, and their shares. */
+  readonly keys: KeyControl
   /** Resolves once nothing is left in flight: every save synced, every hint that can be delivered is. */
   settle?(): Promise<void>
   /** Finishes what runs within `graceMs`, then closes network and disk. Safe to call twice. */
@@ -60,6 +72,7 @@ export interface RunningPeer {
 }
 
 /**
- * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, FORMAT_UNKNOWN, INTEGRITY_FAILED, CONFIG_INVALID.
+ * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, FORMAT_UNKNOWN, INTEGRITY_FAILED, CONFIG_INVALID, PASSPHRASE_NEEDED,
+ * PASSPHRASE_WRONG.
  */
 export type StartPeer = (options: PeerOptions) => Promise<RunningPeer>

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { ProcessSettings } from './config.ts'
 import { openDoor } from './http/server.ts'
 import { releaseIdleMemory } from './monitoring/idle-memory.ts'
@@ -26,14 +27,17 @@ export type ServedPeer = {
  * Starts the one peer whose data is in `dir` and opens its door. Ports that differ from the wanted ones are
  * noted in peer.json, so that the next start asks for them first.
  *
+ * @param passphrase - asked when the identity is sealed.
  * @param onLeft - the peer is no member of its fleet any more; it serves on until it is stopped.
- * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, CONFIG_INVALID, FORMAT_UNKNOWN, INTEGRITY_FAILED.
+ * @throws SlurpError DIRECTORY_TAKEN, DATA_MISSING, CONFIG_INVALID, FORMAT_UNKNOWN, INTEGRITY_FAILED,
+ * PASSPHRASE_NEEDED, PASSPHRASE_WRONG.
  */
 export async function servePeer(
   dir: string,
   settings: ProcessSettings,
   version: string,
   onLeft: () => void,
+  passphrase?: PassphraseSource,
 ): Promise<ServedPeer> {
   const startedAtMs = Date.now()
   const token = readTokenOf(dir)
@@ -46,9 +50,11 @@ export async function servePeer(
       preferredPort: settings.port,
       bootstrap: settings.bootstrap,
       contextBytesMax: settings.contextBytesMax,
+      audit: { policy: settings.auditPolicy, sync: settings.auditSync, bytesMax: settings.auditBytesMax },
       version,
       log,
       onLeft,
+      ...(passphrase === undefined ? {} : { passphrase }),
     })
     const running = peer
     const door = await openDoor({

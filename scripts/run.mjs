@@ -64,7 +64,7 @@ const stages = {
       join(
         home,
         'test',
-        '{architecture,docs,base,control,dht,replication,driver,election,crypto,store,search,http,cli,adapters,contracts,sample,sim,chaos,node,peer}',
+        '{architecture,docs,base,control,keys,dht,replication,driver,election,crypto,store,search,http,cli,adapters,contracts,sample,sim,chaos,node,peer,fuzz}',
         '**',
         '*.test.ts',
       ),
@@ -105,6 +105,7 @@ const scripts = {
   scale: () => run(node, [join(home, 'scripts', 'scale-page', 'main.ts'), ...args]),
   chaos: async () =>
     run(node, [join(home, 'sim', 'chaos', 'main.ts'), await bundledMain(home), ...args], here),
+  fuzz: () => run(node, [join(home, 'test', 'fuzz', 'main.ts'), ...args], here),
   sample: () => run(node, [join(home, 'scripts', 'make-sample.ts'), ...args]),
   test: () => test(args[0]),
 }

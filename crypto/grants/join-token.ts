@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { multiaddr } from '@multiformats/multiaddr'
+import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
 import type { Digest, FleetId } from '../../base/ids.ts'
 import { fleetOf } from '../authority.ts'
@@ -147,7 +148,10 @@ function textOf({ fleet, authorityPublicKey, expiresMs, bootstrap, secret }: Joi
 function addressesFrom(text: string): string[] | null {
   const bytes = bytesFrom(text)
   if (bytes === null) return null
-  const list = Buffer.from(bytes).toString('utf8').split('\n')
+  const addresses = Buffer.from(bytes).toString('utf8')
+  const list = addresses.split('\n')
+  // Bytes that are no UTF-8 would all be read as one and the same sign.
+  if (!sameBytes(Buffer.from(addresses), bytes)) return null
   const isRight = list.length <= bootstrapMax && new Set(list).size === list.length && list.every(isAddress)
   return isRight ? list : null
 }

@@ -1,4 +1,3 @@
-import { combine as combineShares } from 'shamir-secret-sharing'
 import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
@@ -7,15 +6,20 @@ import type { Identity } from '../identity.ts'
 import { CollectedKey } from './collected-key.ts'
 import { unsealed } from './release.ts'
 import { decodeReleaseRequest, decodeSealedShare } from './sealed-share-codec.ts'
-import { fitsCommitment, type OpenShare, payloadBytes, secretFrom, wipe } from './share.ts'
+import { fitsCommitment, type OpenShare, payloadBytes, secretFrom, together, wipe } from './share.ts'
 import { ShareRefused } from './share-set.ts'
 import type { SignedShareSet } from './share-set-codec.ts'
 
 /** Releases for each holder that are looked at, at most: an answer and its second try. */
 const releasesOfHolderMax = 2
 
-/** What came from a peer, as its connection names it. */
-export type Released = { readonly from: PeerId; readonly bytes: Uint8Array }
+/** What came from a peer, as its connection names it, for which request of ours: each asking has one of its own. */
+export type Released = {
+  readonly from: PeerId
+  /** As `askForShares` made it. */
+  readonly request: Uint8Array
+  readonly bytes: Uint8Array
+}
 /** A peer that sent what does not count, and why. */
 export type BadHolder = { readonly peer: PeerId; readonly why: string }
 
@@ -32,19 +36,16 @@ export type Combination =
   | { readonly kind: 'misdealt'; readonly dealer: PeerId; readonly bad: readonly BadHolder[] }
 
 /**
- * Puts the secret together from releases for one request of ours. Those that are not what they have to be are left out,
+ * Puts the secret together from releases for requests of ours. Those that are not what they have to be are left out,
  * and their senders named; whoever has sent a good one as well is not. Only a secret that checks is returned.
  *
- * @param request - as `askForShares` made it.
- * @throws ShareRefused when the request is not one of ours for this record; SlurpError TOO_MANY past 2 for each holder.
+ * @throws ShareRefused when a request is not one of ours for this record; SlurpError TOO_MANY past 2 for each holder.
  */
 export async function combine(
   record: SignedShareSet,
-  request: Uint8Array,
   requester: Identity,
   releases: readonly Released[],
 ): Promise<Combination> {
-  checkRequest(record, request, requester)
   const { threshold, holders, dealer } = record.set
   if (releases.length > holders.length * releasesOfHolderMax)
     throw new SlurpError('TOO_MANY', 'More shares were released than a set has.')
@@ -53,7 +54,7 @@ export async function combine(
   try {
     for (const released of releases) {
       if (good.has(released.from)) continue
-      const share = await opened(record, sha256(request), requester, released)
+      const share = await opened(record, requester, released)
       if (typeof share === 'string') failures.set(released.from, share)
       else good.set(released.from, share)
     }
@@ -76,10 +77,11 @@ function checkRequest(record: SignedShareSet, request: Uint8Array, requester: Id
 /** @returns why it does not count, when it does not. */
 async function opened(
   record: SignedShareSet,
-  binding: Uint8Array,
   requester: Identity,
-  { from, bytes }: Released,
+  { from, request, bytes }: Released,
 ): Promise<OpenShare | string> {
+  checkRequest(record, request, requester)
+  const binding = sha256(request)
   const holder = record.set.holders.find(({ peer }) => peer === from)
   if (holder === undefined) return 'It holds no share of this set.'
   let share: ReturnType<typeof decodeSealedShare>
@@ -107,7 +109,7 @@ async function secretOf(record: SignedShareSet, shares: readonly OpenShare[]): P
     share[payloadBytes] = index
     return share
   })
-  const payload = await combineShares(raw)
+  const payload = await together(raw)
   const secret = secretFrom(record.subjectHash, payload)
   wipe(payload, ...raw)
   return secret

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { combine, split } from 'shamir-secret-sharing'
+import { split } from 'shamir-secret-sharing'
 import { assert } from '../../base/assert.ts'
 import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
+import type { FleetId, PeerId } from '../../base/ids.ts'
 import type { Identity } from '../identity.ts'
 import { sealTo } from '../sealing.ts'
 import type { X25519Recipient } from '../x25519.ts'
 import type { CollectedKey } from './collected-key.ts'
 import { encodeSealedShare } from './sealed-share-codec.ts'
-import { blindBytes, commitmentOf, type OpenShare, packShare, payloadOf, wipe } from './share.ts'
+import type { SecretName } from './secret-name.ts'
+import { blindBytes, commitmentOf, type OpenShare, packShare, payloadOf, together, wipe } from './share.ts'
 import { type Holder, type ShareSet, secretBytes, setIdBytes, thresholdFor } from './share-set.ts'
 import { rawKeyOf, type SignedShareSet, signShareSet, subjectHashOf } from './share-set-codec.ts'
 
@@ -18,7 +19,7 @@ export type ShareRecipient = { readonly peer: PeerId; readonly recipient: X25519
 
 export type DealPlan = {
   readonly fleet: FleetId
-  readonly role: RoleName
+  readonly secret: SecretName
   readonly keyVersion: number
   /** From 1; above that of the set that stands. */
   readonly setVersion: number
@@ -26,7 +27,7 @@ export type DealPlan = {
   readonly setId: string
   /** By default `thresholdFor` the holders. */
   readonly threshold?: number
-  /** 2 to 255, each once. */
+  /** 1 to 255, each once. */
   readonly holders: readonly ShareRecipient[]
   /** Signs the set and every share. */
   readonly dealer: Identity
@@ -74,15 +75,16 @@ export function redeal(
   key: CollectedKey,
   plan: Pick<DealPlan, 'setId' | 'threshold' | 'holders' | 'dealer'>,
 ): Promise<Dealing> {
-  const { fleet, role, keyVersion, setVersion, setId } = key.set
+  const { fleet, secret, keyVersion, setVersion, setId } = key.set
   if (plan.setId === setId) throw broken('needs an id of its own')
-  return deal(key.secret, { ...plan, fleet, role, keyVersion, setVersion: setVersion + 1 })
+  return deal(key.secret, { ...plan, fleet, secret, keyVersion, setVersion: setVersion + 1 })
 }
 
 function thresholdOf({ threshold, holders }: DealPlan): number {
   const majority = thresholdFor(holders.length)
   if (threshold === undefined) return majority
-  if (Number.isInteger(threshold) && threshold >= 2 && threshold <= holders.length) return threshold
+  if (Number.isInteger(threshold) && threshold >= Math.min(2, holders.length) && threshold <= holders.length)
+    return threshold
   throw broken('needs from 2 shares to as many as there are holders')
 }
 
@@ -109,9 +111,9 @@ const isVersion = (value: number): boolean => Number.isSafeInteger(value) && val
 async function splitChecked(payload: Uint8Array, holders: number, threshold: number): Promise<OpenShare[]> {
   let raw: Uint8Array[] = []
   try {
-    raw = await split(payload, holders, threshold)
+    raw = holders === 1 ? [Uint8Array.of(...payload, 1)] : await split(payload, holders, threshold)
     for (const some of [raw.slice(0, threshold), raw.slice(-threshold)]) {
-      const again = await combine(some)
+      const again = await together(some)
       assert(sameBytes(again, payload), 'shares that were just dealt combine to what was split')
       wipe(again)
     }

@@ -1,5 +1,6 @@
 import { assert, unreachable } from '../../base/assert.ts'
-import type { PeerId, RoleName } from '../../base/ids.ts'
+import type { PeerId } from '../../base/ids.ts'
+import type { SecretName } from './secret-name.ts'
 import type { ShareSet } from './share-set.ts'
 
 /** How long one holder may take to answer, and how long until it is asked again. */
@@ -43,6 +44,8 @@ export type CollectionInput =
   | { readonly kind: 'keyDropped' }
   /** Another set of the same key is in force now. A key that is open stays so. */
   | { readonly kind: 'setReplaced'; readonly set: ShareSet; readonly nowMs: number }
+  /** It can be reached now: if it was silent, it is asked again without a pause. */
+  | { readonly kind: 'holderReachable'; readonly holder: PeerId; readonly nowMs: number }
   | { readonly kind: 'timePassed'; readonly nowMs: number }
 
 export type CollectionEffect =
@@ -93,6 +96,9 @@ export function stepCollection(collection: KeyCollection, input: CollectionInput
       return { collection: newKeyCollection(collection.set, [...collection.holders.keys()]), effects: [] }
     case 'setReplaced':
       return replaced(collection, input.set, input.nowMs)
+    case 'holderReachable':
+      if (collection.holders.get(input.holder)?.kind !== 'silent') return { collection, effects: [] }
+      return advance(withStates(collection, [[input.holder, { kind: 'unasked' }]]), input.nowMs)
     case 'timePassed':
       return advance(collection, input.nowMs)
     default:
@@ -121,9 +127,9 @@ function released(collection: KeyCollection, from: PeerId, nowMs: number): Colle
 }
 
 function replaced(collection: KeyCollection, set: ShareSet, nowMs: number): CollectionStep {
-  const { fleet, role, keyVersion } = collection.set
+  const { fleet, secret, keyVersion } = collection.set
   assert(
-    set.fleet === fleet && set.role === role && set.keyVersion === keyVersion,
+    set.fleet === fleet && set.secret === secret && set.keyVersion === keyVersion,
     'a set takes the place of one of the same key',
   )
   if (set.setVersion <= collection.set.setVersion) return { collection, effects: [] }
@@ -183,7 +189,7 @@ const count = ({ holders }: KeyCollection, kind: HolderState['kind']): number =>
 
 /** One line of `slurp key status`. */
 export type KeyStatus = {
-  readonly role: RoleName
+  readonly secret: SecretName
   readonly keyVersion: number
   readonly setVersion: number
   readonly state: KeyCollection['phase']
@@ -210,7 +216,7 @@ export function keyStatusOf(
   const withWhy = (kind: 'refused' | 'bad') =>
     all.flatMap(([peer, state]) => (state.kind === kind ? [{ name: nameOf(peer), why: state.why }] : []))
   return {
-    role: set.role,
+    secret: set.secret,
     keyVersion: set.keyVersion,
     setVersion: set.setVersion,
     state: phase,

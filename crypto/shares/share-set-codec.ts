@@ -1,9 +1,10 @@
 import { SlurpError } from '../../base/errors.ts'
-import { type FleetId, isRoleName, type PeerId } from '../../base/ids.ts'
+import type { FleetId, PeerId } from '../../base/ids.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { sha256 } from '../digest.ts'
 import type { Identity } from '../identity.ts'
 import { peerKeyFrom, peerKeyOf, verifyBy } from '../peer-keys.ts'
+import { isSecretName } from './secret-name.ts'
 import { type Holder, holdersMax, holdersMin, ShareRefused, type ShareSet, setIdBytes } from './share-set.ts'
 
 const magic = 'SK'
@@ -76,6 +77,7 @@ function read(bytes: Uint8Array, reader: ByteReader): SignedShareSet {
   const subjectHash = hashOfSubject(bytes.subarray(0, reader.at))
   const holders = readHolders(reader)
   if (subject.threshold > holders.length) throw malformed('needs more shares than there are')
+  if (subject.threshold < Math.min(2, holders.length)) throw malformed('needs fewer than two shares')
   const signed = bytes.subarray(0, reader.at)
   const signature = reader.take(signatureBytes)
   if (reader.left !== 0) throw malformed('has bytes after its end')
@@ -90,16 +92,15 @@ function readSubject(reader: ByteReader): Subject {
     throw new SlurpError('FORMAT_UNKNOWN', 'A share set has a format that this release does not know.')
   }
   const fleet = reader.hex(32) as FleetId
-  const role = reader.ascii(reader.u8())
+  const secret = reader.ascii(reader.u8())
   const keyVersion = reader.u32()
   const setVersion = reader.u32()
   const setId = reader.hex(setIdBytes)
   const threshold = reader.u8()
   const dealer = peerKeyFrom(reader.take(32)).peerId
-  if (!isRoleName(role)) throw malformed('names a broken role')
+  if (!isSecretName(secret)) throw malformed('names a broken secret')
   if (keyVersion === 0 || setVersion === 0) throw malformed('has a broken version')
-  if (threshold < 2) throw malformed('needs fewer than two shares')
-  return { fleet, role, keyVersion, setVersion, setId, threshold, dealer }
+  return { fleet, secret, keyVersion, setVersion, setId, threshold, dealer }
 }
 
 function readHolders(reader: ByteReader): Holder[] {
@@ -127,8 +128,8 @@ function encodeSubject(subject: Subject): Buffer {
     Buffer.from(magic, 'latin1'),
     Buffer.of(format),
     Buffer.from(subject.fleet, 'hex'),
-    Buffer.of(subject.role.length),
-    Buffer.from(subject.role, 'latin1'),
+    Buffer.of(subject.secret.length),
+    Buffer.from(subject.secret, 'latin1'),
     versions,
     Buffer.from(subject.setId, 'hex'),
     Buffer.of(subject.threshold),

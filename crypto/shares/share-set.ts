@@ -1,10 +1,11 @@
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
+import type { FleetId, PeerId } from '../../base/ids.ts'
+import type { SecretName } from './secret-name.ts'
 
 /** Bytes of every secret that is shared: an X25519 scalar, an Ed25519 seed, a fleet secret. */
 export const secretBytes = 32
-/** Holders of one set, at least: a "share" of one alone would be the secret. */
-export const holdersMin = 2
+/** Holders of one set, at least. A fleet of one peer cannot share: its "share" is the secret, sealed to its own key. */
+export const holdersMin = 1
 /** Holders of one set, at most: points of the field that are not zero. */
 export const holdersMax = 255
 export const setIdBytes = 16
@@ -22,17 +23,18 @@ export type Holder = {
 /** What everybody may know of one dealing of one key. The newest `setVersion` of a key is the one in force. */
 export type ShareSet = {
   readonly fleet: FleetId
-  readonly role: RoleName
+  /** Whose secret: a role, or one of the names that are no role. */
+  readonly secret: SecretName
   readonly keyVersion: number
   /** From 1; grows with every dealing of the same key. */
   readonly setVersion: number
   /** 32 hex digits, drawn for this dealing. */
   readonly setId: string
-  /** Shares that it takes, 2 to the number of holders. */
+  /** Shares that it takes, 2 to the number of holders; 1 of one alone. */
   readonly threshold: number
   /** Who split the secret and signed the set. */
   readonly dealer: PeerId
-  /** 2 to 255, ascending by index; indices and peers each once. */
+  /** 1 to 255, ascending by index; indices and peers each once. */
   readonly holders: readonly Holder[]
 }
 
@@ -40,7 +42,7 @@ export type ShareSet = {
  * Shares that it takes with so many holders: a majority. The fleet needs one for its registers anyway, and of an odd
  * number as many may be down as may be stolen.
  *
- * @throws SlurpError CONFIG_INVALID for fewer than 2 holders or more than 255.
+ * @throws SlurpError CONFIG_INVALID for no holder or more than 255.
  */
 export function thresholdFor(holders: number): number {
   if (!Number.isInteger(holders) || holders < holdersMin || holders > holdersMax) {
@@ -52,7 +54,7 @@ export function thresholdFor(holders: number): number {
 /** Whether `next` may take the place of `current`: a later dealing of the same key. */
 export const supersedes = (next: ShareSet, current: ShareSet): boolean =>
   next.fleet === current.fleet &&
-  next.role === current.role &&
+  next.secret === current.secret &&
   next.keyVersion === current.keyVersion &&
   next.setVersion > current.setVersion
 

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { combine } from 'shamir-secret-sharing'
 import { sameBytes } from '../../base/bytes.ts'
 import { sha256 } from '../digest.ts'
 import { type Holder, secretBytes } from './share-set.ts'
@@ -36,6 +37,13 @@ export function commitmentOf(
 export const fitsCommitment = (record: SignedShareSet, holder: Holder, share: OpenShare): boolean =>
   share.index === holder.index &&
   sameBytes(commitmentOf(record.subjectHash, holder, share), holder.commitment)
+
+/**
+ * What was split, from as many raw shares as it takes: points, and the index behind them. The library asks for two; the
+ * share of one alone is what was split.
+ */
+export const together = async (raw: readonly Uint8Array[]): Promise<Uint8Array> =>
+  raw.length === 1 ? raw[0]!.slice(0, -1) : await combine([...raw])
 
 /** The secret, and a hash keyed with it: shares that do not belong together give something that does not check. */
 export function payloadOf(subjectHash: Uint8Array, secret: Uint8Array): Uint8Array {

@@ -24,6 +24,10 @@ export type FleetChoices = {
   readonly roles: readonly string[]
   /** Names of peers that are given no role. */
   readonly blind: readonly string[]
+  /** The identities are sealed by a passphrase. */
+  readonly sealed?: boolean
+  /** The peers share a network key. */
+  readonly privateNetwork?: boolean
 }
 
 export type NewFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
@@ -101,6 +105,8 @@ export async function makeFleet(wiring: Wiring, choices: FleetChoices): Promise<
       memberNames,
       roles: choices.roles,
       replicas: choices.replicas,
+      sealed: choices.sealed === true,
+      privateNetwork: choices.privateNetwork === true,
       rolesOf: name => (choices.blind.includes(name) ? [] : choices.roles),
     })
     await furnish(created.members, choices.blind)

@@ -18,6 +18,8 @@ export type JoinChoices = {
   readonly zone: string | null
   readonly weight: number
   readonly blind: boolean
+  /** Its identity is sealed by a passphrase. */
+  readonly sealed: boolean
   /** Name of the lost peer whose place it takes; null: its place is new. */
   readonly replaces: string | null
   /** Settings of the process that differ from the defaults. */
@@ -71,7 +73,7 @@ export async function joinFleet(
   const [port, httpPort] = await pickFreePorts(2, choices.settings.host)
   const draft = openDraft(dir, fleet)
   try {
-    const peer = await wiring.newPeerIn(draft.path)
+    const peer = await wiring.newPeerIn(draft.path, choices.sealed)
     const ticket = await register(client, { ...choices, peer, fleet: draft.fleet }, draft)
     if (ticket.fleet !== fleet) throw new SlurpError('FLEET_WRONG', 'Another fleet answered than before.')
     draft.isRegistered = true

@@ -36,6 +36,31 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'List the versions of a context',
     load: async () => (await import('./commands/history.ts')).addHistory,
   },
+  diff: {
+    summary: 'Show what changed between two versions',
+    load: async () => (await import('./commands/diff.ts')).addDiff,
+  },
+  resolve: {
+    summary: 'Print what holds at an address, inherited fields too',
+    load: async () => (await import('./commands/resolve.ts')).addResolve,
+  },
+  ls: { summary: 'List contexts', load: async () => (await import('./commands/ls.ts')).addList },
+  tree: {
+    summary: 'Count contexts by path',
+    load: async () => (await import('./commands/tree.ts')).addTree,
+  },
+  decisions: {
+    summary: 'Walk what led to a context and what came of it',
+    load: async () => (await import('./commands/decisions.ts')).addDecisions,
+  },
+  stale: {
+    summary: 'List contexts that follow what holds no more',
+    load: async () => (await import('./commands/stale.ts')).addStale,
+  },
+  identity: {
+    summary: 'Seal the identity of a peer by a passphrase',
+    load: async () => (await import('./commands/identity.ts')).addIdentity,
+  },
   peer: {
     summary: 'Let peers into the fleet and out of it',
     load: async () => (await import('./commands/peer.ts')).addPeer,
@@ -44,9 +69,17 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Look at the placement of data, steer moves',
     load: async () => (await import('./commands/ring.ts')).addRing,
   },
+  key: {
+    summary: 'Look after keys and their shares',
+    load: async () => (await import('./commands/key.ts')).addKey,
+  },
   retention: {
     summary: 'Say how much history projects keep',
     load: async () => (await import('./commands/retention.ts')).addRetention,
+  },
+  audit: {
+    summary: 'See who was allowed and denied what',
+    load: async () => (await import('./commands/audit.ts')).addAudit,
   },
   duty: {
     summary: 'Look at the duties of the leader',

@@ -6,7 +6,7 @@ import { hasLeft, noteLeft, readPeerFile, settingsOfFile } from '../peer-setting
 import { forgetFleet, isRemembered, rememberFleet } from './last-fleet.ts'
 import { answer, type Session } from './session.ts'
 import { exitWithin, listenForStop } from './stop-asked.ts'
-import type { ServedPeer } from './wiring.ts'
+import type { AskPassphrase, ServedPeer } from './wiring.ts'
 
 /** How long the ready line waits for the other peers before it says that they are missing. */
 const readyWaitMs = 5000
@@ -14,6 +14,7 @@ const readyPollMs = 10
 const closeSlackMs = 1900
 /** A peer that left answers so long that whoever waits for that at its own door hears of it. */
 const farewellMs = 1500
+const lineFeed = 0x0a
 
 export type RunOptions = {
   readonly dir: string
@@ -29,7 +30,8 @@ export type RunOptions = {
 export async function runPeer(session: Session, options: RunOptions): Promise<void> {
   const { dir, settings, json, child } = options
   const stop = listenForStop({ child, input: session.input })
-  const peer = await session.wiring.servePeer(dir, settings, () => stop.ask('left'))
+  const ask = child ? askParent(session) : undefined
+  const peer = await session.wiring.servePeer(dir, settings, () => stop.ask('left'), ask)
   const { name, id, url, tokenFile, addresses } = peer
   const remember = options.remember && !child && !isRemembered(session.environment, url)
   if (remember) rememberFleet(session.environment, { url, others: [], tokenFile, pid: process.pid })
@@ -57,6 +59,23 @@ export async function runPeer(session: Session, options: RunOptions): Promise<vo
   if (remember) forgetFleet(session.environment, process.pid)
   session.input?.destroy()
 }
+
+/** A child of the demo has no terminal: it asks whoever started it, and gets one line on its standard input. */
+const askParent =
+  ({ input, out }: Session): AskPassphrase =>
+  question =>
+    new Promise((resolve, reject) => {
+      let line = Buffer.alloc(0)
+      const take = (chunk: Buffer) => {
+        line = Buffer.concat([line, chunk])
+        if (line.at(-1) !== lineFeed) return
+        input?.off('data', take)
+        resolve(line.subarray(0, -1))
+      }
+      input?.on('data', take)
+      input?.once('end', () => reject(new SlurpError('PASSPHRASE_NEEDED', 'Nobody gave a passphrase.')))
+      out(`${JSON.stringify({ type: 'passphraseNeeded', question })}\n`)
+    })
 
 async function untilReady(peer: ServedPeer, stopped: () => boolean): Promise<void> {
   const polls = readyWaitMs / readyPollMs

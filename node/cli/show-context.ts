@@ -1,16 +1,22 @@
-import type { RetrievedContext, RoleVersion } from '../store/api.ts'
+import type { Context, RetrievedContext, RoleVersion } from '../store/api.ts'
 
 export const roleNames = (roles: readonly RoleVersion[]): string => roles.map(role => role.name).join(', ')
 
 /** A context for people: what is known about it, its short fields, its content last. */
 export function describeContext(found: RetrievedContext): string {
-  const { content, metadata, decision, ...fields } = found.context
-  const lines = [
+  return [
     found.address,
     `  version    ${found.version}`,
     `  written    ${found.writtenAt} by ${found.author}`,
     `  readers    ${roleNames(found.roles)}`,
-  ]
+    ...describeFields(found.context),
+  ].join('\n')
+}
+
+/** The fields of a context, the short ones first, its content last. */
+export function describeFields(context: Context): string[] {
+  const { content, metadata, decision, ...fields } = context
+  const lines: string[] = []
   for (const [name, value] of Object.entries({
     ...fields,
     ...(decision && { decision }),
@@ -19,7 +25,7 @@ export function describeContext(found: RetrievedContext): string {
     lines.push(...describeField(name, value))
   }
   if (content !== undefined) lines.push('', content)
-  return lines.join('\n')
+  return lines
 }
 
 function describeField(name: string, value: unknown): string[] {

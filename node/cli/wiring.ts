@@ -8,12 +8,29 @@ export type FleetPlan = {
   readonly memberNames: readonly string[]
   readonly roles: readonly string[]
   readonly replicas: number
+  /** Whether the identities are sealed by a passphrase, which is asked for. */
+  readonly sealed?: boolean
+  /** Whether the peers share a network key. */
+  readonly privateNetwork?: boolean
   /** Roles whose keys a peer is given; none makes it blind. */
   readonly rolesOf: (memberName: string) => readonly string[]
 }
 
 export type PlannedMember = { readonly name: string; readonly id: string; readonly dir: string }
 export type CreatedFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
+
+/** Asks for a passphrase. @throws SlurpError PASSPHRASE_NEEDED. */
+export type AskPassphrase = (question: string) => Promise<Uint8Array>
+
+export type Resealing = 'seal' | 'unseal' | 'change'
+
+export type IdentityFile = {
+  readonly isSealed: boolean
+  /** log2 of the rounds that opening it takes; null for a bare one. */
+  readonly workFactor: number | null
+  /** Null for a sealed one. */
+  readonly peerId: string | null
+}
 
 /** One peer with its HTTP door, up in this process. */
 export type ServedPeer = {
@@ -41,16 +58,35 @@ export type Wiring = {
   /** @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID. */
   createFleet(plan: FleetPlan): Promise<CreatedFleet>
   /**
+   * @param ask - asks for the passphrase of a sealed identity; the terminal where it is left out.
    * @param onLeft - the peer is no member of its fleet any more; it serves on until it is stopped.
    * @throws SlurpError as `StartPeer` does.
    */
-  servePeer(dir: string, settings: ProcessSettings, onLeft: () => void): Promise<ServedPeer>
+  servePeer(
+    dir: string,
+    settings: ProcessSettings,
+    onLeft: () => void,
+    ask?: AskPassphrase,
+  ): Promise<ServedPeer>
+  /** The passphrase that SLURP_PASSPHRASE_FILE or the terminal gives. @throws SlurpError PASSPHRASE_NEEDED, CONFIG_INVALID. */
+  passphraseOf(path: string): Promise<Uint8Array>
+  /** What can be told of the identity in a directory without its passphrase. @throws SlurpError. */
+  identityIn(dir: string): Promise<IdentityFile>
+  /**
+   * Writes the identity in a directory again, sealed by a passphrase, by another one, or bare.
+   *
+   * @param file - with the new passphrase, for `change`; asked on the terminal where it is left out.
+   * @throws SlurpError CONFIG_INVALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG.
+   */
+  resealIdentity(dir: string, how: Resealing, file?: string): Promise<{ readonly peerId: string }>
   /** The new peer of a directory, whose identity is made where there is none. */
-  newPeerIn(dir: string): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>>
+  newPeerIn(dir: string, sealed?: boolean): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>>
   /** Writes what the fleet gave to a new peer. @returns the roles that it can open. @throws SlurpError INTEGRITY_FAILED. */
   writeTicket(dir: string, fleet: FleetId, ticket: JoinTicket): Promise<readonly string[]>
   /** The fleet of the peer in a directory. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED. */
   fleetIn(dir: string): Promise<FleetId>
+  /** Deals the whole keys of a former release. @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID, DATA_MISSING. */
+  migrateKeys(dir: string): Promise<{ readonly migrated: readonly string[] }>
   /**
    * Runs the simulated world of one seed.
    *

@@ -24,6 +24,7 @@ const readMs = 1_500
 const replaceMs = 10_000
 export const leaseRegisterKey = controlKey(2)
 export const retentionRegisterKey = controlKey(3)
+export const keysRegisterKey = controlKey(6)
 
 export type ControlPlaneOptions = RegisterParts & {
   readonly self: PeerId

@@ -17,6 +17,7 @@ const registers: Readonly<Record<string, number>> = {
   collect: 19,
   repair: 20,
   'history-retention': 21,
+  reshare: 24,
 }
 
 const registerOf = (name: string): ContextKey => controlKey(registers[name]!)
@@ -54,6 +55,7 @@ export class DutyDesk {
   readonly #runs = new Map<string, Run>()
   readonly #wishes = new Map<number, (outcome: WishOutcome) => void>()
   #lastWish = 0
+  #isStopped = false
 
   constructor(options: DutyDeskOptions) {
     this.#options = options
@@ -100,12 +102,15 @@ export class DutyDesk {
     }
   }
 
+  /** What ends from here on is noted by nobody: no timer is set any more. */
   stop(): void {
+    this.#isStopped = true
     this.#cancel()
     for (const run of this.#runs.values()) run.stop()
   }
 
   #take(input: DutyInput): void {
+    if (this.#isStopped) return
     const { clock, random } = this.#options
     const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), jitter: random.next() }
     const { duties, effects } = step(this.#duties, input, now)

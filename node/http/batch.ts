@@ -3,8 +3,10 @@ import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { newAddressTemplate } from '../store/address-template.ts'
+import type { ContextStore } from '../store/api.ts'
 import { type BatchItem, batchStore } from '../store/batch.ts'
 import { splitLines } from '../store/ndjson.ts'
+import { audited } from './audited.ts'
 import { readBody } from './batch-body.ts'
 import type { QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
@@ -45,7 +47,14 @@ async function carryOut(
   const say = (line: object) => write(answers, line, door.limits.batchIdleMs)
   try {
     const body = readBody(request.raw, { closing: door.closing, idleMs: door.limits.batchIdleMs })
-    const summary = await batchStore(door.peer.store, splitLines(body), {
+    const { store } = door.peer
+    const lines: Pick<ContextStore, 'storeContext'> = {
+      storeContext: (address, context, options = {}) =>
+        audited(door, 'storeContext', { request, address, member: '', roles: options.roles }, () =>
+          store.storeContext(address, context, options),
+        ),
+    }
+    const summary = await batchStore(lines, splitLines(body), {
       ...(query.address === undefined ? {} : { template: query.address }),
       ...(query.concurrency === undefined ? {} : { concurrency: query.concurrency }),
       ...(query.roles === undefined ? {} : { roles: query.roles }),

@@ -11,8 +11,12 @@ import {
   retrievedContext,
   storedContext,
 } from './answers.ts'
+import { auditOperations } from './audit-contract.ts'
+import { catalogueOperations } from './catalogue-contract.ts'
 import { ring } from './fleet-answers.ts'
 import { fleetOperations } from './fleet-contract.ts'
+import { hierarchyOperations } from './hierarchy-contract.ts'
+import { keyOperations } from './key-contract.ts'
 import type { Operation } from './operation.ts'
 import { retentionOperations } from './retention-contract.ts'
 
@@ -115,6 +119,8 @@ export const operations = {
     answer: { type: json, schema: historyPage },
     errors: ['ADDRESS_INVALID', 'NOT_FOUND', 'VERSION_UNKNOWN', 'QUORUM_UNREACHED', 'SEALED'],
   },
+  ...hierarchyOperations,
+  ...catalogueOperations,
   batchStore: {
     method: 'POST',
     path: '/v1/batch',
@@ -164,6 +170,8 @@ export const operations = {
   },
   ...fleetOperations,
   ...retentionOperations,
+  ...auditOperations,
+  ...keyOperations,
   openapi: {
     method: 'GET',
     path: '/v1/openapi.json',

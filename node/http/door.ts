@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { Metrics } from '../monitoring/metrics.ts'
 import type { Log, RunningPeer } from '../running-peer.ts'
 import type { PeerStatus } from '../status.ts'
@@ -25,6 +26,8 @@ export type Door = {
   readonly log: Log
   /** Version of SLURP. */
   readonly version: string
+  /** Who asks, as the audit log names them; only of a request that the guard let in. */
+  subjectOf(request: FastifyRequest): string
   /** Status of the peer with the door's own address. */
   status(): PeerStatus
   /** Aborts when the peer begins to stop. */

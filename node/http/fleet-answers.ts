@@ -54,7 +54,11 @@ export const joinTicket = z.object({
   name: z.string(),
   record: z.string().describe('The signed fleet record'),
   view: z.string().describe('base64 of the view that names the new peer'),
-  keyring: z.string().describe('base64 of its keyring, sealed to its recipient'),
+  keys: z.string().describe('base64 of the registry of keys, which entitles it'),
+  networkKey: z
+    .string()
+    .optional()
+    .describe('base64 of the key of a private network, sealed to its recipient'),
   bootstrap: z.array(z.string()).describe('Multiaddresses of members'),
 }) satisfies z.ZodType<Omit<JoinTicket, 'fleet'>>
 

@@ -34,8 +34,8 @@ const joinRequest = z.strictObject({
   name: name.nullable().describe('Null: the next free one of p1, p2 and so on'),
   zone: zone.nullable().describe('Null: one of its own'),
   weight,
-  recipient: z.string().max(256).describe('age recipient that its keyring is sealed to'),
-  roles: z.boolean().describe('Whether it wants the role keys of the peer that answers'),
+  recipient: z.string().max(256).describe('age recipient of its own key'),
+  roles: z.boolean().describe('Whether it is to be entitled to the roles of the peer that answers'),
   fleet: z
     .string()
     .regex(/^[0-9a-f]{64}$/)

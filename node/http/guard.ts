@@ -24,6 +24,14 @@ export function guard(
     }
     if (operation?.open) return
     if (!allows(request.headers.authorization)) {
+      const { ip: source } = request
+      door.peer.audit.refused({
+        code: 'TOKEN_WRONG',
+        subject: 'stranger',
+        source,
+        operation: 'call',
+        rule: 'token',
+      })
       throw new SlurpError('TOKEN_WRONG', 'The bearer token is missing or not the one of this peer.')
     }
     const streamed = operation === operations.batchStore

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, PeerId } from '../../base/ids.ts'
 import type { JoinRequest } from '../fleet-control.ts'
+import { auditEntries, auditExport } from './audit-handlers.ts'
 import { streamBatch } from './batch.ts'
 import type { BodyOf, OperationName, QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
@@ -34,6 +35,14 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   retrieveContext: ({ peer }, { address, query }) => peer.store.retrieveContext(address, given(query)),
   deleteContext: ({ peer }, { address, query }) => peer.store.deleteContext(address, given(query)),
   contextHistory: ({ peer }, { address, query }) => peer.store.contextHistory(address, given(query)),
+  resolveContext: ({ peer }, { address, query: { explain, ...query } }) =>
+    peer.store.resolveContext(address, { ...given(query), explain: explain === '1' || explain === 'true' }),
+  compareContexts: ({ peer }, { address, query: { to, ...query } }) =>
+    peer.store.compareContexts(address, to, given(query)),
+  listContexts: ({ peer }, { query }) => peer.catalogue.list(given(query)),
+  contextTree: ({ peer }, { query }) => peer.catalogue.tree(given(query)),
+  contextDecisions: ({ peer }, { address, query }) => peer.catalogue.decisions(address, given(query)),
+  staleContexts: ({ peer }, { query }) => peer.catalogue.stale(given(query)),
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),
@@ -52,10 +61,18 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   setRetention: ({ peer }, { body: { project, ...rule } }) => peer.retention.set(project, rule),
   unsetRetention: ({ peer }, { body }) => peer.retention.unset(body.project),
   previewRetention: ({ peer }, { body }) => peer.retention.preview(body.project, body.rule),
+  keys: ({ peer }) => peer.keys.status(),
+  keyShares: ({ peer }) => peer.keys.shares(),
+  sealKeys: ({ peer }) => peer.keys.seal(),
+  unsealKeys: ({ peer }) => peer.keys.unseal(),
+  reshareKeys: ({ peer }, { body }) => peer.keys.reshare(body.force),
   stepDown: ({ peer }) => {
     const { leader } = peer.control.leader()
     return { steppedDown: peer.control.stepDown(), leader }
   },
+  auditEntries: (door, { query }) => auditEntries(door, query),
+  auditExport: (door, { query, reply }) => auditExport(door, query.after ?? 0, reply),
+  auditVerify: ({ peer }) => peer.audit.verify(),
   openapi: door => openapiDocument(door.version),
   health: (door, { reply }) => {
     const { state } = door.status()

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { audited } from './audited.ts'
 import { type OperationName, operations } from './contract.ts'
 import type { Door } from './door.ts'
 import { fromSchema } from './failures.ts'
@@ -15,7 +16,10 @@ export function addRoute<Name extends OperationName>(app: FastifyInstance, door:
     const { address = '', name: member = '' } = request.params as { address?: string; name?: string }
     const body = checkedBody(operation, request.body) as Asked<Name>['body']
     const query = parsed.data as Asked<Name>['query']
-    const result = await handler(door, { query, address, member, body, request, reply })
+    const { roles } = query as { roles?: readonly string[] }
+    const result = await audited(door, name, { request, address, member, roles }, () =>
+      handler(door, { query, address, member, body, request, reply }),
+    )
     if (result === reply) return reply
     return reply.type('application/json; charset=utf-8').send(JSON.stringify(result))
   }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { tokenSubject } from '../audit/auditor.ts'
 import type { Metrics } from '../monitoring/metrics.ts'
 import type { Log, RunningPeer } from '../running-peer.ts'
 import { Admission } from './admission.ts'
@@ -41,6 +42,7 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     bodyBytesMax: limits.bodyBytesInFlightMax,
   })
   let url: string | null = null
+  const subject = tokenSubject(options.token)
   const door: Door = {
     peer: options.peer,
     metrics: options.metrics(() => admission.requestsInFlight),
@@ -48,6 +50,7 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     log: options.log,
     version: options.version,
     closing: admission.closing,
+    subjectOf: () => subject,
     status() {
       const status = options.peer.status()
       const state = admission.closing.aborted ? 'stopping' : status.state

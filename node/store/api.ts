@@ -1,4 +1,6 @@
 import type { Operation, Outcome } from '../../replication/messages.ts'
+import type { CompareOptions, Comparison } from './compare/api.ts'
+import type { ResolvedContext, ResolveOptions } from './hierarchy/api.ts'
 
 /** Carries one operation to the owners of its key. Never rejects for a missed quorum: that is an outcome. */
 export interface Submitter {
@@ -107,7 +109,7 @@ export type HistoryPage = {
 
 /**
  * The use cases that every door calls. Every method throws SlurpError: ADDRESS_INVALID, CONTEXT_INVALID,
- * ROLE_UNKNOWN, ROLE_DENIED, TOO_LARGE, VERSION_CONFLICT, VERSION_UNKNOWN, NOT_FOUND, QUORUM_UNREACHED
+ * ROLE_UNKNOWN, ROLE_DENIED, TOO_LARGE, TOO_DEEP, VERSION_CONFLICT, VERSION_UNKNOWN, NOT_FOUND, QUORUM_UNREACHED
  * (for a write: the outcome is unknown), INTEGRITY_FAILED, SEALED, SHUTTING_DOWN.
  */
 export interface ContextStore {
@@ -115,4 +117,14 @@ export interface ContextStore {
   retrieveContext(address: string, options?: RetrieveOptions): Promise<RetrievedContext>
   deleteContext(address: string, options?: DeleteOptions): Promise<DeletedContext>
   contextHistory(address: string, options?: HistoryOptions): Promise<HistoryPage>
+  /** What holds at an address: the contexts from the root of the project down to it, merged. */
+  resolveContext(address: string, options?: ResolveOptions): Promise<ResolvedContext>
+  /**
+   * What changed from one version to another, of one context or of two.
+   *
+   * @param from - an address, or an address, `#` and a version as `contextHistory` lists it.
+   * @param to - the same; or only a temporal segment or a version, of the place of `from`. Left out: what stands now,
+   * and where `from` says just that, the last change.
+   */
+  compareContexts(from: string, to?: string, options?: CompareOptions): Promise<Comparison>
 }

@@ -52,6 +52,11 @@ export class ContextCache {
     this.#entries.delete(key)
   }
 
+  /** Keys are gone: what they opened goes too. */
+  clear(): void {
+    this.#entries.clear()
+  }
+
   get bytes(): number {
     return this.#entries.calculatedSize
   }

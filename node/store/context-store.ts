@@ -10,6 +10,9 @@ import type {
   StoredContext,
   StoreOptions,
 } from './api.ts'
+import type { CompareOptions, Comparison } from './compare/api.ts'
+import type { ResolvedContext, ResolveOptions } from './hierarchy/api.ts'
+import { resolveAddress } from './hierarchy/resolve.ts'
 import { StoreDesk, type StoreParts } from './store-desk.ts'
 import { StoreReads } from './store-reads.ts'
 import { StoreWrites } from './store-writes.ts'
@@ -20,6 +23,8 @@ export type { StoreParts } from './store-desk.ts'
 export type RunningContextStore = ContextStore & {
   /** Refuses new calls with SHUTTING_DOWN; resolves when those that run have ended. */
   close(): Promise<void>
+  /** Forgets every context that was opened: the keys were given up. */
+  forget(): void
   /** Monotonic counts since start, and the size of the cache, by name. */
   counters(): Record<string, number>
 }
@@ -58,10 +63,28 @@ class SealingStore implements RunningContextStore {
     return this.#run(() => this.#reads.history(address, options))
   }
 
+  resolveContext(address: string, options: ResolveOptions = {}): Promise<ResolvedContext> {
+    return this.#run(async () => {
+      const { explain = false, ...reading } = options
+      const deadline = this.#desk.deadline(options.timeoutMs)
+      const read = (each: string) =>
+        this.#reads.retrieve(each, { ...reading, timeoutMs: Math.max(1, deadline.leftMs) })
+      return await resolveAddress(read, address, explain)
+    })
+  }
+
+  compareContexts(from: string, to?: string, options: CompareOptions = {}): Promise<Comparison> {
+    return this.#run(() => this.#reads.compare(from, to, options))
+  }
+
   async close(): Promise<void> {
     this.#closing ??= Promise.withResolvers<void>()
     if (this.#running === 0) this.#closing.resolve()
     return this.#closing.promise
+  }
+
+  forget(): void {
+    this.#desk.cache.clear()
   }
 
   counters(): Record<string, number> {

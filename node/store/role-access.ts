@@ -12,27 +12,32 @@ export type StoreKeys = {
   readonly fleetSecret: Uint8Array | null
   /** Identities held for one key version of a role; empty for none. */
   identitiesOf(role: RoleName, keyVersion: number): readonly X25519Identity[]
+  /** Roles of which at least one key version is held. */
   readonly heldRoles: readonly RoleName[]
+  /** One sentence: why keys that this process may have are not there now. Null when all are, and for a blind peer. */
+  readonly sealedWhy: string | null
 }
+
+/** The roles of a fleet as they are now: another list once they have changed. */
+export type FleetRoles = { readonly roles: readonly RoleRecipient[] }
 
 /** Who reads what is written here, and what is read here. */
 export class RoleAccess {
   readonly #keys: StoreKeys
-  /** The newest key version of every role of the fleet. */
-  readonly #recipients = new Map<string, RoleRecipient>()
+  readonly #fleet: FleetRoles
+  #known: { readonly roles: readonly RoleRecipient[]; readonly newest: ReadonlyMap<string, RoleRecipient> }
 
-  /** @param roles - every key version of every role of the fleet, in any order. */
-  constructor(keys: StoreKeys, roles: readonly RoleRecipient[]) {
+  /** @param fleet - every key version of every role, in any order; asked again for every operation. */
+  constructor(keys: StoreKeys, fleet: FleetRoles) {
     this.#keys = keys
-    for (const role of roles) {
-      const newest = this.#recipients.get(role.name)
-      if (newest === undefined || newest.keyVersion < role.keyVersion) this.#recipients.set(role.name, role)
-    }
+    this.#fleet = fleet
+    this.#known = { roles: fleet.roles, newest: newestOf(fleet.roles) }
   }
 
-  /** Where a canonical address lies; null on a blind peer. */
+  /** Where a canonical address lies; null on a blind peer. @throws SlurpError SEALED while keys are missing. */
   keyOf(place: string): ContextKey | null {
-    const { fleetSecret } = this.#keys
+    const { fleetSecret, sealedWhy } = this.#keys
+    if (sealedWhy !== null) throw sealed(sealedWhy)
     return fleetSecret === null ? null : contextKeyOf(fleetSecret, place)
   }
 
@@ -51,13 +56,13 @@ export class RoleAccess {
     }
     if (wanted.length > rolesOfContextMax)
       throw new SlurpError('USAGE', `A context has at most ${rolesOfContextMax} roles.`)
-    return wanted.map(name => this.#known(name))
+    return wanted.map(name => this.#newest(name))
   }
 
   /** @throws SlurpError ROLE_UNKNOWN, ROLE_DENIED when this process does not hold it. */
   checkReader(role: string | undefined): void {
     if (role === undefined) return
-    const { name } = this.#known(role)
+    const { name } = this.#newest(role)
     if (!this.#keys.heldRoles.includes(name))
       throw new SlurpError('ROLE_DENIED', `This peer does not hold the role "${name}".`)
   }
@@ -84,8 +89,10 @@ export class RoleAccess {
       role === undefined || name === role ? this.#keys.identitiesOf(name, keyVersion) : []
   }
 
-  #known(name: string): RoleRecipient {
-    const found = this.#recipients.get(name)
+  #newest(name: string): RoleRecipient {
+    const { roles } = this.#fleet
+    if (this.#known.roles !== roles) this.#known = { roles, newest: newestOf(roles) }
+    const found = this.#known.newest.get(name)
     if (found !== undefined) return found
     // Only what could be a role name is repeated: the text may be anything, and messages may reach a log.
     throw new SlurpError(
@@ -93,4 +100,17 @@ export class RoleAccess {
       isRoleName(name) ? `This fleet has no role "${name}".` : 'A role is named by a-z, 0-9 and "-".',
     )
   }
+}
+
+/** What an operation that needs keys fails with while they are not there. */
+export const sealed = (why: string): SlurpError =>
+  new SlurpError('SEALED', `This peer is sealed. ${why}`, {
+    hint: '`slurp key status` shows which holders of shares are missing; `slurp key unseal` collects the keys.',
+  })
+
+function newestOf(roles: readonly RoleRecipient[]): ReadonlyMap<string, RoleRecipient> {
+  const newest = new Map<string, RoleRecipient>()
+  for (const role of roles)
+    if ((newest.get(role.name)?.keyVersion ?? 0) < role.keyVersion) newest.set(role.name, role)
+  return newest
 }

@@ -17,7 +17,7 @@ export type StoreParts = {
   readonly submitter: Submitter
   readonly fleet: {
     readonly id: FleetId
-    /** Every key version of every role of the fleet. */
+    /** Every key version of every role of the fleet; another list once they have changed. */
     readonly roles: readonly RoleRecipient[]
   }
   readonly keys: StoreKeys
@@ -50,7 +50,7 @@ export class StoreDesk {
     const { submitter, clock, hlc, fleet, keys } = parts
     this.parts = parts
     this.limits = { ...defaultStoreLimits, ...parts.limits }
-    this.access = new RoleAccess(keys, fleet.roles)
+    this.access = new RoleAccess(keys, fleet)
     this.opener = new VersionOpener(fleet.id, this.access, parts.isAuthor)
     this.reader = new ReplicaReader(submitter, version => {
       mergeHlc(hlc, version, clock.wallMs(), this.limits.clockDriftMaxMs)

@@ -3,13 +3,16 @@ import type { ContextKey, PeerId, Version } from '../../base/ids.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
 import { type Address, formatAddress } from './address.ts'
 import type { HistoryEntry, HistoryOptions, HistoryPage, RetrievedContext, RetrieveOptions } from './api.ts'
+import type { CompareOptions, Comparison } from './compare/api.ts'
+import { compareFields } from './compare/compare.ts'
+import { parseSides, type Side } from './compare/side.ts'
 import type { CachedVersion } from './context-cache.ts'
 import type { Deadline } from './deadline.ts'
 import { nothingThere } from './failures.ts'
 import { decodeCursor, encodeCursor } from './history-cursor.ts'
 import { historyLimitDefault, historyLimitMax, wholeNumber } from './limits.ts'
 import type { Place, StoreDesk } from './store-desk.ts'
-import { findVersion } from './temporal-reader.ts'
+import { findNamed, findVersion } from './temporal-reader.ts'
 import { authorOf, contextFrom, isGone, writtenAtOf } from './version-opener.ts'
 
 /** The use cases that read. */
@@ -63,6 +66,31 @@ export class StoreReads {
     return { address: formatAddress(place.address), versions, cursor, keptFrom }
   }
 
+  async compare(from: string, to: string | undefined, options: CompareOptions): Promise<Comparison> {
+    const sides = parseSides(from, to)
+    this.#desk.access.checkReader(options.role)
+    const deadline = this.#desk.deadline(options.timeoutMs)
+    const [before, after] = await Promise.all(
+      [sides.from, sides.to].map(side => this.#readSide(side, options.role, deadline)),
+    )
+    const { context: old, ...shownFrom } = before!
+    const { context: now, ...shownTo } = after!
+    return { from: shownFrom, to: shownTo, changes: compareFields(old, now) }
+  }
+
+  async #readSide(side: Side, role: string | undefined, deadline: Deadline) {
+    this.counters.reads += 1
+    const place = this.#desk.placeOf(formatAddress(side.address))
+    const { address, version, writtenAt, author, context } = this.#answer(
+      place.address,
+      side.version === null && place.address.temporal.kind === 'latest'
+        ? await this.#readLatest(place.key, role, deadline)
+        : await this.#readPast(place, role, deadline, side.version),
+    )
+    const named = side.version === null ? address : `${address}#${side.version}`
+    return { address: named, version, writtenAt, author, context }
+  }
+
   async #readLatest(key: ContextKey, role: string | undefined, deadline: Deadline): Promise<CachedVersion> {
     const head = await this.#desk.reader.head(key, deadline)
     this.#desk.writer.saw(key, head?.version ?? null)
@@ -93,12 +121,19 @@ export class StoreReads {
     return opened
   }
 
-  async #readPast(place: Place, role: string | undefined, deadline: Deadline): Promise<CachedVersion> {
+  /** @param version - just this one, whatever the address says of time. */
+  async #readPast(
+    place: Place,
+    role: string | undefined,
+    deadline: Deadline,
+    version: Version | null = null,
+  ): Promise<CachedVersion> {
     const { key, address } = place
     const { versionsWalkedMax } = this.#desk.limits
     const wallMs = this.#desk.wallMs
     const ask = { reader: this.#desk.reader, key, deadline, wallMs, versionsWalkedMax }
-    return this.#desk.opener.open(key, await findVersion(ask, address.temporal), role)
+    const record = version === null ? findVersion(ask, address.temporal) : findNamed(ask, version)
+    return this.#desk.opener.open(key, await record, role)
   }
 
   #answerFromMemory(place: Place, seen: CachedVersion, role: string | undefined): RetrievedContext {

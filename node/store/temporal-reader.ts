@@ -39,6 +39,23 @@ export function findVersion(ask: Ask, temporal: Temporal): Promise<VersionRecord
   }
 }
 
+/**
+ * Finds one version by its number, along the parents of what stands now.
+ *
+ * @throws SlurpError VERSION_UNKNOWN where it never stood, is not kept, or there is nothing to read at it; and as
+ * {@link findVersion}.
+ */
+export async function findNamed(ask: Ask, version: Version): Promise<VersionRecord> {
+  for await (const record of walk(ask)) {
+    if (record.version > version) continue
+    if (record.version < version) break
+    if (isGone(record, ask.wallMs))
+      throw new SlurpError('VERSION_UNKNOWN', `The version ${version} is a deletion or has expired.`)
+    return record
+  }
+  throw new SlurpError('VERSION_UNKNOWN', `There is no version ${version} at this address, or not any more.`)
+}
+
 async function standing({ reader, key, deadline, wallMs }: Ask): Promise<VersionRecord> {
   const head = await reader.head(key, deadline)
   if (head === null || isGone(head, wallMs)) throw nothingThere()
@@ -77,15 +94,21 @@ async function hopsForward(ask: Ask, hops: number): Promise<VersionRecord> {
 }
 
 async function asOf(ask: Ask, ms: number): Promise<VersionRecord> {
+  const moment = new Date(ms).toISOString()
+  let oldest: VersionRecord | undefined
   for await (const record of walk(ask)) {
+    oldest = record
     if (hlcMs(record.version) > ms) continue
     if (isGone(record, ask.wallMs)) break
     return record
   }
-  throw new SlurpError(
-    'NOT_FOUND',
-    `Nothing can be read at this address as of ${new Date(ms).toISOString()}.`,
-  )
+  // A version that replaced another one, and nothing is behind it any more: what stood then was trimmed.
+  if (oldest !== undefined && oldest.parent !== null && hlcMs(oldest.version) > ms)
+    throw new SlurpError(
+      'VERSION_UNKNOWN',
+      `What stood at this address as of ${moment} is not kept any more.`,
+    )
+  throw new SlurpError('NOT_FOUND', `Nothing can be read at this address as of ${moment}.`)
 }
 
 async function* walk({ reader, key, deadline, versionsWalkedMax }: Ask): AsyncGenerator<VersionRecord> {

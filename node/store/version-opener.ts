@@ -76,8 +76,12 @@ export class VersionOpener {
    * @throws SlurpError as {@link open}
    */
   async placeOf(key: ContextKey, record: VersionRecord): Promise<string | null> {
-    const { roles } = this.prove(key, record)
-    return (await this.#text(key, record, roles, undefined)).place
+    return (await this.textOf(key, record)).place
+  }
+
+  /** Address and context of a live version, as they were sealed. @throws SlurpError as {@link open} */
+  textOf(key: ContextKey, record: VersionRecord): Promise<SealedText> {
+    return this.#text(key, record, this.prove(key, record).roles, undefined)
   }
 
   async #text(

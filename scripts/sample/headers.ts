@@ -90,7 +90,7 @@ const joined = (lines: readonly string[]): string => lines.join(' ').replace(/\s
 
 function packagesOf(text: string): string[] {
   const found = new Set<string>()
-  for (const [, name = ''] of text.matchAll(/(?:from|import\() ?'([^'.][^']*)'/g)) {
+  for (const [, name = ''] of text.matchAll(/(?:from|import\() ?'([@\w][\w@:./-]*)'/g)) {
     const parts = name.split('/')
     found.add(name.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? name))
   }

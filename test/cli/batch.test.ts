@@ -171,3 +171,31 @@ test('progress shows share, rate and time left', () => {
   assert.equal(shown, '[############............] 50%  100 done, 10 failed  10/s  10 s left')
   assert.equal(describeProgress({ stored: 5, failed: 0, bytesRead: 1, bytesTotal: null }, 1), '5 done  5/s')
 })
+
+test('an import is held back by a slow door and goes on, whatever alphabet its lines are in', async t => {
+  const { slurp, dir, memory } = await openBench(t)
+  // Two bytes a letter, and more of them than the system takes in for a door that reads slowly.
+  const content = 'ž'.repeat(20_000)
+  const lines = Array.from({ length: 600 }, (_, i) => record(`r${i}`, { content }))
+  const file = join(dir, 'letters.ndjson')
+  writeFileSync(file, lines.join('\n'))
+  let letThrough = memory.holdWrites()
+  const slowly = setInterval(() => {
+    const next = memory.holdWrites()
+    letThrough()
+    letThrough = next
+  }, 3)
+  t.after(() => clearInterval(slowly))
+  const { code, json, out } = await slurp(['batch', 'import', file, '--concurrency', '1', '--json'])
+  assert.equal(code, 0, out)
+  assert.equal(json.stored, lines.length)
+})
+
+test('a failures file that cannot be written is told once every line was sent', async t => {
+  const { slurp, dir } = await openBench(t)
+  const file = join(dir, 'broken.ndjson')
+  writeFileSync(file, Array.from({ length: 2000 }, () => '{"broken').join('\n'))
+  const failures = join(dir, 'none', 'failures.ndjson')
+  const { code, json } = await slurp(['batch', 'import', file, '--failures', failures, '--json'])
+  assert.deepEqual([code, json.error.code], [2, 'CONFIG_INVALID'])
+})

@@ -30,7 +30,7 @@ async function openJoinBench(t: TestContext) {
     },
     async writeTicket(dir, fleet, ticket) {
       writeFileSync(join(dir, 'fleet.json'), fleet)
-      return ticket.keyring === '' ? [] : ['architect']
+      return ticket.keys === '' ? [] : ['architect']
     },
     fleetIn: async dir => readFileSync(join(dir, 'fleet.json'), 'utf8') as FleetId,
     async servePeer(dir, _settings, onLeft) {

@@ -34,10 +34,14 @@ const noWiring: Wiring = {
   sampleFile: 'none',
   createFleet: () => Promise.reject(new Error('not in this test')),
   servePeer: () => Promise.reject(new Error('not in this test')),
+  passphraseOf: () => Promise.reject(new Error('not in this test')),
+  identityIn: () => Promise.reject(new Error('not in this test')),
+  resealIdentity: () => Promise.reject(new Error('not in this test')),
   newPeerIn: () => Promise.reject(new Error('not in this test')),
   writeTicket: () => Promise.reject(new Error('not in this test')),
   fleetIn: () => Promise.reject(new Error('not in this test')),
   simulate: () => Promise.reject(new Error('not in this test')),
+  migrateKeys: () => Promise.reject(new Error('not in this test')),
   simulateScale: () => Promise.reject(new Error('not in this test')),
 }
 

@@ -9,7 +9,8 @@ import { loadAuthority } from '../../crypto/authority.ts'
 import { createFleet, type FleetPlan } from '../../crypto/fleet-creation.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
-import { openKeyring } from '../../crypto/keyring.ts'
+import { entitledTo, recipientsOf } from '../../crypto/registry/registry.ts'
+import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { defaultRoles } from '../../crypto/roles.ts'
 import { directoryFor, refusedAs } from './fixtures.ts'
 
@@ -25,11 +26,18 @@ test('every peer gets its identity, the signed record and the keys of its roles'
   const { fleet, members, record } = await createFleet(planFor(dir))
   assert.deepEqual((await readdir(dir)).sort(), ['authority', 'p1', 'p2', 'p3'])
   assert.equal((await loadAuthority(join(dir, 'authority', 'authority.key'))).fleet, fleet)
-  const secrets = new Set<string | undefined>()
+  const registries = new Set<string>()
   for (const member of members) {
     assert.equal(member.dir, join(dir, member.name))
-    assert.deepEqual((await readdir(member.dir)).sort(), ['fleet.json', 'identity.key', 'keyring.age'])
-    for (const file of ['identity.key', 'keyring.age']) {
+    assert.deepEqual((await readdir(member.dir)).sort(), [
+      'fleet.json',
+      'identity.key',
+      'keys.registry',
+      'shares',
+    ])
+    const shares = await readdir(join(member.dir, 'shares'))
+    assert.equal(shares.length, 1 + defaultRoles.length)
+    for (const file of ['identity.key', ...shares.map(share => join('shares', share))]) {
       assert.equal((await stat(join(member.dir, file))).mode & 0o777, 0o600)
     }
     assert.equal((await stat(member.dir)).mode & 0o777, 0o700)
@@ -41,15 +49,14 @@ test('every peer gets its identity, the signed record and the keys of its roles'
       read.view.members.map(({ id, name }) => ({ id, name })),
       members.map(({ id, name }) => ({ id, name })),
     )
-    const keyring = await openKeyring(join(member.dir, 'keyring.age'), identity)
-    assert.deepEqual(keyring.heldRoles, planFor(dir).rolesOf(member.name))
-    assert.equal(keyring.fleetSecret === null, member.name === 'p3')
-    if (keyring.fleetSecret !== null) secrets.add(Buffer.from(keyring.fleetSecret).toString('hex'))
-    for (const { name, keyVersion, recipient } of read.roles) {
-      for (const held of keyring.identitiesOf(name, keyVersion)) assert.equal(held.recipient.text, recipient)
-    }
+    const bytes = await readFile(join(member.dir, 'keys.registry'))
+    registries.add(bytes.toString('hex'))
+    const registry = decodeRegistry(bytes, fleet)
+    assert.deepEqual(recipientsOf(registry), read.roles)
+    const roles = planFor(dir).rolesOf(member.name)
+    assert.deepEqual(entitledTo(registry, member.id), roles.length === 0 ? [] : ['@fleet', ...roles])
   }
-  assert.equal(secrets.size, 1)
+  assert.equal(registries.size, 1)
   assert.deepEqual(
     record.roles.map(role => role.name),
     defaultRoles,

@@ -115,7 +115,7 @@ test('peers come and go while everything stays readable', { timeout: 600_000 }, 
     assert.equal(existsSync(newDir), false)
     const joined = await fleet.join('p1', newDir)
     assert.equal(joined.name, 'p4')
-    for (const name of ['identity.key', 'keyring.age', 'token', 'peer.json', 'joined.view'])
+    for (const name of ['identity.key', 'keys.registry', 'token', 'peer.json', 'joined.view'])
       assert.equal(statSync(join(newDir, name)).mode & 0o077, 0, name)
     const { partitions } = await settledOn(fleet, 'p4', ['p1', 'p2', 'p3', 'p4'])
     const owned = partitions.filter(({ owners }) => owners.includes(joined.id)).length

@@ -50,6 +50,9 @@ test('a lost disk is rebuilt under a new id, and nothing that was acknowledged i
   assert.equal(name, 'p2.2')
   assert.ok(!readFileSync(join(old.dir, 'identity.key')).equals(keyBefore))
   assert.ok(existsSync(join(old.dir, 'identity.key.lost')))
+  assert.ok(existsSync(join(old.dir, `audit.lost.${old.id}`)), 'what the old one recorded is kept')
+  const log = (await fleet.call('p2', 'GET', '/v1/audit/verify')).body
+  assert.deepEqual([log.broken, log.peer, log.firstSeq], [null, id, 1])
 
   await until(
     'every partition is stable on the three that are there, and the old id is gone',

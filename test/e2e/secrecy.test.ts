@@ -105,6 +105,6 @@ test('the search itself finds a canary', () => {
 
 test('files with secrets are readable by their owner only', () => {
   for (const path of filesIn(fleet.dir)) {
-    if (/\.key$|keyring\.age$|token$/.test(path)) assert.equal(statSync(path).mode & 0o077, 0, path)
+    if (/\.key$|\.share$|token$/.test(path)) assert.equal(statSync(path).mode & 0o077, 0, path)
   }
 })

@@ -179,7 +179,7 @@ export class MemoryControl implements FleetControl {
   #ticket(view: View, { id, roles }: JoinRequest): JoinTicket {
     const { name } = view.members.find(member => member.id === id)!
     const bootstrap = ['/ip4/127.0.0.1/tcp/1']
-    return { fleet: view.fleet, name, record: '{}', view: '', keyring: roles ? 'keys' : '', bootstrap }
+    return { fleet: view.fleet, name, record: '{}', view: '', keys: roles ? 'keys' : '', bootstrap }
   }
 
   #told({ epoch, pending, leaving }: View): FleetChange {

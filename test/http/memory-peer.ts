@@ -2,8 +2,16 @@ import { SlurpError } from '../../base/errors.ts'
 import type { RunningPeer } from '../../node/running-peer.ts'
 import { canonicalOf, formatAddress, parseAddress } from '../../node/store/address.ts'
 import type { Context, ContextStore, HistoryEntry } from '../../node/store/api.ts'
+import { CatalogueDesk } from '../../node/store/catalogue/catalogue-desk.ts'
+import { entryOf } from '../../node/store/catalogue/entry.ts'
+import { Snapshot } from '../../node/store/catalogue/snapshot.ts'
+import { compareFields } from '../../node/store/compare/compare.ts'
+import { parseSides } from '../../node/store/compare/side.ts'
+import { resolveAddress } from '../../node/store/hierarchy/resolve.ts'
 import { parseContext } from '../../node/store/schema.ts'
+import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
+import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
@@ -17,6 +25,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   const kept = new Map<string, Kept[]>()
   let count = 0
   let hold: Promise<void> = Promise.resolve()
+  const coverage = { partitions: 16, partitionsHere: 16 }
   const nextVersion = () => (++count).toString(16).padStart(24, '0')
   const current = (canonical: string) => {
     const newest = kept.get(canonical)?.[0]
@@ -54,7 +63,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     },
     async retrieveContext(text) {
       const address = parseAddress(text)
-      const found = current(canonicalOf(address))
+      const hops = address.temporal.kind === 'back' ? address.temporal.hops : 0
+      const found = hops > 0 ? kept.get(canonicalOf(address))?.[hops] : current(canonicalOf(address))
       if (!found?.context) throw new SlurpError('NOT_FOUND', 'Nothing is at this address.')
       const { version, writtenAt, author, context } = found
       const parent = kept.get(canonicalOf(address))?.[1]?.version ?? null
@@ -86,6 +96,17 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       kept.set(canonical, [entry, ...(kept.get(canonical) ?? [])])
       return { address: formatAddress(address), version }
     },
+    resolveContext: (text, given = {}) =>
+      resolveAddress(each => store.retrieveContext(each), text, given.explain ?? false),
+    async compareContexts(from, to) {
+      const sides = parseSides(from, to)
+      const [before, after] = await Promise.all(
+        [sides.from, sides.to].map(({ address }) => store.retrieveContext(formatAddress(address))),
+      )
+      const { context: old, parent: _, roles: _r, ...shownFrom } = before!
+      const { context: now, parent: _p, roles: _n, ...shownTo } = after!
+      return { from: shownFrom, to: shownTo, changes: compareFields(old, now) }
+    },
     async contextHistory(text, given = {}) {
       const address = parseAddress(text)
       const versions = kept.get(canonicalOf(address)) ?? []
@@ -94,7 +115,25 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
       return { address: formatAddress(address), versions: page, cursor: null, keptFrom: null }
     },
   }
+  const catalogue = new CatalogueDesk({
+    store,
+    clock: { wallMs: () => 0, monotonicMs: () => 0, at: () => () => undefined },
+    checkReader: role => {
+      if (role !== undefined && !roles.includes(role))
+        throw new SlurpError('ROLE_UNKNOWN', 'There is no such role.')
+    },
+    entries: {
+      async current() {
+        const standing = [...kept.keys()].filter(canonical => current(canonical))
+        const found = await Promise.all(standing.map(place => store.retrieveContext(place)))
+        const snapshot = new Snapshot(found.map(each => entryOf(each, 0)))
+        return { snapshot, ...coverage, partitionsTotal: 16, unlisted: [] }
+      },
+    },
+  })
   const control = new MemoryControl()
+  const audit = new MemoryAudit()
+  const keys = memoryKeys()
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -103,6 +142,8 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     fleet,
     store,
     retention: memoryRetention(),
+    catalogue,
+    audit,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
       fleet,
@@ -148,11 +189,16 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     counters: () => ({ fastWrite: count }),
     ring: () => control.view,
     control,
+    keys,
     stop: async () => undefined,
   }
   return {
     peer,
     control,
+    /** Partitions of 16 that the catalogue went through, and has. */
+    coverage,
+    audit,
+    keys,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

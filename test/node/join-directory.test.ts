@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId } from '../../base/ids.ts'
+import type { FleetId, RoleName } from '../../base/ids.ts'
 import { createFleet } from '../../crypto/fleet-creation.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
-import { openKeyring, sealKeyring } from '../../crypto/keyring.ts'
-import { recipientFrom } from '../../crypto/sealing.ts'
+import { entitledTo, withEntitlement } from '../../crypto/registry/registry.ts'
+import { decodeRegistry, encodeRegistry } from '../../crypto/registry/registry-codec.ts'
+import { entitle } from '../../crypto/registry/statements.ts'
 import { joined } from '../../dht/view-change.ts'
 import { placementHash } from '../../node/control/placement-hash.ts'
 import { decodeView, encodeView } from '../../node/driver/codec/view.ts'
@@ -28,22 +29,24 @@ async function newFleet(t: TestContext) {
   }
   const { fleet, record } = await made('fleet')
   const home = join(work, 'fleet', 'p1')
-  const keyring = await openKeyring(join(home, 'keyring.age'), await loadIdentity(join(home, 'identity.key')))
+  const sponsor = await loadIdentity(join(home, 'identity.key'))
+  const registry = decodeRegistry(readFileSync(join(home, 'keys.registry')), fleet)
   const draft = join(work, 'p2.joining')
   mkdirSync(draft)
   const peer = await newPeerIn(draft)
   const member = { id: peer.id, name: 'p2', weight: 1, zone: 'p2' }
   const view = joined(record.view, member, placementHash)
-  const sealed = await sealKeyring(recipientFrom(peer.recipient), keyring.content())
+  const entitlement = entitle(fleet, peer.id, entitledTo(registry, sponsor.peerId), sponsor)
+  const keys = encodeRegistry(withEntitlement(registry, entitlement))
   const ticket: JoinTicket = {
     fleet,
     name: 'p2',
     record: readFileSync(join(home, 'fleet.json'), 'utf8'),
     view: Buffer.from(encodeView(view)).toString('base64'),
-    keyring: Buffer.from(sealed).toString('base64'),
+    keys: Buffer.from(keys).toString('base64'),
     bootstrap: [],
   }
-  return { work, made, home, fleet, record, keyring, draft, peer, view, ticket }
+  return { work, made, home, fleet, record, registry, draft, peer, view, ticket }
 }
 
 test('an identity is made once, however often it is asked for', async t => {
@@ -58,39 +61,40 @@ test('a whole ticket becomes a directory of the fleet, for its owner only', asyn
   assert.equal(fleetIn(draft), fleet)
   assert.deepEqual(readFileSync(join(draft, 'fleet.json')), readFileSync(join(home, 'fleet.json')))
   assert.deepEqual(decodeView(readFileSync(join(draft, 'joined.view'))), view)
-  for (const name of ['fleet.json', 'joined.view', 'keyring.age'])
+  for (const name of ['fleet.json', 'joined.view', 'keys.registry'])
     assert.equal(statSync(join(draft, name)).mode & 0o777, 0o600, name)
   assert.deepEqual(await writeTicket(draft, fleet, ticket), ['architect'], 'a second time too')
 })
 
-test('a blind ticket opens nothing', async t => {
-  const { draft, fleet, peer, ticket } = await newFleet(t)
-  const content = { fleet, fleetSecret: null, roleKeys: [] }
-  const sealed = await sealKeyring(recipientFrom(peer.recipient), content)
-  const keyring = Buffer.from(sealed).toString('base64')
-  assert.deepEqual(await writeTicket(draft, fleet, { ...ticket, keyring }), [])
+test('a blind ticket entitles to nothing', async t => {
+  const { draft, fleet, registry, ticket } = await newFleet(t)
+  const keys = Buffer.from(encodeRegistry(registry)).toString('base64')
+  assert.deepEqual(await writeTicket(draft, fleet, { ...ticket, keys }), [])
 })
 
 test('a ticket with anything wrong is refused', async t => {
-  const { draft, fleet, made, record, ticket, keyring, peer, work } = await newFleet(t)
+  const { draft, fleet, made, record, ticket, registry, peer, work } = await newFleet(t)
   const other = await made('other')
   const otherRecord = readFileSync(join(work, 'other', 'p1', 'fleet.json'), 'utf8')
   const without = Buffer.from(encodeView(record.view)).toString('base64')
-  const strange = { ...keyring.content(), fleet: other.fleet }
-  const sealed = Buffer.from(await sealKeyring(recipientFrom(peer.recipient), strange)).toString('base64')
-  const forSomebody = await sealKeyring(
-    recipientFrom((await newPeerIn(mkdtempSync(join(work, 'somebody-')))).recipient),
-    keyring.content(),
+  const strange = readFileSync(join(work, 'other', 'p1', 'keys.registry')).toString('base64')
+  // It entitles itself, and nobody vouches for it.
+  const own = entitle(
+    fleet,
+    peer.id,
+    ['architect' as RoleName],
+    await loadIdentity(join(draft, 'identity.key')),
   )
+  const selfMade = Buffer.from(encodeRegistry(withEntitlement(registry, own))).toString('base64')
   const cases: [string, FleetId, Partial<JoinTicket>][] = [
     ['a record of another fleet', fleet, { record: otherRecord }],
     ['a fleet that is not the one asked', other.fleet, {}],
     ['a record that was changed', fleet, { record: ticket.record.replace('"replicas":1', '"replicas":2') }],
     ['a view that does not name it', fleet, { view: without }],
     ['a view that is none', fleet, { view: 'bm9uc2Vuc2U=' }],
-    ['keys of another fleet', fleet, { keyring: sealed }],
-    ['keys for somebody else', fleet, { keyring: Buffer.from(forSomebody).toString('base64') }],
-    ['keys that are none', fleet, { keyring: '' }],
+    ['keys of another fleet', fleet, { keys: strange }],
+    ['an entitlement that nobody gave', fleet, { keys: selfMade }],
+    ['keys that are none', fleet, { keys: '' }],
   ]
   for (const [what, wanted, change] of cases) {
     await assert.rejects(

@@ -10,6 +10,7 @@ export const fleetSecret = new Uint8Array(randomBytes(32))
 export const keysFor = (held: readonly string[], blind = false): StoreParts['keys'] => ({
   fleetSecret: blind ? null : fleetSecret,
   heldRoles: held as RoleName[],
+  sealedWhy: null,
   identitiesOf: (name, keyVersion) =>
     roleKeys
       .filter(key => held.includes(name) && key.name === name && key.keyVersion === keyVersion)

@@ -1,7 +1,13 @@
 import { createServer, isIP } from 'node:net'
 import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, PeerId as Libp2pPeerId, PrivateKey } from '@libp2p/interface'
+import type {
+  ConnectionGater,
+  ConnectionProtector,
+  Libp2p,
+  PeerId as Libp2pPeerId,
+  PrivateKey,
+} from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
@@ -13,6 +19,7 @@ import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { coalescing } from './coalescing.ts'
 import { type MeshGossip, newsBytesMax, newsTopic } from './gossip.ts'
 import { cachedKeyCrypto } from './noise-crypto.ts'
+import { type PrivateNetworkOptions, privateNetwork } from './private-network.ts'
 import type { TickEnd } from './tick-end.ts'
 
 const portsTried = 50
@@ -44,8 +51,11 @@ export type HostOptions = {
   /** An IP address, and the port wanted; the next free one is taken when it is not free. 0: any. */
   readonly listen: { readonly host: string; readonly port: number }
   isMember(peer: PeerId): boolean
+  /** Somebody who is no member was cut off. @param address - multiaddress that it came from. */
+  onStranger?(peer: string, address: string | null): void
   readonly record: RecordRules
   readonly tickEnd: TickEnd
+  readonly network: PrivateNetworkOptions
 }
 
 /**
@@ -56,9 +66,10 @@ export type HostOptions = {
  */
 export async function startHost(options: HostOptions): Promise<Host> {
   const prefix = `slurp/${options.fleet.slice(0, 16)}`
-  const { gater, denied } = membersOnly(options.isMember)
+  const { gater, denied } = membersOnly(options)
+  const protector = await privateNetwork(options.network)
   for (const port of await portsToTry(options.listen)) {
-    const libp2p = await newLibp2p(options, prefix, gater, port)
+    const libp2p = await newLibp2p(options, prefix, gater, protector, port)
     try {
       await libp2p.start()
     } catch (cause) {
@@ -71,13 +82,20 @@ export async function startHost(options: HostOptions): Promise<Host> {
   throw new SlurpError('CONFIG_INVALID', `No free port on ${options.listen.host}.`)
 }
 
-function newLibp2p(options: HostOptions, prefix: string, connectionGater: ConnectionGater, port: number) {
+function newLibp2p(
+  options: HostOptions,
+  prefix: string,
+  connectionGater: ConnectionGater,
+  connectionProtector: () => ConnectionProtector,
+  port: number,
+) {
   const { host } = options.listen
   return createLibp2p<Services>({
     start: false,
     privateKey: options.privateKey,
     addresses: { listen: [`/ip${isIP(host)}/${host}/tcp/${port}`] },
     transports: [tcp()],
+    connectionProtector,
     connectionEncrypters: [coalescing(noise({ crypto: cachedKeyCrypto }), options.tickEnd)],
     streamMuxers: [
       yamux({
@@ -133,7 +151,10 @@ function newLibp2p(options: HostOptions, prefix: string, connectionGater: Connec
   })
 }
 
-function membersOnly(isMember: (peer: PeerId) => boolean): { gater: ConnectionGater; denied: () => number } {
+function membersOnly({ isMember, onStranger }: Pick<HostOptions, 'isMember' | 'onStranger'>): {
+  gater: ConnectionGater
+  denied: () => number
+} {
   let denials = 0
   const isStranger = (id: Libp2pPeerId) => {
     const stranger = !isMember(id.toString() as PeerId)
@@ -142,7 +163,11 @@ function membersOnly(isMember: (peer: PeerId) => boolean): { gater: ConnectionGa
   }
   const gater: ConnectionGater = {
     denyDialPeer: isStranger,
-    denyInboundEncryptedConnection: isStranger,
+    denyInboundEncryptedConnection: (id, connection) => {
+      const isDenied = isStranger(id)
+      if (isDenied) onStranger?.(id.toString(), connection.remoteAddr.toString())
+      return isDenied
+    },
     denyOutboundEncryptedConnection: isStranger,
     filterMultiaddrForPeer: id => isMember(id.toString() as PeerId),
   }

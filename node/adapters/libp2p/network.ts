@@ -25,6 +25,8 @@ export type NetworkOptions = {
   readonly addresses: AddressBook
   /** What an admitted peer said of itself; before its `peerConnected`. */
   onHello(peer: PeerId, hello: Hello): void
+  /** A handshake that this side refused. */
+  onRefusal(peer: PeerId, reason: RefusalReason): void
   readonly limits: NetworkLimits
   readonly tickEnd: TickEnd
 }
@@ -192,6 +194,8 @@ export class Libp2pNetwork implements Network {
     if (handshake.kind !== 'admitted') {
       const detail = handshake.kind === 'failed' ? handshake.cause : `${handshake.by}_${handshake.reason}`
       this.count(`hello_${handshake.kind}_${detail}`)
+      if (handshake.kind === 'refused' && handshake.by === 'us')
+        this.options.onRefusal(peer, handshake.reason)
       return
     }
     // Time has passed since the stream was opened: the peer may have been expelled, or we may be leaving.

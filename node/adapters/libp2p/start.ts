@@ -3,6 +3,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { AddressBook, parseBootstrap } from './address-book.ts'
 import { Discovery } from './discovery.ts'
+import { Libp2pExchange } from './exchange.ts'
 import { RecordBook } from './fleet-record.ts'
 import { Gossip } from './gossip.ts'
 import type { Hello, VersionRange } from './hello.ts'
@@ -10,6 +11,7 @@ import { startHost } from './host.ts'
 import { defaultLimits, type NetworkLimits } from './limits.ts'
 import { Libp2pNetwork } from './network.ts'
 import type { News } from './news.ts'
+import { type KeyTrouble, KeyTroubles } from './private-network.ts'
 import { TickEnd } from './tick-end.ts'
 
 /** What this release speaks (hello.ts). */
@@ -32,9 +34,15 @@ export type Libp2pOptions = {
   /** Epoch of a signed fleet record, or null when it is not one of this fleet's authority. Never throws. */
   verifyRecord(bytes: Uint8Array): number | null
   onAddresses(peer: PeerId, multiaddrs: readonly string[]): void
+  /** Somebody was turned away: no member, or refused in the handshake. @param address - multiaddress, where it is known. */
+  onTurnedAway?(peer: string, address: string | null, reason: string): void
   onNews?(from: PeerId, news: News): void
   /** What a peer said of itself when it was let in, its view epoch among it. */
   onHello?(peer: PeerId, hello: Hello): void
+  /** Pre-shared key of a private network, in libp2p's form; who has it not gets no word. None: the network is open. */
+  readonly networkKey?: Uint8Array | null
+  /** A caller has another network key, or only one of both sides has any. At most once a minute for each trouble. */
+  onKeyTrouble?(trouble: KeyTrouble, from: string): void
   readonly versions?: VersionRange
   readonly limits?: Partial<NetworkLimits>
 }
@@ -43,6 +51,8 @@ export type Libp2pPeer = {
   readonly id: PeerId
   /** Idle until `listen` is called on it. */
   readonly network: Libp2pNetwork
+  /** Questions about keys. */
+  readonly keys: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   /** Multiaddresses, peer id included, on which this peer listens. */
@@ -76,7 +86,18 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
 
   const records = new RecordBook(fleet, options.verifyRecord)
   const tickEnd = new TickEnd()
-  const host = await startHost({ ...options, isMember, record: records.rules(), tickEnd })
+  const onStranger = (peer: string, address: string | null) =>
+    options.onTurnedAway?.(peer, address, 'notMember')
+  const troubles = new KeyTroubles((trouble, from) => options.onKeyTrouble?.(trouble, from))
+  const host = await startHost({
+    ...options,
+    isMember,
+    record: records.rules(),
+    tickEnd,
+    onStranger,
+    network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
+  })
+  const keys = new Libp2pExchange({ host, name: 'keys', isMember })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -88,6 +109,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     members,
     addresses,
     onHello: (peer, hello) => options.onHello?.(peer, hello),
+    onRefusal: (peer, reason) => options.onTurnedAway?.(peer, null, reason),
     limits,
     tickEnd,
   })
@@ -124,10 +146,16 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   return {
     id: self,
     network,
+    keys,
     discovery,
     gossip,
     addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),
-    counters: () => ({ ...network.counters(), ...discovery.counters(), ...gossip.counters() }),
+    counters: () => ({
+      ...network.counters(),
+      networkKeysRefused: troubles.count,
+      ...discovery.counters(),
+      ...gossip.counters(),
+    }),
     stop: () => (stopping ??= stop()),
   }
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createWriteStream, renameSync, rmSync, type WriteStream } from 'node:fs'
 import { SlurpError } from '../../../base/errors.ts'
 import type { NumberedLine } from '../../store/ndjson.ts'
@@ -25,9 +24,13 @@ export class FailuresFile {
   }
 
   async add(failed: FailedLine): Promise<void> {
-    this.#stream ??= this.#open()
-    if (!this.#stream.write(`${JSON.stringify({ type: 'failure', ...failed })}\n`))
-      await once(this.#stream, 'drain')
+    const stream = this.#stream ?? this.#open()
+    this.#stream = stream
+    const text = `${JSON.stringify({ type: 'failure', ...failed })}\n`
+    // The callback comes whatever becomes of the file; `drain` never does once it is broken.
+    await new Promise<void>(resolve => {
+      if (stream.write(text, () => resolve())) resolve()
+    })
   }
 
   /** @returns the path, null when nothing failed. @throws SlurpError CONFIG_INVALID when it cannot be written. */
@@ -35,6 +38,7 @@ export class FailuresFile {
     const stream = this.#stream
     if (!stream) return null
     await new Promise<void>(resolve => {
+      if (stream.closed) return resolve()
       stream.once('close', () => resolve())
       stream.end()
     })
@@ -57,7 +61,6 @@ export class FailuresFile {
     const stream = createWriteStream(this.#draft, { mode: 0o600 })
     stream.on('error', failure => {
       this.#broken = failure
-      stream.emit('drain')
     })
     const { address, roles } = this.#settings
     const header: Header = {

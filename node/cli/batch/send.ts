@@ -140,19 +140,23 @@ class Exchange {
       this.#sent += 1
       this.#unanswered.set(this.#sent, line)
       this.#unansweredBytes += line.text.length
-      if (!request.write(`${line.text}\n`)) await this.#untilDrained(request)
+      await this.#write(request, line.text)
     }
     request.end()
   }
 
-  #untilDrained(request: ClientRequest): Promise<void> {
+  /**
+   * Resolves when there is room for more. That is told by the callback of the write, not by `drain`: a request counts
+   * the bytes of text and its connection the letters, so that the request may hold back where the connection never does.
+   */
+  #write(request: ClientRequest, text: string): Promise<void> {
     return new Promise(resolve => {
       const done = () => {
-        request.off('drain', done).off('close', done)
+        request.off('close', done)
         resolve()
       }
-      request.on('drain', done).on('close', done)
-      if (request.destroyed) done()
+      request.on('close', done)
+      if (request.write(`${text}\n`, done) || request.destroyed) done()
     })
   }
 

@@ -66,6 +66,7 @@ async function demo(session: Session, options: DemoOptions): Promise<void> {
       self: session.wiring.self,
       environment: session.environment,
       members: openFleet(dir),
+      passphraseOf: path => session.wiring.passphraseOf(path),
       onPeerDown: (peer, how) => {
         const fields = { name: peer.name, pid: peer.pid, how }
         if (peer.left) return reporter.event('peerLeft', `${peer.name} has left the fleet.`, fields)

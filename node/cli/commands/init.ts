@@ -19,6 +19,8 @@ type InitOptions = JsonOption & {
   replicas?: number
   roles?: string[]
   blind?: string[]
+  passphrase?: boolean
+  privateNetwork?: boolean
   dryRun?: boolean
 }
 
@@ -30,6 +32,14 @@ export function addInit(command: Command, session: Session): void {
     .option('--replicas <count>', 'Copies of every context', wholeNumber(1, 9))
     .option('--roles <roles>', `Roles, separated by commas (default: ${defaultRoles.join(',')})`, names)
     .option('--blind <peers>', 'Peers that get no role: they store what they cannot read', names)
+    .option(
+      '--passphrase',
+      'Seal the identity of every peer by a passphrase: typed, or in the file that SLURP_PASSPHRASE_FILE names',
+    )
+    .option(
+      '--private-network',
+      'Make a network key that all peers share: who has it not cannot even shake hands with one',
+    )
     .option('--dry-run', 'Say what would be made, change nothing')
   withExamples(withJson(command), [
     'slurp init --dir fleet',
@@ -44,6 +54,8 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     replicas: options.replicas ?? Math.min(3, options.peers),
     roles: options.roles ?? defaultRoles,
     blind: options.blind ?? [],
+    sealed: options.passphrase === true,
+    privateNetwork: options.privateNetwork === true,
   }
   const { dir } = choices
   if (options.dryRun) {
@@ -64,6 +76,8 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       `  replicas   ${choices.replicas} of every context`,
       `  roles      ${choices.roles.join(', ')}`,
       `  authority  ${resolve(dir, 'authority')}: keep it offline, whoever has it is the fleet`,
+      ...(choices.privateNetwork ? ['  network    private: every peer has network.key'] : []),
+      ...(choices.sealed ? ['  sealed     the identity of every peer, by the passphrase'] : []),
       '',
       'Start each peer in a terminal of its own:',
       ...members.map(member => `  slurp up --dir ${member.dir}`),

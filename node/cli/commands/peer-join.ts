@@ -27,6 +27,7 @@ type JoinOptions = FleetOptions & {
   zone?: string
   weight?: number
   blind?: boolean
+  passphrase?: boolean
   start: boolean
   dryRun?: boolean
 } & Record<string, unknown>
@@ -40,7 +41,8 @@ export function addJoin(command: Command, session: Session): void {
     .summary('Let a new peer into the fleet, and run it')
     .description(
       'Makes DIR, registers the peer at one door of the fleet, and runs it as `slurp up` does. It gets its share of ' +
-        'the partitions, and the role keys of that door unless it is to be --blind.',
+        'the partitions, and collects the keys of the roles that the peer behind that door is entitled to, unless it is ' +
+        'to be --blind.',
     )
   withExamples(withJoining(join), [
     'slurp peer join --dir fleet/p4',
@@ -73,7 +75,8 @@ function withJoining(command: Command): Command {
       'Failure zone: replicas of one partition sit in distinct ones (default: its name)',
     )
     .option('--weight <weight>', 'Share of the data (default: 1)', weightOf)
-    .option('--blind', 'It gets no role keys: it stores what it cannot read')
+    .option('--blind', 'It is entitled to no role: it stores what it cannot read')
+    .option('--passphrase', 'Seal its identity by a passphrase, which is asked for')
     .option('--no-start', 'Do not run it; `slurp up --dir DIR` does later')
     .option('--dry-run', 'Say what would move, change nothing')
   for (const name of placeSettings) {
@@ -99,6 +102,7 @@ async function joinAs(session: Session, replaces: string | null, options: JoinOp
     zone: options.zone ?? null,
     weight: options.weight ?? 1,
     blind: options.blind === true,
+    sealed: options.passphrase === true,
     replaces,
     settings: placeFrom(options),
     timeoutMs: options.timeoutMs,
@@ -143,7 +147,7 @@ async function register(
       [
         `${name} is a member of fleet ${fleet}`,
         `  directory  ${dir}`,
-        `  opens      ${roles.join(', ') || 'nothing: it is blind'}`,
+        `  may open   ${roles.join(', ') || 'nothing: it is blind'}`,
         ...(options.start ? [] : [`  start it with: slurp up --dir ${dir}`]),
       ].join('\n'),
     )

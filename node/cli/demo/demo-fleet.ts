@@ -13,6 +13,8 @@ export type DemoFleetOptions = {
   readonly self: readonly [string, ...string[]]
   readonly environment: NodeJS.ProcessEnv
   readonly members: readonly Member[]
+  /** Asked when the identity of a peer is sealed. */
+  readonly passphraseOf: (path: string) => Promise<Uint8Array>
   /** A peer ended and nobody asked for it. */
   readonly onPeerDown: (peer: PeerProcess, how: string) => void
 }
@@ -92,7 +94,8 @@ export class DemoFleet {
   }
 
   #spawn(member: Member): PeerProcess {
-    const peer = new PeerProcess(this.#options.self, member, this.#options.environment)
+    const { self, environment, passphraseOf } = this.#options
+    const peer = new PeerProcess(self, member, environment, passphraseOf)
     this.#peers.set(member.name, peer)
     // Whoever waits for `ready` hears of a failure; nobody has to.
     peer.ready.catch(() => undefined)

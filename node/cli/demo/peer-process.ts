@@ -32,11 +32,13 @@ export class PeerProcess {
   left = false
   #child: ChildProcess
   #asked = false
+  readonly #passphraseOf: (path: string) => Promise<Uint8Array>
 
   constructor(
     self: readonly [string, ...string[]],
     member: { name: string; dir: string },
     environment: NodeJS.ProcessEnv,
+    passphraseOf: (path: string) => Promise<Uint8Array>,
   ) {
     this.name = member.name
     this.dir = member.dir
@@ -52,6 +54,7 @@ export class PeerProcess {
       child.once('exit', (code, signal) => resolve({ code, signal }))
       child.once('error', () => resolve({ code: 1, signal: null }))
     })
+    this.#passphraseOf = passphraseOf
     this.ready = this.#listen(child, environment.SLURP_DEBUG ? process.stderr : null)
   }
 
@@ -81,6 +84,17 @@ export class PeerProcess {
     this.#child.kill('SIGKILL')
   }
 
+  /** Its identity is sealed. Over its standard input: arguments and environment can be read by others. */
+  #answer(failed: (failure: unknown) => void): void {
+    this.#passphraseOf(this.dir).then(
+      passphrase => this.#child.stdin?.write(Buffer.concat([passphrase, Buffer.from('\n')])),
+      failure => {
+        failed(failure)
+        this.stop()
+      },
+    )
+  }
+
   async #listen(child: ChildProcess, debug: NodeJS.WritableStream | null): Promise<ReadyPeer> {
     let complaint = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -96,6 +110,7 @@ export class PeerProcess {
           this.found = ready.data
           resolve(ready.data)
         } else if (isFarewell(said)) this.left = true
+        else if (isQuestion(said)) this.#answer(reject)
         else if (isFailure(said)) reject(failureFrom(said))
       })
     }
@@ -107,6 +122,9 @@ export class PeerProcess {
     return promise
   }
 }
+
+const isQuestion = (said: unknown): boolean =>
+  typeof said === 'object' && said !== null && 'type' in said && said.type === 'passphraseNeeded'
 
 function parse(line: string): unknown {
   try {

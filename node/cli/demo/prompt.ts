@@ -8,7 +8,10 @@ import type { DemoFleet } from './demo-fleet.ts'
 import { splitWords } from './words.ts'
 
 /** Commands of `slurp` that make sense at the prompt. */
-const passedOn = ['status', 'get', 'put', 'rm', 'history', 'peer', 'ring', 'leader', 'batch']
+const passedOn = [
+  ...['status', 'get', 'put', 'rm', 'history', 'diff', 'resolve', 'ls', 'tree', 'decisions', 'stale'],
+  ...['peer', 'ring', 'leader', 'batch'],
+]
 const own = ['kill', 'start', 'join', 'drain', 'help', 'exit']
 /** They would run a peer inside the demo, or end one that the demo does not know of. */
 const notPassedOn = ['join', 'replace', 'leave']
@@ -18,6 +21,8 @@ export const promptHelp = `  status                        how the fleet is
   put ADDRESS --field NAME=TEXT store one
   rm ADDRESS                    delete it
   history ADDRESS               its versions
+  resolve ADDRESS --explain     what holds there, inherited fields too
+  ls, tree [PROJECT/PATH]       what is stored
   ring show                     who owns what
   batch import FILE             store many
   kill p3                       end a peer as a crash would

@@ -14,11 +14,17 @@ export interface LocalHistories {
   /** Partitions of which this peer has a copy, ascending; none of the control group. */
   partitions(): readonly PartitionId[]
   partitionsTotal(): number
-  /** Heads without their bytes, in the order of the key space. @throws DiskFailure. */
+  /**
+   * Heads without their bytes, in the order of the key space.
+   *
+   * @param through - the last partition of a run that begins with `partition`; left out: it alone.
+   * @throws DiskFailure.
+   */
   heads(
     partition: PartitionId,
     after: ContextKey | null,
     limit: number,
+    through?: PartitionId,
   ): Promise<{ readonly entries: readonly ScanEntry[]; readonly isLast: boolean }>
   /** Versions of a key from one on, oldest first. @throws DiskFailure. */
   versions(key: ContextKey, from: Version, limit: number): Promise<readonly Version[]>

@@ -1,6 +1,7 @@
 import { SlurpError } from '../../../base/errors.ts'
 import { openForFleet, sealForFleet } from '../../../crypto/fleet-sealing.ts'
 import { Deadline } from '../deadline.ts'
+import { sealed } from '../role-access.ts'
 import { StoreDesk, type StoreParts } from '../store-desk.ts'
 import type { Retention, RetentionList, RetentionPreview, RetentionRule } from './api.ts'
 import { HistoryKeeper, newTally, type WalkPlace, type WalkTally } from './keeper.ts'
@@ -33,9 +34,10 @@ export class RetentionDesk implements Retention {
     this.#keeper = new HistoryKeeper(new StoreDesk(parts.store), parts.local)
   }
 
-  /** A blind peer knows no rule, and could not say which context one is for. */
+  /** A blind peer knows no rule, and could not say which context one is for; nor can a sealed one now. */
   get isBlind(): boolean {
-    return this.#parts.store.keys.fleetSecret === null
+    const { fleetSecret, sealedWhy } = this.#parts.store.keys
+    return fleetSecret === null || sealedWhy !== null
   }
 
   async list(): Promise<RetentionList> {
@@ -111,7 +113,8 @@ export class RetentionDesk implements Retention {
   }
 
   #secret(): Uint8Array {
-    const { fleetSecret } = this.#parts.store.keys
+    const { fleetSecret, sealedWhy } = this.#parts.store.keys
+    if (sealedWhy !== null) throw sealed(sealedWhy)
     if (fleetSecret === null)
       throw new SlurpError(
         'SEALED',

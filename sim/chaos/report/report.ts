@@ -30,7 +30,7 @@ export type Report = {
     readonly during: { readonly read: Percentiles; readonly write: Percentiles }
     /** While partitions moved and nothing else was wrong. */
     readonly moving: { readonly read: Percentiles; readonly write: Percentiles }
-    /** Between the faults, once the processes are warm: what the times above are to be held against. */
+    /** Before the faults, once the processes are warm, and between them: what the times above are to be held against. */
     readonly calm: { readonly read: Percentiles; readonly write: Percentiles }
   }
   readonly moved: Moved
@@ -93,6 +93,9 @@ export function countFaults(faults: readonly FaultRecord[], gaps: readonly Gap[]
   )
 }
 
+/** Of the time before the first fault: until then the processes are cold. */
+const coldShare = 0.5
+
 /** How long served calls took: before the first fault, from then on, while nothing but partitions moved, and in between. */
 export function latencies(
   calls: readonly Call[],
@@ -112,7 +115,7 @@ export function latencies(
     before: of(served.filter(call => call.calledMs < firstFaultMs)),
     during: of(served.filter(call => call.calledMs >= firstFaultMs)),
     moving: of(byWhat.get('moves') ?? []),
-    calm: of((byWhat.get('nothing') ?? []).filter(call => call.calledMs >= firstFaultMs)),
+    calm: of((byWhat.get('nothing') ?? []).filter(call => call.calledMs >= firstFaultMs * coldShare)),
   }
 }
 

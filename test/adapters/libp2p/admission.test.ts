@@ -39,7 +39,10 @@ const goodHello: Hello = { versions: wireVersions, fleet: testFleet, incarnation
 // Goal: who is no member never gets to any protocol. Method: a stranger's own libp2p host dials and asks.
 test('a stranger is cut off before the peer protocol', async () => {
   const [stranger, member, other] = await newIdentities(3)
-  const { peer, linked } = await listening(member!, [member!, other!])
+  const turnedAway: string[][] = []
+  const { peer, linked } = await listening(member!, [member!, other!], {
+    onTurnedAway: (id, address, reason) => turnedAway.push([id, address?.split('/')[2] ?? '', reason]),
+  })
   const raw = await rawPeer(stranger!)
   await assert.rejects(async () => {
     const stream = await dialRaw(raw, peer)
@@ -51,6 +54,7 @@ test('a stranger is cut off before the peer protocol', async () => {
   await until(() => raw.getConnections().length === 0, 'the connection is gone')
   assert.equal(linked.size, 0)
   assert.ok(peer.counters().connectionsDenied! > 0)
+  assert.deepEqual(turnedAway[0], [raw.peerId.toString(), '127.0.0.1', 'notMember'])
 })
 
 // Goal: a member is not talked into dialling a stranger. Method: a stranger's address among its bootstrap

@@ -18,6 +18,10 @@ const news: fc.Arbitrary<News> = fc.oneof(
     },
     { noNullPrototype: true },
   ),
+  fc.record(
+    { kind: fc.constant('checkpoint' as const), checkpoint: fc.uint8Array({ maxLength: 512 }) },
+    { noNullPrototype: true },
+  ),
 )
 
 test('news come out as they went in', () => {
@@ -33,6 +37,7 @@ test('malformed news decode to null or to something valid, never throw', () => {
       bytes[at % bytes.length] = value
       const heard = decodeNews(bytes)
       if (heard?.kind === 'epoch') assert.ok(Number.isSafeInteger(heard.epoch) && heard.epoch >= 0)
+      if (heard?.kind === 'checkpoint') assert.ok(heard.checkpoint.length <= 512)
       if (heard?.kind === 'health') assert.ok(Object.keys(heard.counters).length <= 16)
     }),
   )

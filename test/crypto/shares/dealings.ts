@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { PeerId, RoleName } from '../../../base/ids.ts'
 import type { Identity } from '../../../crypto/identity.ts'
-import type { Released } from '../../../crypto/shares/combine.ts'
+import { type Combination, combine, type Released } from '../../../crypto/shares/combine.ts'
 import { type Dealing, type DealPlan, deal } from '../../../crypto/shares/deal.ts'
 import { release } from '../../../crypto/shares/release.ts'
 import { fleet, newIdentity } from '../fixtures.ts'
@@ -18,7 +18,7 @@ export const holdersOf = (some: readonly Identity[]) =>
 
 export const planFor = (some: readonly Identity[], more: Partial<DealPlan> = {}): DealPlan => ({
   fleet,
-  role: 'developer' as RoleName,
+  secret: 'developer' as RoleName,
   keyVersion: 3,
   setVersion: 1,
   setId: 'ab'.repeat(16),
@@ -37,10 +37,25 @@ export const releasesOf = (
   dealing: Dealing,
   request: Uint8Array,
   some: readonly Identity[],
-): Promise<Released[]> =>
+): Promise<Answer[]> =>
   Promise.all(
     some.map(async holder => ({
       from: holder.peerId as PeerId,
       bytes: await release(dealing.record, shareOf(dealing, holder), request, holder),
     })),
+  )
+
+/** What came from a peer in answer to a request that all tests share. */
+export type Answer = Omit<Released, 'request'>
+
+export const combineFor = (
+  record: Dealing['record'],
+  request: Uint8Array,
+  asker: Identity,
+  answers: readonly Answer[],
+): Promise<Combination> =>
+  combine(
+    record,
+    asker,
+    answers.map(answer => ({ ...answer, request })),
   )

@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { fromHex, toHex } from '../../../base/bytes.ts'
 import { Identity } from '../../../crypto/identity.ts'
-import { combine } from '../../../crypto/shares/combine.ts'
 import { askForShares, openShare } from '../../../crypto/shares/release.ts'
 import { decodeSealedShare, encodeSealedShare } from '../../../crypto/shares/sealed-share-codec.ts'
 import { decodeShareSet, signShareSet } from '../../../crypto/shares/share-set-codec.ts'
+import { combineFor } from './dealings.ts'
 import {
   firstReleaseGolden,
   firstShareGolden,
@@ -31,7 +31,7 @@ test('a record is read and written as ever', () => {
   const { holders, ...rest } = record.set
   assert.deepEqual(rest, {
     fleet: 'f1'.repeat(32),
-    role: 'developer',
+    secret: 'developer',
     keyVersion: 3,
     setVersion: 5,
     setId: 'ab'.repeat(16),
@@ -58,7 +58,7 @@ test('a request is written, and its releases are combined, as ever', async () =>
   assert.equal(toHex(request), requestGolden)
   const release = decodeSealedShare('release', fromHex(firstReleaseGolden)!)
   assert.equal(toHex(encodeSealedShare('release', first, release)), firstReleaseGolden)
-  const result = await combine(record, request, requester, [
+  const result = await combineFor(record, request, requester, [
     { from: first.peerId, bytes: fromHex(firstReleaseGolden)! },
     { from: second.peerId, bytes: fromHex(secondReleaseGolden)! },
   ])

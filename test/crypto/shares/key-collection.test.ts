@@ -20,7 +20,7 @@ import { type ShareSet, thresholdFor } from '../../../crypto/shares/share-set.ts
 
 const setOf = (names: string, setVersion = 1): ShareSet => ({
   fleet: 'f1'.repeat(32) as FleetId,
-  role: 'tester' as RoleName,
+  secret: 'tester' as RoleName,
   keyVersion: 2,
   setVersion,
   setId: 'ab'.repeat(16),
@@ -117,7 +117,7 @@ test('who refuses is asked again later, who cheats never, and status names both'
   run.step({ kind: 'foundBad', bad: [{ peer: 'b' as PeerId, why: 'It lies.' }], nowMs: 3 })
   assert.equal(run.wanted(), 'e')
   assert.deepEqual(run.status('abde'), {
-    role: 'tester',
+    secret: 'tester',
     keyVersion: 2,
     setVersion: 1,
     state: 'collecting',

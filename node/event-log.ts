@@ -1,0 +1,39 @@
+import type { DriverEvent } from './driver/driver.ts'
+import type { PeerOptions } from './running-peer.ts'
+
+/** What the log says of who leads. */
+export const controlTexts = {
+  elected: 'this peer leads now',
+  deposed: 'this peer leads no more',
+  replaced: 'a peer stayed away for too long: its partitions go to others',
+} as const
+
+/** What the log says of callers that the network key keeps out. */
+export const keyTexts = {
+  noKey: 'a caller has no network key: its network.key is missing, or it is no peer of this fleet',
+  otherKey: 'a caller has another network key: network.key must be the same file on every peer',
+  keyUnwanted: 'a caller has a network key, and this peer has none: its network.key is missing',
+} as const
+
+/** Tells the log what the driver reports and somebody may want to know. */
+export function logEvent(log: PeerOptions['log'], event: DriverEvent): void {
+  switch (event.kind) {
+    case 'damageFound':
+      return log.warn({ key: event.key }, 'a damaged record was found; it is read back from the others')
+    case 'damageRepaired':
+      return log.info({ key: event.key }, 'a damaged record is whole again')
+    case 'partitionDamaged':
+      return log.warn({ partition: event.partition }, 'a partition may have lost records; it is read back')
+    case 'partitionRepaired':
+      return log.info({ partition: event.partition }, 'a partition is whole again')
+    case 'frameRefused':
+      return log.warn({ from: event.from, why: event.why }, 'a frame was refused')
+    case 'envelopeRefused':
+      return log.warn({ from: event.from, message: event.message }, 'an envelope was refused')
+    case 'clockAhead':
+      return log.debug({ from: event.from }, 'a clock is far ahead')
+    case 'frameDropped':
+    case 'counted':
+      return
+  }
+}

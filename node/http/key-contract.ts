@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import type { KeyShares, KeyStatus, Reshared } from '../key-control.ts'
+import type { Operation } from './operation.ts'
+
+/** Holds a schema to the type that the peer answers with, so that the document cannot drift from it. */
+type Describes<T> = z.ZodType<T>
+
+const json = 'application/json'
+const none = z.strictObject({})
+const bodyBytesMax = 1_024
+
+const names = z.array(z.string())
+const reasons = z.array(z.object({ name: z.string(), why: z.string() }))
+const key = {
+  name: z.string().describe('A role, or @fleet: the secret under which addresses are hashed'),
+  keyVersion: z.int(),
+  fingerprint: z.string().describe('Of its check value: first 16 hex digits of the SHA-256'),
+}
+
+const keyStatus = z.object({
+  state: z
+    .enum(['open', 'collecting', 'sealed', 'blind'])
+    .describe('sealed: too few holders can be reached, or somebody asked for it'),
+  reason: z.string().nullable(),
+  short: z.int().describe('Holders that are missing before the keys can be collected'),
+  missing: names.describe('Holders that cannot be reached'),
+  keys: z.array(
+    z.object({
+      ...key,
+      state: z.enum(['open', 'collecting', 'sealed']),
+      needed: z.int().describe('Shares that it takes'),
+      holders: z.int(),
+      reachable: z.int(),
+      released: z.int(),
+      refused: reasons,
+      bad: reasons.describe('Holders that sent what does not count'),
+    }),
+  ),
+}) satisfies Describes<KeyStatus>
+
+const keyShares = z.object({
+  secrets: z.array(
+    z.object({
+      ...key,
+      state: z.enum(['current', 'old', 'retired']),
+      recipient: z.string().nullable().describe('To whom contexts of the role are sealed'),
+      setVersion: z.int().describe('Grows with every dealing'),
+      needed: z.int(),
+      holders: names,
+      isHeldHere: z.boolean().describe('The peer that was asked has its share on disk'),
+    }),
+  ),
+  entitled: z.array(z.object({ peer: z.string(), names })).describe('Who may have which; others are blind'),
+  holdersWanted: names.describe('To whom the next dealing goes'),
+}) satisfies Describes<KeyShares>
+
+const reshared = z.object({
+  dealt: names.describe('name/keyVersion of what was dealt anew'),
+  holders: names.describe('Who dealt'),
+}) satisfies Describes<Reshared>
+
+/** The keys of the peer that is asked, and the shares of the fleet. */
+export const keyOperations = {
+  keys: {
+    method: 'GET',
+    path: '/v1/keys',
+    summary: 'Which keys this peer has in memory, and who is missing',
+    query: none,
+    answer: { type: json, schema: keyStatus },
+    errors: [],
+  },
+  keyShares: {
+    method: 'GET',
+    path: '/v1/keys/shares',
+    summary: 'The shared secrets of the fleet, who holds shares and who is entitled',
+    query: none,
+    answer: { type: json, schema: keyShares },
+    errors: [],
+  },
+  sealKeys: {
+    method: 'POST',
+    path: '/v1/keys/seal',
+    summary: 'Wipe the keys of this peer from its memory',
+    query: none,
+    answer: { type: json, schema: keyStatus },
+    errors: [],
+  },
+  unsealKeys: {
+    method: 'POST',
+    path: '/v1/keys/unseal',
+    summary: 'Collect the keys of this peer again',
+    query: none,
+    answer: { type: json, schema: keyStatus },
+    errors: ['SEALED'],
+  },
+  reshareKeys: {
+    method: 'POST',
+    path: '/v1/keys/reshare',
+    summary: 'Deal the shared secrets anew to the members of now',
+    query: none,
+    body: {
+      type: json,
+      description: 'Whether also what the right peers hold already is dealt anew',
+      schema: z.strictObject({ force: z.boolean() }),
+      checkedBytesMax: bodyBytesMax,
+    },
+    answer: { type: json, schema: reshared },
+    errors: ['SEALED', 'QUORUM_UNREACHED', 'INTEGRITY_FAILED', 'TOO_LARGE'],
+  },
+} as const satisfies Record<string, Operation>

@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto'
+import { SlurpError } from '../../base/errors.ts'
+import type { PeerId } from '../../base/ids.ts'
+import type { Identity } from '../../crypto/identity.ts'
+import { entryOf, holdersChosenMax, type SecretEntry, withEntries } from '../../crypto/registry/registry.ts'
+import { encodeEntry } from '../../crypto/registry/registry-codec.ts'
+import { isRecipient } from '../../crypto/sealing.ts'
+import { deal, type ShareRecipient } from '../../crypto/shares/deal.ts'
+import { proveDealing } from '../../crypto/shares/dealing-proof.ts'
+import { setIdBytes } from '../../crypto/shares/share-set.ts'
+import type { View } from '../../dht/view.ts'
+import type { Exchange } from '../ports/exchange.ts'
+import type { Log } from '../running-peer.ts'
+import type { Collector } from './collector.ts'
+import type { RegistryBook } from './registry-book.ts'
+import type { ShareHolder } from './share-holder.ts'
+import { type Answered, decodeAnswers, encodeQuestion, type KeepAsked } from './wire.ts'
+
+const askMs = 5_000
+/** Key versions that are dealt together: their shares fit one message. */
+const dealtTogether = 16
+
+export type DealerParts = {
+  readonly self: Identity
+  readonly view: () => View
+  readonly book: RegistryBook
+  readonly collector: Collector
+  readonly exchange: Exchange
+  readonly holder: ShareHolder
+  readonly nameOf: (peer: PeerId) => string
+  readonly log: Log
+}
+
+type Dealt = { readonly entry: SecretEntry; readonly shares: ReadonlyMap<PeerId, Uint8Array> }
+
+/**
+ * Deals secrets that are open here to the members of now. Every holder must have its share on disk before the dealing is
+ * put into the registry: until then the old one is in force, and an interrupted dealing leaves nothing but files.
+ */
+export class Dealer {
+  readonly #parts: DealerParts
+
+  constructor(parts: DealerParts) {
+    this.#parts = parts
+  }
+
+  /** Members that shall hold shares: those that hold some already first, none that is on its way out. */
+  holdersWanted(): readonly PeerId[] {
+    const { members, leaving } = this.#parts.view()
+    const staying = members.map(({ id }) => id).filter(id => !leaving.includes(id))
+    const [first] = this.#parts.book.registry.secrets
+    const holds = new Set(first?.set.set.holders.map(({ peer }) => peer))
+    return [...staying.filter(id => holds.has(id)), ...staying.filter(id => !holds.has(id))].slice(
+      0,
+      holdersChosenMax,
+    )
+  }
+
+  /** Those whose holders are not the ones that they should be. */
+  outdated(): readonly SecretEntry[] {
+    const wanted = new Set(this.holdersWanted())
+    return this.#parts.book.registry.secrets.filter(({ set }) => {
+      const { holders } = set.set
+      return holders.length !== wanted.size || holders.some(({ peer }) => !wanted.has(peer))
+    })
+  }
+
+  /**
+   * @returns what was dealt.
+   * @throws SlurpError QUORUM_UNREACHED when a holder cannot be reached or does not take its share.
+   */
+  async deal(entries: readonly SecretEntry[]): Promise<readonly SecretEntry[]> {
+    const open = entries.filter(entry => this.#parts.collector.keyOf(entry) !== null)
+    const done: SecretEntry[] = []
+    for (let at = 0; at < open.length; at += dealtTogether)
+      done.push(...(await this.#dealTogether(open.slice(at, at + dealtTogether))))
+    return done
+  }
+
+  async #dealTogether(entries: readonly SecretEntry[]): Promise<readonly SecretEntry[]> {
+    const holders = await Promise.all(this.holdersWanted().map(peer => this.#recipientOf(peer)))
+    const dealt: Dealt[] = []
+    for (const entry of entries) dealt.push(...(await this.#dealOne(entry, holders)))
+    await Promise.all(holders.map(({ peer }) => this.#handOut(peer, dealt)))
+    const names: string[] = []
+    await this.#parts.book.change(registry => {
+      names.length = 0
+      // Whoever was faster has dealt too: that dealing stays.
+      const fresh = dealt.filter(({ entry: { set } }) => {
+        const now = entryOf(registry, set.set)
+        if (now?.set.hash !== undefined && Buffer.compare(now.set.hash, set.hash) === 0) return true
+        return now !== undefined && now.set.set.setVersion < set.set.setVersion
+      })
+      names.push(...fresh.map(({ entry: { name, keyVersion } }) => `${name}/${keyVersion}`))
+      return withEntries(
+        registry,
+        fresh.map(({ entry }) => ({ ...entry, state: entryOf(registry, entry.set.set)!.state })),
+      )
+    })
+    const inForce = dealt
+      .map(({ entry }) => entry)
+      .filter(each => names.includes(`${each.name}/${each.keyVersion}`))
+    this.#parts.log.info({ dealt: names, holders: holders.length }, 'keys were dealt anew')
+    return inForce
+  }
+
+  async #dealOne(entry: SecretEntry, holders: readonly ShareRecipient[]): Promise<readonly Dealt[]> {
+    const key = this.#parts.collector.keyOf(entry)
+    if (key === null) return []
+    const { fleet, secret, keyVersion, setVersion } = entry.set.set
+    const { record, shares } = await deal(key.secret, {
+      fleet,
+      secret,
+      keyVersion,
+      setVersion: setVersion + 1,
+      setId: randomBytes(setIdBytes).toString('hex'),
+      holders,
+      dealer: this.#parts.self,
+    })
+    return [{ entry: { ...entry, set: record, proof: proveDealing(key.secret, record) }, shares }]
+  }
+
+  /** Asked over a connection that proves who answers. */
+  async #recipientOf(peer: PeerId): Promise<ShareRecipient> {
+    const { self, exchange } = this.#parts
+    if (peer === self.peerId) return { peer, recipient: self.ageRecipient }
+    const answer = await exchange.ask(peer, encodeQuestion({ kind: 'recipient' }), askMs)
+    const [recipient] = decodeAnswers(answer, 1) ?? []
+    if (typeof recipient === 'string' && isRecipient(recipient)) return { peer, recipient }
+    throw this.#unreached(peer, 'cannot be reached')
+  }
+
+  async #handOut(peer: PeerId, dealt: readonly Dealt[]): Promise<void> {
+    const { self, exchange, holder } = this.#parts
+    const shares = dealt.map(
+      ({ entry, shares: all }): KeepAsked => ({ entry: encodeEntry(entry), sealed: all.get(peer)! }),
+    )
+    const answers: readonly Answered[] | null =
+      peer === self.peerId
+        ? await Promise.all(shares.map(share => holder.keep(peer, share)))
+        : decodeAnswers(
+            await exchange.ask(peer, encodeQuestion({ kind: 'keep', shares }), askMs),
+            shares.length,
+          )
+    if (answers === null) throw this.#unreached(peer, 'did not answer')
+    const refusal = answers.find(answer => typeof answer === 'string')
+    if (refusal !== undefined) throw this.#unreached(peer, `did not take its share: ${refusal}`)
+  }
+
+  #unreached(peer: PeerId, how: string): SlurpError {
+    const name = this.#parts.nameOf(peer)
+    return new SlurpError('QUORUM_UNREACHED', `Keys are dealt to every member at once, and ${name} ${how}.`, {
+      hint: `Start it, or take it out of the fleet with \`slurp peer remove ${name}\`; until then the shares of before are in force.`,
+    })
+  }
+}

@@ -1,0 +1,25 @@
+import type { PeerId } from '../../base/ids.ts'
+import { entitledTo, type Registry } from '../../crypto/registry/registry.ts'
+import type { SecretName } from '../../crypto/shares/secret-name.ts'
+
+export type ReleaseDecision =
+  | { readonly kind: 'allowed' }
+  /** `reason`: one sentence for who asked, printable ASCII of at most 200 characters. */
+  | { readonly kind: 'denied'; readonly reason: string }
+
+/** Who may have a share of which secret. Asked at every release, so that what ends has ended at once. */
+export interface ReleaseRule {
+  mayRelease(requester: PeerId, secret: SecretName): ReleaseDecision
+}
+
+/** Members get what the registry entitles them to; blind ones are entitled to nothing. */
+export const entitlementRule = (
+  registry: () => Registry,
+  isMember: (peer: PeerId) => boolean,
+): ReleaseRule => ({
+  mayRelease(requester, secret) {
+    if (!isMember(requester)) return { kind: 'denied', reason: 'Who asks is no member of the fleet.' }
+    if (entitledTo(registry(), requester).includes(secret)) return { kind: 'allowed' }
+    return { kind: 'denied', reason: `Who asks is not entitled to ${secret}.` }
+  },
+})

@@ -1,0 +1,143 @@
+import { sameBytes } from '../../base/bytes.ts'
+import { SlurpError } from '../../base/errors.ts'
+import type { PeerId } from '../../base/ids.ts'
+import type { Identity } from '../../crypto/identity.ts'
+import { entryOf, type Registry } from '../../crypto/registry/registry.ts'
+import { decodeEntry } from '../../crypto/registry/registry-codec.ts'
+import { isGenuine } from '../../crypto/registry/statements.ts'
+import { openShare, release } from '../../crypto/shares/release.ts'
+import { decodeReleaseRequest } from '../../crypto/shares/sealed-share-codec.ts'
+import { wipe } from '../../crypto/shares/share.ts'
+import { dropShare, type KeptShare, keepShare } from '../../crypto/shares/share-directory.ts'
+import { type ShareSet, supersedes } from '../../crypto/shares/share-set.ts'
+import type { Log } from '../running-peer.ts'
+import type { ReleaseRule } from './release-rule.ts'
+import { ReplayGuard } from './replay-guard.ts'
+import type { Answered, KeepAsked } from './wire.ts'
+
+/** Dealings of one key version that are not in force yet and kept all the same, at most. */
+const pendingMax = 4
+
+export type ShareHolderParts = {
+  readonly dir: string
+  readonly self: Identity
+  readonly registry: () => Registry
+  readonly rule: ReleaseRule
+  readonly shares: readonly KeptShare[]
+  readonly log: Log
+}
+
+/** What this peer does as a holder of shares: keeps its own, gives them to whoever may have them, drops old ones. */
+export class ShareHolder {
+  readonly counters = { sharesReleased: 0, sharesDenied: 0, sharesKept: 0, sharesDropped: 0 }
+  readonly #parts: ShareHolderParts
+  readonly #replays = new ReplayGuard()
+  #shares: readonly KeptShare[]
+
+  constructor(parts: ShareHolderParts) {
+    this.#parts = parts
+    this.#shares = parts.shares
+  }
+
+  get held(): readonly ShareSet[] {
+    return this.#shares.map(({ record }) => record.set)
+  }
+
+  /** One share for who asks, or one sentence why not. */
+  async release(from: PeerId, request: Uint8Array): Promise<Answered> {
+    try {
+      const answer = await this.#released(from, request)
+      if (typeof answer === 'string') this.#deny(from, answer)
+      else this.counters.sharesReleased += 1
+      return answer
+    } catch (failure) {
+      if (!(failure instanceof SlurpError)) throw failure
+      return this.#deny(from, failure.message)
+    }
+  }
+
+  /** Takes a share that a peer with the secret dealt to this one. @returns nothing but bytes when it is on the disk. */
+  async keep(from: PeerId, asked: KeepAsked): Promise<Answered> {
+    try {
+      return (await this.#keep(from, asked)) ?? new Uint8Array(0)
+    } catch (failure) {
+      if (!(failure instanceof SlurpError)) throw failure
+      return failure.message
+    }
+  }
+
+  /** Drops what another dealing took the place of. It is in force at a majority of the control group by now. */
+  async dropOld(): Promise<void> {
+    const registry = this.#parts.registry()
+    const isOld = ({ record }: KeptShare) => {
+      const inForce = entryOf(registry, record.set)?.set
+      if (inForce === undefined) return false
+      const isSame = sameBytes(inForce.hash, record.hash)
+      return !isSame && !supersedes(record.set, inForce.set)
+    }
+    const old = this.#shares.filter(isOld)
+    this.#shares = this.#shares.filter(share => !old.includes(share))
+    for (const { record } of old) await dropShare(this.#parts.dir, record)
+    this.counters.sharesDropped += old.length
+    if (old.length > 0) this.#parts.log.info({ shares: old.length }, 'shares of former dealings were deleted')
+  }
+
+  async #released(from: PeerId, request: Uint8Array): Promise<Answered> {
+    const { self, rule, registry } = this.#parts
+    const { requester, recordHash, nonce } = decodeReleaseRequest(request)
+    if (requester !== from) return 'The request is of another peer than the connection.'
+    const share = this.#shares.find(({ record }) => sameBytes(record.hash, recordHash))
+    if (share === undefined) return 'No share of that dealing is here.'
+    const { set } = share.record
+    const inForce = entryOf(registry(), set)?.set.set
+    if (inForce !== undefined && supersedes(inForce, set))
+      return 'Another dealing took the place of that one.'
+    const decision = rule.mayRelease(from, set.secret)
+    if (decision.kind === 'denied') return decision.reason
+    if (!this.#replays.admit(requester, nonce)) return 'That request was answered before.'
+    return await release(share.record, share.sealed, request, self)
+  }
+
+  async #keep(from: PeerId, { entry, sealed }: KeepAsked): Promise<string | null> {
+    const { self, dir, registry, rule } = this.#parts
+    const offered = decodeEntry(entry)
+    const { set } = offered.set
+    if (set.dealer !== from) return 'Who deals is not who signed.'
+    const decision = rule.mayRelease(from, set.secret)
+    if (decision.kind === 'denied') return decision.reason
+    const now = registry()
+    if (!isGenuine(now, offered)) return 'Who deals has not shown that it has the secret.'
+    const inForce = entryOf(now, set)
+    if (inForce !== undefined && !sameBytes(inForce.verifier, offered.verifier))
+      return 'It is another secret.'
+    if (inForce !== undefined && !supersedes(set, inForce.set.set)) return 'A dealing in force is not older.'
+    const { blind, points } = await openShare(offered.set, sealed, self)
+    wipe(blind, points)
+    const share = { record: offered.set, sealed }
+    await keepShare(dir, share)
+    const others = this.#shares.filter(({ record }) => !sameBytes(record.hash, share.record.hash))
+    this.#shares = await this.#withoutSurplus([...others, share], share)
+    this.counters.sharesKept += 1
+    return null
+  }
+
+  /** Dealings that never came into force give way to later ones. */
+  async #withoutSurplus(shares: readonly KeptShare[], { record }: KeptShare): Promise<readonly KeptShare[]> {
+    const { secret, keyVersion } = record.set
+    const pending = shares.filter(
+      ({ record: { hash, set } }) =>
+        set.secret === secret &&
+        set.keyVersion === keyVersion &&
+        !sameBytes(hash, entryOf(this.#parts.registry(), set)?.set.hash ?? new Uint8Array(0)),
+    )
+    const surplus = pending.slice(0, -pendingMax)
+    for (const share of surplus) await dropShare(this.#parts.dir, share.record)
+    return shares.filter(share => !surplus.includes(share))
+  }
+
+  #deny(from: PeerId, why: string): string {
+    this.counters.sharesDenied += 1
+    this.#parts.log.warn({ from, why }, 'a share was not released')
+    return why
+  }
+}

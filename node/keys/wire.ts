@@ -1,0 +1,83 @@
+import { decode, encode } from 'cborg'
+
+/** Items of one message, at most. */
+export const itemsMax = 64
+
+/** What one peer asks another about keys. */
+export type KeyQuestion =
+  /** Its shares: requests as `askForShares` makes them. */
+  | { readonly kind: 'release'; readonly requests: readonly Uint8Array[] }
+  /** The age recipient of its own key, to deal to it. */
+  | { readonly kind: 'recipient' }
+  /** To put new shares on its disk: entries as `encodeEntry` makes them, and what is sealed to it. */
+  | { readonly kind: 'keep'; readonly shares: readonly KeepAsked[] }
+  /** The registry changed: worth a look. */
+  | { readonly kind: 'changed' }
+  /** To deal anew what its peers came and went from, as the one who asks cannot open it. */
+  | { readonly kind: 'reshare' }
+
+export type KeepAsked = { readonly entry: Uint8Array; readonly sealed: Uint8Array }
+
+/** One for each item, in their order: bytes, or why not. */
+export type Answered = Uint8Array | string
+
+const kinds = ['release', 'recipient', 'keep', 'changed', 'reshare'] as const
+
+export function encodeQuestion(question: KeyQuestion): Uint8Array {
+  const items =
+    question.kind === 'release'
+      ? question.requests
+      : question.kind === 'keep'
+        ? question.shares.map(({ entry, sealed }) => [entry, sealed])
+        : []
+  return encode([kinds.indexOf(question.kind), items])
+}
+
+/** @returns null when it is none. */
+export function decodeQuestion(bytes: Uint8Array): KeyQuestion | null {
+  const value = decoded(bytes)
+  if (!Array.isArray(value) || value.length !== 2) return null
+  const [place, items] = value as [unknown, unknown]
+  const kind = kinds[place as number]
+  if (kind === undefined || !Array.isArray(items) || items.length > itemsMax) return null
+  switch (kind) {
+    case 'release':
+      return items.every(isBytes) ? { kind, requests: items } : null
+    case 'keep': {
+      const shares = items.map(keepFrom)
+      return shares.every(each => each !== null) ? { kind, shares } : null
+    }
+    default:
+      return items.length === 0 ? { kind } : null
+  }
+}
+
+export const encodeAnswers = (answers: readonly Answered[]): Uint8Array =>
+  encode(answers.map(answer => (typeof answer === 'string' ? printable(answer) : answer)))
+
+/** @param count - as many as there have to be. @returns null when they are none. */
+export function decodeAnswers(bytes: Uint8Array | null, count: number): readonly Answered[] | null {
+  const value = bytes === null ? null : decoded(bytes)
+  if (!Array.isArray(value) || value.length !== count) return null
+  return value.every(each => isBytes(each) || isReason(each)) ? value : null
+}
+
+const printable = (text: string): string => text.replace(/[^ -~]/g, '?').slice(0, 200)
+
+function keepFrom(value: unknown): KeepAsked | null {
+  const [entry, sealed] = Array.isArray(value) ? value : []
+  return isBytes(entry) && isBytes(sealed) ? { entry, sealed } : null
+}
+
+const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
+/** Shown to people: printable, and not long. */
+const isReason = (value: unknown): value is string =>
+  typeof value === 'string' && /^[ -~]{1,200}$/.test(value)
+
+function decoded(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes, { strict: true })
+  } catch {
+    return null
+  }
+}

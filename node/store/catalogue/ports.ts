@@ -1,0 +1,23 @@
+import type { Deadline } from '../deadline.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** What stands in a fleet, as somebody knows it. */
+export type Known = {
+  readonly snapshot: Snapshot
+  /** Gone through for this; those that can be, and those of the fleet. */
+  readonly partitions: number
+  readonly partitionsHere: number
+  readonly partitionsTotal: number
+  /** Roles of each context that is known and not in the snapshot. */
+  readonly unlisted: readonly (readonly string[])[]
+}
+
+/** Where a catalogue comes from. */
+export interface ContextEntries {
+  /**
+   * What stood when this was called, or later, as far as it was looked through before the deadline.
+   *
+   * @throws SlurpError SEALED where nothing can be opened.
+   */
+  current(deadline: Deadline): Promise<Known>
+}

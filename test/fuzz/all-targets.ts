@@ -1,0 +1,15 @@
+import type { Target } from './target.ts'
+import { doorTargets } from './targets/door.ts'
+import { envelopeTargets } from './targets/envelopes.ts'
+import { rightsTargets } from './targets/rights.ts'
+import { storeTargets } from './targets/store.ts'
+import { wireTargets } from './targets/wire.ts'
+
+/** Every decoder of bytes that come from outside. */
+export const allTargets = async (): Promise<Target[]> => [
+  ...(await envelopeTargets()),
+  ...wireTargets(),
+  ...rightsTargets(),
+  ...storeTargets(),
+  ...(await doorTargets()),
+]
