@@ -136,7 +136,7 @@ export const advice = {
     http: 400,
     exit: 2,
     retry: 'never',
-    hint: 'Put what is not meant as a sign of the query language in "quotes"; `slurp help search` explains it.',
+    hint: 'Put what is not meant as a sign of the query language in "quotes"; `slurp help query` explains it.',
   },
   CURSOR_INVALID: {
     http: 400,

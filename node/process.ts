@@ -30,10 +30,12 @@ import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
+import { contextSubject } from './local-changes.ts'
 import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
+import { startPeerSearch } from './peer-search.ts'
 import { readPeerFile } from './peer-settings.ts'
-import type { OpenedDisk } from './ports/opened-disk.ts'
+import type { FollowedDisk } from './ports/opened-disk.ts'
 import { finishReentry, reenter } from './reentry.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
@@ -66,9 +68,13 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   if (unguarded !== null) log.warn({ why: unguarded }, 'core dumps of this process may show its keys')
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
-  let opened: OpenedDisk
+  let opened: FollowedDisk
   try {
-    opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+    opened = await openLevelDisk({
+      dir: join(dir, 'data'),
+      expectExisting: existsSync(addressFile.path),
+      subjectOf: contextSubject,
+    })
   } catch (failure) {
     if (!(failure instanceof SlurpError) || failure.code !== 'DATA_MISSING') throw failure
     await reenter(options, { view: genesis, known: addressFile.known() })
@@ -179,6 +185,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       sealed: () => {
         store.forget()
         entries.forget()
+        finder.forget()
       },
     })
     closers.unshift(async () => keys.stop())
@@ -229,7 +236,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       .catch(failure => log.warn({ failure: String(failure) }, 'the fleet record could not be published'))
     libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
     const news = setInterval(() => {
-      const counters = { damagedPartitions: driver.damagedPartitions() }
+      const counters = { damagedPartitions: driver.damagedPartitions().length }
       libp2p.gossip.publish({ kind: 'health', peer: self, counters })
       // Beats tell it to whom this peer is connected, at once; while partitions move, views follow each other fast.
       libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
@@ -265,6 +272,19 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const desk = new StoreDesk(storeParts)
     const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
     closers.unshift(async () => entries.close())
+    const finder = startPeerSearch({
+      dir,
+      self: identity,
+      view: () => view,
+      driver,
+      exchange: libp2p.search,
+      changes: opened.changes,
+      local,
+      desk,
+      entitledTo: peer => (isMember(peer) ? keys.entitlementsOf(peer) : []),
+      log,
+    })
+    closers.unshift(() => finder.stop())
     const catalogue = new CatalogueDesk({
       entries,
       store,
@@ -312,6 +332,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       store,
       retention,
       catalogue,
+      search: finder.search,
       audit,
       addresses: () => libp2p.addresses(),
       status: () =>
@@ -325,11 +346,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           roles: keys.recipients,
           held: keys.held.heldRoles,
           sealedWhy: keys.held.sealedWhy,
-          damaged: driver.damagedPartitions(),
+          damaged: driver.damagedPartitions().length,
           audit: audit.reasons(peer => view.members.find(member => member.id === peer)?.name ?? peer),
           counters: counters(),
         }),
-      checks: () => [...health.checks(driver.damagedPartitions()), keys.check(), audit.readiness()],
+      checks: () => [...health.checks(driver.damagedPartitions().length), keys.check(), audit.readiness()],
       counters,
       ring: () => view,
       control: admin,

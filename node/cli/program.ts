@@ -44,6 +44,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Print what holds at an address, inherited fields too',
     load: async () => (await import('./commands/resolve.ts')).addResolve,
   },
+  search: {
+    summary: 'Find contexts by their words',
+    load: async () => (await import('./commands/search.ts')).addSearch,
+  },
   ls: { summary: 'List contexts', load: async () => (await import('./commands/ls.ts')).addList },
   tree: {
     summary: 'Count contexts by path',
@@ -76,6 +80,10 @@ const registered: Readonly<Record<string, Registered>> = {
   retention: {
     summary: 'Say how much history projects keep',
     load: async () => (await import('./commands/retention.ts')).addRetention,
+  },
+  index: {
+    summary: 'Look after the search index',
+    load: async () => (await import('./commands/index-commands.ts')).addIndex,
   },
   audit: {
     summary: 'See who was allowed and denied what',

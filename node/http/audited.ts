@@ -11,12 +11,13 @@ type Kind = {
   readonly when: 'before' | 'after'
 }
 
-const [members, ring, retention, audit] = [
+const [members, ring, retention, audit, index] = [
   'admin:members',
   'admin:ring',
   'admin:retention',
   'admin:audit',
-].map((operation): Kind => ({ operation, when: 'before' })) as [Kind, Kind, Kind, Kind]
+  'admin:index',
+].map((operation): Kind => ({ operation, when: 'before' })) as [Kind, Kind, Kind, Kind, Kind]
 
 /** Operations whose decisions are recorded. Of a batch each line is; the others show how the peer is. */
 const kinds: { readonly [Name in OperationName]?: Kind } = {
@@ -30,6 +31,10 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   contextTree: { operation: 'search', when: 'after' },
   contextDecisions: { operation: 'search', when: 'after' },
   staleContexts: { operation: 'search', when: 'after' },
+  searchContexts: { operation: 'search', when: 'after' },
+  indexRebuild: index,
+  indexOptimize: index,
+  indexVerify: index,
   joinPeer: members,
   replacePeer: members,
   leavePeer: members,

@@ -6,7 +6,9 @@ import { auditEntries, auditExport } from './audit-handlers.ts'
 import { streamBatch } from './batch.ts'
 import type { BodyOf, OperationName, QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
+import { given } from './given.ts'
 import { openapiDocument } from './openapi.ts'
+import { searchContexts } from './search-handler.ts'
 
 /** One request after its query and body were validated. */
 export type Asked<Name extends OperationName> = {
@@ -43,6 +45,12 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   contextTree: ({ peer }, { query }) => peer.catalogue.tree(given(query)),
   contextDecisions: ({ peer }, { address, query }) => peer.catalogue.decisions(address, given(query)),
   staleContexts: ({ peer }, { query }) => peer.catalogue.stale(given(query)),
+  searchContexts: (door, { body }) => searchContexts(door, body),
+  indexList: ({ peer }) => peer.search.index.list(),
+  indexStats: ({ peer }) => peer.search.index.stats(),
+  indexRebuild: ({ peer }, { body }) => peer.search.index.rebuild(body.name),
+  indexOptimize: ({ peer }, { body }) => peer.search.index.optimize(body.name),
+  indexVerify: ({ peer }, { body }) => peer.search.index.verify(body.name),
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),
@@ -92,13 +100,6 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
     const text = await metrics.text()
     return reply.type(metrics.contentType).send(text)
   },
-}
-
-type Given<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> }
-
-/** Leaves out what was not given: the store tells absent from undefined. */
-function given<T extends object>(values: T): Given<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>
 }
 
 /** Ids are checked by the fleet, which knows what they mean. */

@@ -3,7 +3,13 @@ import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, PeerId } from '../../base/ids.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
-import { isRole, recipientsOf, type SecretEntry, withEntitlement } from '../../crypto/registry/registry.ts'
+import {
+  entitledTo,
+  isRole,
+  recipientsOf,
+  type SecretEntry,
+  withEntitlement,
+} from '../../crypto/registry/registry.ts'
 import { encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
@@ -220,6 +226,11 @@ export class KeyService implements KeyControl {
   /** Whether this peer is entitled to anything that it could pass on. */
   get canEntitle(): boolean {
     return this.held.entitled.some(isRole)
+  }
+
+  /** Secrets that a member may have: names of roles, and of what is no role's. */
+  entitlementsOf(peer: PeerId): readonly string[] {
+    return entitledTo(this.#book.registry, peer)
   }
 
   /**

@@ -68,6 +68,22 @@ export type Change =
   /** This process does not serve it any more. */
   | { readonly kind: 'removePartition'; readonly partition: number }
 
+/**
+ * What a store has of some keys: everything else of them goes from the index.
+ *
+ * A range says that `held` is all that the store has of a partition, behind `after` and up to `through`; null: from its
+ * beginning, up to its end.
+ */
+export type Stock = {
+  /** Versions that are to be found, ascending; none: nothing of this key is. */
+  readonly held: readonly { readonly key: ContextKey; readonly versions: readonly Version[] }[]
+  readonly range: {
+    readonly partition: number
+    readonly after: ContextKey | null
+    readonly through: ContextKey | null
+  } | null
+}
+
 export type Sort = 'relevance' | 'time' | 'confidence'
 
 /** A document passes when, for every filter that is given, it has one of the values. */
@@ -103,6 +119,8 @@ export type RankRequest = {
   readonly asOfMs?: number
   /** Only these, for a fan-out that asks each partition once. */
   readonly partitions?: readonly number[]
+  /** Candidates wanted, for a fan-out that weighs them again: more than `limit`, at most 300. */
+  readonly candidates?: number
 }
 
 export type SearchRequest = RankRequest & {
@@ -145,6 +163,8 @@ export type Ranking = {
   readonly total: number
   readonly facets: Facets
   readonly statistics: Statistics
+  /** The time that the pages behind this one hold on to, in milliseconds. */
+  readonly asOfMs: number
   /** Factor of each weighed term, in the order of `statistics.frequencies`. */
   readonly boosts: readonly number[]
   readonly cursor: string | null
@@ -176,7 +196,7 @@ export type Hit = {
   readonly truncated?: true
 }
 
-export type SearchAnswer = Omit<Ranking, 'candidates' | 'boosts'> & {
+export type SearchAnswer = Omit<Ranking, 'candidates' | 'boosts' | 'asOfMs'> & {
   readonly hits: readonly Hit[]
   /** Some text of some hit was cut, or hits were left out for `maxTokens`. */
   readonly truncated: boolean

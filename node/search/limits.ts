@@ -20,6 +20,8 @@ export const searchLimits = {
   fuzzyCharsMin: 3,
   limitDefault: 10,
   limitMax: 100,
+  /** Candidates that one process tells for a fan-out. */
+  candidatesMax: 300,
   facetsMax: 8,
   facetValuesMax: 50,
   /** Values of one filter. */

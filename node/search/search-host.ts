@@ -10,10 +10,12 @@ import type {
   RankRequest,
   SearchAnswer,
   SearchRequest,
+  Stock,
 } from './api.ts'
 import type { IndexConfiguration } from './engine/configuration.ts'
 import { mainIndex } from './engine/configuration.ts'
 import type { IndexReport, Work } from './engine/maintenance.ts'
+import type { Difference } from './engine/reconcile.ts'
 import { searchLimits } from './limits.ts'
 import { type Answered, type Ask, type Asked, errorFrom, type ThreadData } from './thread/messages.ts'
 
@@ -49,8 +51,8 @@ const charsAtOnce = 256 * 1024
  * The search of this process: an engine in a worker thread. Nothing that it does holds up the thread of the caller for
  * longer than it takes to copy a request and its answer.
  *
- * Feed: ask `checkpoint()`, hand in the changes behind it with `apply`, say `noteComplete()` when there are no more for
- * now, and go on with `apply`. After `checkpoint()` has said null, what is not in the store any more is not handed in.
+ * Feed: ask `checkpoint()`; for what changed behind it, or after null for everything that the store has, `reconcile` and
+ * `apply` what is missing; say `noteComplete()` when there is no more for now, and go on.
  */
 export class SearchHost {
   readonly #worker: Worker
@@ -102,9 +104,10 @@ export class SearchHost {
   /**
    * Does changes in their order; they are found when it resolves. The checkpoint counts when all of them are in.
    *
+   * @param checkpoint - null when the step of the feed goes on with the next call.
    * @throws SlurpError TOO_MANY, ROLE_UNKNOWN, SHUTTING_DOWN.
    */
-  async apply(changes: readonly Change[], checkpoint: Checkpoint): Promise<void> {
+  async apply(changes: readonly Change[], checkpoint: Checkpoint | null): Promise<void> {
     let part: Change[] = []
     let chars = 0
     for (const change of changes) {
@@ -118,6 +121,11 @@ export class SearchHost {
     await this.#ask({ kind: 'apply', changes: part, checkpoint })
   }
 
+  /** Takes out what the store does not have. @returns what it has and the index lacks. */
+  reconcile(stock: Stock): Promise<Difference['missing']> {
+    return this.#ask({ kind: 'reconcile', stock }) as Promise<Difference['missing']>
+  }
+
   /** Up to where everything is in the index; null: nothing is known, the feed begins anew. */
   checkpoint(): Promise<Checkpoint | null> {
     return this.#ask({ kind: 'checkpoint' }) as Promise<Checkpoint | null>
@@ -126,6 +134,11 @@ export class SearchHost {
   /** The feed has handed in all there was: answers say from now on that they are complete. */
   async noteComplete(): Promise<void> {
     await this.#ask({ kind: 'noteComplete' })
+  }
+
+  /** Something is missing, and the feed begins anew: answers say so, and a bookmark is none until `noteComplete`. */
+  async noteIncomplete(): Promise<void> {
+    await this.#ask({ kind: 'noteIncomplete' })
   }
 
   async optimize(index?: string): Promise<void> {

@@ -13,6 +13,7 @@ import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
 import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
+import { memorySearch } from './memory-search.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
 
@@ -143,6 +144,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     store,
     retention: memoryRetention(),
     catalogue,
+    search: memorySearch(roles),
     audit,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { ClassicLevel } from 'classic-level'
 import { SlurpError } from '../../base/errors.ts'
+import type { RoleName } from '../../base/ids.ts'
 import { newRoleKey } from '../../crypto/roles.ts'
 import type { Change } from '../../node/search/api.ts'
 import type { SearchHost } from '../../node/search/search-host.ts'
@@ -224,6 +225,26 @@ test('after a rotation the index is made anew under the new key, and the old key
   const old = keys.filter(({ name }) => name === developer)
   const stolen = await startSearch(t, dir, { ...rotated, roleKeys: old })
   assert.deepEqual(await found(stolen, 'xylophone'), [])
+})
+
+test('a shelf is sealed to all roles of a fleet', async t => {
+  const many = Array.from({ length: 32 }, (_, number) => newRoleKey(`role-${number}` as RoleName))
+  const names = many.map(({ name }) => name)
+  const dir = await newDir(t)
+  const of = {
+    roleKeys: many,
+    recipients: many.map(({ name, keyVersion, identity }) => ({
+      name,
+      keyVersion,
+      recipient: identity.recipient.text,
+    })),
+  }
+  let host = await startSearch(t, dir, of)
+  await host.apply([put('a', { roles: names, title: 'apple' })], { source: 's', sequence: 1 })
+  await host.noteComplete()
+  await host.close()
+  host = await startSearch(t, dir, { ...of, roleKeys: many.slice(31) })
+  assert.equal((await host.search({ roles: names.slice(31), query: 'apple' })).total, 1)
 })
 
 test('verify opens every piece and drops what is damaged', async t => {

@@ -53,6 +53,8 @@ export type Libp2pPeer = {
   readonly network: Libp2pNetwork
   /** Questions about keys. */
   readonly keys: Libp2pExchange
+  /** Questions about what is in the search index of another peer. */
+  readonly search: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   /** Multiaddresses, peer id included, on which this peer listens. */
@@ -98,6 +100,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
   })
   const keys = new Libp2pExchange({ host, name: 'keys', isMember })
+  const search = new Libp2pExchange({ host, name: 'search', isMember, streamsMax: 128 })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -147,6 +150,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     id: self,
     network,
     keys,
+    search,
     discovery,
     gossip,
     addresses: () => host.libp2p.getMultiaddrs().map(address => address.toString()),

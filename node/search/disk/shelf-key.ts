@@ -2,6 +2,7 @@ import { hkdfSync, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { SlurpError } from '../../../base/errors.ts'
 import { isRoleName, type RoleName } from '../../../base/ids.ts'
+import { sha256Hex } from '../../../crypto/digest.ts'
 import { isKeyVersion, type RoleRecipient } from '../../../crypto/roles.ts'
 import { openWith, sealTo } from '../../../crypto/sealing.ts'
 import type { X25519Identity } from '../../../crypto/x25519.ts'
@@ -93,7 +94,14 @@ function headerFrom(bytes: Uint8Array): ShelfHeader {
   }
 }
 
+/** Of the header a digest: what a derivation is told of may have 1,024 bytes, and one of seven roles has more. */
 const keyOf = (header: ShelfHeader, secret: Uint8Array, bindingSecret: Uint8Array): Uint8Array =>
   new Uint8Array(
-    hkdfSync('sha256', secret, bindingSecret, `slurp/v1/search shelf ${JSON.stringify(header)}`, 32),
+    hkdfSync(
+      'sha256',
+      secret,
+      bindingSecret,
+      `slurp/v1/search shelf ${sha256Hex(JSON.stringify(header))}`,
+      32,
+    ),
   )

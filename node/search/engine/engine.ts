@@ -10,6 +10,7 @@ import type {
   RankRequest,
   SearchAnswer,
   SearchRequest,
+  Stock,
 } from '../api.ts'
 import { MarkFile } from '../disk/mark.ts'
 import { PieceStore } from '../disk/piece-store.ts'
@@ -22,6 +23,7 @@ import type { KeptShelf } from './kept-shelf.ts'
 import { isDamage, Library, type LibraryOptions } from './library.ts'
 import { type IndexReport, Maintenance, type Work } from './maintenance.ts'
 import { Budget, present } from './present.ts'
+import { type Difference, differenceOf } from './reconcile.ts'
 import { checkRequest } from './request.ts'
 import { rest } from './slices.ts'
 
@@ -78,10 +80,29 @@ export class SearchEngine {
     return applied
   }
 
+  /**
+   * Takes out what a store does not have any more. @returns what it has and the index lacks, to be handed in with `apply`;
+   * of keys that nobody here can open that is everything, every time.
+   */
+  reconcile(stock: Stock): Promise<Difference['missing']> {
+    const reconciled = this.#applying.then(async () => {
+      const { changes, missing } = differenceOf(this.#library.catalogs, stock)
+      if (changes.length > 0) await this.#apply(changes, null)
+      return missing
+    })
+    this.#applying = reconciled.catch(() => undefined)
+    return reconciled
+  }
+
   /** The feed has handed in everything there is: from now on answers are complete. */
   async noteComplete(): Promise<void> {
     await this.#applying
     await this.#library.noteComplete(this.#applied)
+  }
+
+  /** The feed begins anew: until it is through, answers may lack documents, also after a restart. */
+  noteIncomplete(): Promise<void> {
+    return this.#library.noteIncomplete()
   }
 
   /** Candidates and what they are weighed with, for a fan-out. @throws SlurpError as {@link search}. */

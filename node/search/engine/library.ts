@@ -86,6 +86,11 @@ export class Library {
     await this.#writeMark()
   }
 
+  async noteIncomplete(): Promise<void> {
+    this.#mark = { ...this.#mark, incomplete: true }
+    await this.#writeMark()
+  }
+
   /** What was found damaged is dropped; the feed has to begin anew. */
   async drop(catalog: Catalog, kept: KeptShelf): Promise<void> {
     this.losses.damaged++

@@ -98,7 +98,12 @@ export class Budget {
   }
 
   /** @returns null when there is no room for it. */
-  take(hit: Hit, document: IndexDocument, fields: readonly string[], first: boolean): Hit | null {
+  take(
+    hit: Hit,
+    document: Readonly<Record<string, unknown>>,
+    fields: readonly string[],
+    first: boolean,
+  ): Hit | null {
     const bytes = this.#bytesLeft === Number.POSITIVE_INFINITY ? 0 : Buffer.byteLength(JSON.stringify(hit))
     if (bytes > this.#bytesLeft && !first) return null
     this.#bytesLeft -= bytes
@@ -106,8 +111,14 @@ export class Budget {
     const context: Record<string, unknown> = {}
     let truncated = false
     for (const field of fields) {
-      const value = document[field as keyof IndexDocument]
-      if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) continue
+      const value = document[field]
+      if (
+        value === undefined ||
+        value === null ||
+        value === '' ||
+        (Array.isArray(value) && value.length === 0)
+      )
+        continue
       const fitting = this.#fitting(value)
       if (fitting !== value) truncated = true
       if (fitting !== null) context[field] = fitting

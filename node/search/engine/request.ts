@@ -18,6 +18,9 @@ export function checkRequest(request: SearchRequest): void {
   if (limit !== undefined && !isWhole(limit, 1, searchLimits.limitMax)) {
     throw usage(`limit must be a whole number from 1 to ${searchLimits.limitMax}.`)
   }
+  const { candidates } = request
+  if (candidates !== undefined && !isWhole(candidates, 1, searchLimits.candidatesMax))
+    throw usage(`candidates must be a whole number from 1 to ${searchLimits.candidatesMax}.`)
   if (sort !== undefined && !sorts.includes(sort)) throw usage(`sort must be one of ${sorts.join(', ')}.`)
   if (mode !== undefined && !modes.includes(mode)) throw usage(`mode must be one of ${modes.join(', ')}.`)
   if (maxTokens !== undefined && !isWhole(maxTokens, 1, tokensMax)) {

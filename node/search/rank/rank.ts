@@ -62,7 +62,7 @@ export function rank(
     asOfMs: cursor?.asOfMs ?? request.asOfMs ?? null,
     partitions: request.partitions === undefined ? null : new Set(request.partitions),
   }
-  const limit = request.limit ?? searchLimits.limitDefault
+  const limit = request.candidates ?? request.limit ?? searchLimits.limitDefault
   found.length = 0
   const { parts, cut, resolved } = lookUpAll(shelves, plan, view, weights)
   const statistics = cursor?.statistics ?? statisticsOf(parts, plan)
@@ -73,8 +73,8 @@ export function rank(
   const more = matches.length > limit
   if (more) matches.pop()
   const candidates = candidatesOf(matches, parts, plan)
-  const cursorAfter = (index: number) =>
-    writeCursor({ ...candidates[index]!, asOfMs: view.asOfMs ?? newestMs, statistics }, request)
+  const asOfMs = view.asOfMs ?? newestMs
+  const cursorAfter = (index: number) => writeCursor({ ...candidates[index]!, asOfMs, statistics }, request)
   return {
     plan,
     matches,
@@ -83,6 +83,7 @@ export function rank(
       total,
       facets: facets.facets(),
       statistics,
+      asOfMs,
       boosts: plan.terms.map(({ boost }) => boost),
       cursor: more ? cursorAfter(candidates.length - 1) : null,
       cut,

@@ -1,7 +1,7 @@
 import { advice, type ErrorCode, SlurpError } from '../../../base/errors.ts'
 import type { RoleName } from '../../../base/ids.ts'
 import type { RoleRecipient } from '../../../crypto/roles.ts'
-import type { Candidate, Change, Checkpoint, RankRequest, SearchRequest } from '../api.ts'
+import type { Candidate, Change, Checkpoint, RankRequest, SearchRequest, Stock } from '../api.ts'
 import type { IndexConfiguration } from '../engine/configuration.ts'
 
 /** What the worker is started with; it never leaves this process. */
@@ -20,7 +20,8 @@ export type Ask =
   | { readonly kind: 'rank'; readonly request: RankRequest }
   | { readonly kind: 'present'; readonly candidates: readonly Candidate[]; readonly request: SearchRequest }
   | { readonly kind: 'apply'; readonly changes: readonly Change[]; readonly checkpoint: Checkpoint | null }
-  | { readonly kind: 'checkpoint' | 'noteComplete' | 'report' | 'settled' }
+  | { readonly kind: 'reconcile'; readonly stock: Stock }
+  | { readonly kind: 'checkpoint' | 'noteComplete' | 'noteIncomplete' | 'report' | 'settled' }
   | { readonly kind: 'close'; readonly storing: boolean }
   | { readonly kind: 'optimize' | 'rebuild' | 'verify'; readonly index?: string }
 

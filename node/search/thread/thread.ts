@@ -36,6 +36,8 @@ async function answer(ask: Ask): Promise<unknown> {
       return engine.present(ask.candidates, ask.request)
     case 'apply':
       return engine.apply(ask.changes, ask.checkpoint)
+    case 'reconcile':
+      return engine.reconcile(ask.stock)
     case 'checkpoint':
       return engine.checkpoint
     case 'optimize':
@@ -43,6 +45,7 @@ async function answer(ask: Ask): Promise<unknown> {
     case 'verify':
       return engine[ask.kind](ask.index)
     case 'noteComplete':
+    case 'noteIncomplete':
     case 'settled':
       return engine[ask.kind]()
     case 'close':
