@@ -178,15 +178,18 @@ export class FanOut {
     const { self, view, responder, exchange, monotonicMs } = this.#parts
     const { members, partitions } = view()
     const nameOf = (peer: PeerId) => members.find(({ id }) => id === peer)?.name ?? peer
-    const whyOf = (peer: PeerId): Absence => {
-      if (peer === self) return failed.get(peer) ?? responder.absence() ?? 'damaged'
+    const whyOf = (peer: PeerId, partition: PartitionId): Absence => {
+      if (peer === self) return failed.get(peer) ?? responder.absenceOf(partition)
       if (!exchange.isConnected(peer)) return 'unreachable'
       const absent = this.#absent.get(peer)
       return failed.get(peer) ?? (absent && absent.untilMs > monotonicMs() ? absent.why : 'late')
     }
     const parts = new Map<string, MissingPart>()
     for (const partition of left) {
-      const peers = partitions[partition]!.owners.map(peer => ({ name: nameOf(peer), why: whyOf(peer) }))
+      const peers = partitions[partition]!.owners.map(peer => ({
+        name: nameOf(peer),
+        why: whyOf(peer, partition),
+      }))
       peers.sort((a, b) => (a.name < b.name ? -1 : 1))
       const name = JSON.stringify(peers)
       parts.set(name, { partitions: (parts.get(name)?.partitions ?? 0) + 1, peers })

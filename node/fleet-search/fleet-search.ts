@@ -19,10 +19,10 @@ import type {
   SearchResult,
 } from './api.ts'
 import { FanOut, type FanOutParts } from './fan-out.ts'
-import type { IndexKeeper } from './index-keeper.ts'
+import type { OwnIndex } from './responder.ts'
 
 export type FleetSearchParts = FanOutParts & {
-  readonly keeper: IndexKeeper
+  readonly keeper: OwnIndex
   readonly desk: StoreDesk
   readonly indexes?: readonly IndexConfiguration[]
   /** What is asked for to be done in the background went wrong. */
@@ -128,7 +128,7 @@ export class FleetSearch implements Search {
     }
   }
 
-  async #begin(work: (host: IndexKeeper['host']) => Promise<void>): Promise<IndexStatistics> {
+  async #begin(work: (host: OwnIndex['host']) => Promise<void>): Promise<IndexStatistics> {
     const { host } = this.#parts.keeper
     const done = work(host)
     // What is wrong with the question is known at once; the rest is told to the log.

@@ -1,11 +1,17 @@
 import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { Hit } from '../search/api.ts'
 import type { Absence } from './api.ts'
+import type { FeedState } from './index-feed.ts'
 import type { IndexKeeper } from './index-keeper.ts'
 import { decodeAsked, encodeAnswered, type SearchAnswered, type SearchAsked, wrongness } from './wire.ts'
 
+/** The index of this process, as far as answers need it. */
+export type OwnIndex = Pick<IndexKeeper, 'phase' | 'roles' | 'host'> & {
+  readonly feed: { covers(partition: PartitionId): boolean; state(): FeedState } | null
+}
+
 export type ResponderParts = {
-  readonly keeper: IndexKeeper
+  readonly keeper: OwnIndex
   /** Roles that a member may read, by the registry of keys. */
   readonly entitledTo: (peer: PeerId) => readonly string[]
   /** Partitions that this peer answers for: those that it owns whole. */
@@ -50,6 +56,12 @@ export class SearchResponder {
     } catch (thrown) {
       return wrongness(thrown)
     }
+  }
+
+  /** Why this peer itself has no part for a partition that it owns. */
+  absenceOf(partition: PartitionId): Absence {
+    const covers = this.#parts.keeper.feed?.covers(partition) === true
+    return this.absence() ?? (covers ? 'damaged' : 'filling')
   }
 
   /** Why the index cannot answer for some roles; null when it can. */
