@@ -66,6 +66,7 @@ export async function servePeer(
       metrics: requestsInFlight =>
         createMetrics({
           counters: () => running.counters(),
+          indexLag: () => running.search.lag,
           clocks: () => running.status().members,
           ready: () => running.checks().every(check => check.ok),
           requestsInFlight,

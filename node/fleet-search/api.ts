@@ -87,6 +87,8 @@ export type IndexList = {
   readonly indexes: readonly IndexReport[]
 }
 
+export type IndexLag = { readonly phase: IndexPhase; readonly changes: number; readonly seconds: number }
+
 export type IndexStatistics = IndexList & {
   /** Roles whose contexts are in it. */
   readonly roles: readonly string[]
@@ -113,6 +115,8 @@ export type IndexVerdict = { readonly pieces: number; readonly damaged: number }
  * ROLE_UNKNOWN, ROLE_DENIED, SEALED where this peer cannot open anything, TOO_MANY, SHUTTING_DOWN.
  */
 export interface Search {
+  /** How far the index is behind the disk, without asking it. */
+  readonly lag: IndexLag
   /** What is not covered is named, and never a failure: nobody may be reachable but this peer. */
   search(question: SearchQuestion, asker?: Asker): Promise<SearchResult>
   readonly index: {

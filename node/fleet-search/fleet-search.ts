@@ -10,6 +10,7 @@ import { defaultStoreLimits, timeoutMaxMs, wholeNumber } from '../store/limits.t
 import type { StoreDesk } from '../store/store-desk.ts'
 import type {
   Asker,
+  IndexLag,
   IndexList,
   IndexStatistics,
   IndexVerdict,
@@ -52,6 +53,12 @@ export class FleetSearch implements Search {
     const found = (await this.#alone(request)) ?? (await this.#together(request, deadline))
     const tookMs = desk.parts.clock.monotonicMs() - deadline.beganMs
     return { ...found, hits: found.hits.map(shown), tookMs }
+  }
+
+  get lag(): IndexLag {
+    const { phase, feed } = this.#parts.keeper
+    const { lagChanges, lagSeconds } = feed?.state() ?? noFeed
+    return { phase, changes: lagChanges, seconds: lagSeconds }
   }
 
   readonly index: Search['index'] = {

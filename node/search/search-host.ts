@@ -44,6 +44,9 @@ export type SearchReport = {
   readonly memory: NodeJS.MemoryUsage
 }
 
+/** By itself V8 takes 48 MB for what is new: of use to whoever makes much garbage all the time, as no search does. */
+const maxYoungGenerationSizeMb = 12
+
 /** Characters of texts that are handed to the worker at once: copying them holds up this thread. */
 const charsAtOnce = 256 * 1024
 
@@ -81,7 +84,11 @@ export class SearchHost {
       recipients,
       indexes,
     }
-    const worker = new Worker(options.thread ?? besideThis(), { workerData: data, name: 'search' })
+    const worker = new Worker(options.thread ?? besideThis(), {
+      workerData: data,
+      name: 'search',
+      resourceLimits: { maxYoungGenerationSizeMb },
+    })
     const host = new SearchHost(worker)
     await host.#promised(0)
     return host

@@ -135,6 +135,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   const control = new MemoryControl()
   const audit = new MemoryAudit()
   const keys = memoryKeys()
+  const search = memorySearch(roles)
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -144,7 +145,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     store,
     retention: memoryRetention(),
     catalogue,
-    search: memorySearch(roles),
+    search,
     audit,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
@@ -201,6 +202,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     coverage,
     audit,
     keys,
+    search,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

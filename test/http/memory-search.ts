@@ -38,6 +38,7 @@ export function memorySearch(roles: readonly string[]): MemorySearch {
     return stats
   }
   const search: MemorySearch = {
+    lag: { phase: 'following', changes: 0, seconds: 0 },
     asked: null,
     coverage: { coverage: 1, missing: [] },
     async search(question, asker = {}) {

@@ -26,7 +26,7 @@ export class PieceStore {
         keyEncoding: 'utf8',
         valueEncoding: 'view',
         compression: false,
-        writeBufferSize: 16 * 1024 * 1024,
+        writeBufferSize: 4 * 1024 * 1024,
       })
     const first = level()
     try {
