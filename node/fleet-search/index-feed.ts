@@ -42,6 +42,8 @@ const headsAtOnce = 256
 const opensAtOnce = 8
 /** Changes that come while others are taken over wait so long, to be taken over together. */
 const gatherMs = 40
+/** Batches without a context that the bookmark may lack, well below what the list goes back. */
+const unnotedMax = 1024
 /** Longer than this nobody sleeps: the clock of the wall may be set, and damage is looked for. */
 const waitMaxMs = 2_000
 /** Characters of texts that are in memory on their way to the index. */
@@ -55,8 +57,10 @@ const charsAtOnce = 1024 * 1024
 export class IndexFeed {
   readonly #parts: IndexFeedParts
   readonly #expiries = new Expiries()
+  #phase: FeedState['phase'] = 'filling'
   #partitionsDone = 0
   #takenTo = 0
+  #noted = 0
   #upToDateMs: number
   #unindexed = 0
   #closed = false
@@ -76,8 +80,10 @@ export class IndexFeed {
       const bookmark = await index.checkpoint()
       if (bookmark?.source === changes.source && (await changes.read(bookmark.sequence, 1)) !== null) {
         this.#takenTo = bookmark.sequence
+        this.#noted = bookmark.sequence
         await this.#eachPartition(partition => this.#learnExpiries(partition))
       } else await this.#lookThroughAll()
+      this.#phase = 'following'
       while (!this.#closed) {
         await this.#follow()
         await this.#moreToDo()
@@ -106,7 +112,7 @@ export class IndexFeed {
     const behindMs = lagChanges === 0 ? 0 : this.#clock.monotonicMs() - this.#upToDateMs
     const partitionsTotal = local.partitionsTotal()
     return {
-      phase: this.#partitionsDone < partitionsTotal ? 'filling' : 'following',
+      phase: this.#phase,
       partitions: this.#partitionsDone,
       partitionsTotal,
       lagChanges,
@@ -118,6 +124,7 @@ export class IndexFeed {
   /** What changes meanwhile is taken over between two partitions. */
   async #lookThroughAll(): Promise<void> {
     const { index, changes } = this.#parts
+    this.#phase = 'filling'
     await index.noteIncomplete()
     this.#takenTo = changes.last
     await this.#eachPartition(async partition => {
@@ -127,6 +134,7 @@ export class IndexFeed {
     if (this.#closed) return
     await this.#note(this.#takenTo)
     await index.noteComplete()
+    this.#phase = 'following'
   }
 
   /** Not only those that this peer owns now: what comes and what goes lies on its disk as well. */
@@ -181,7 +189,9 @@ export class IndexFeed {
       for (let at = 0; at < found.keys.length && !this.#closed; at += keysAtOnce)
         await this.#take(found.keys.slice(at, at + keysAtOnce), null)
       if (this.#closed) return
-      await this.#note(found.through)
+      // Most batches of an idle peer are of no context, and the bookmark is a write of its own.
+      if (found.keys.length > 0 || found.through > this.#noted + unnotedMax) await this.#note(found.through)
+      this.#takenTo = found.through
     }
     this.#upToDateMs = this.#clock.monotonicMs()
     const expired = this.#expiries.take(this.#wallMs)
@@ -230,6 +240,7 @@ export class IndexFeed {
     const { index, changes } = this.#parts
     const bookmark: Checkpoint = { source: changes.source, sequence }
     await index.apply([], bookmark)
+    this.#noted = sequence
     this.#takenTo = sequence
   }
 
