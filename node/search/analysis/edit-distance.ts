@@ -11,21 +11,24 @@ export function withinEdits(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return most + 1
   for (let j = 0; j <= b.length; j++) rows[0]![j] = j
   for (let i = 1; i <= a.length; i++) {
-    if (nextRow(a, b, i) > most) return most + 1
+    if (nextRow(a, b, i, most) > most) return most + 1
   }
   return rows[a.length % 3]![b.length]!
 }
 
-/** @returns the least of the row: no later row has less. */
-function nextRow(a: string, b: string, i: number): number {
+/** Only as far from the diagonal as `most` edits lead. @returns the least of the row: no later row has less. */
+function nextRow(a: string, b: string, i: number, most: number): number {
   const row = rows[i % 3]!
   const last = rows[(i + 2) % 3]!
   const beforeLast = rows[(i + 1) % 3]!
   const char = a.charCodeAt(i - 1)
   const charBefore = i > 1 ? a.charCodeAt(i - 2) : -1
-  let least = i
-  row[0] = i
-  for (let j = 1; j <= b.length; j++) {
+  const from = Math.max(1, i - most)
+  const to = Math.min(b.length, i + most)
+  let least = from === 1 ? i : most + 1
+  row[from - 1] = least
+  if (to < b.length) row[to + 1] = most + 1
+  for (let j = from; j <= to; j++) {
     const other = b.charCodeAt(j - 1)
     let edits = last[j - 1]! + (char === other ? 0 : 1)
     if (last[j]! + 1 < edits) edits = last[j]! + 1

@@ -10,7 +10,11 @@ import type { Shelf } from './shelf.ts'
 /** The words of one shelf that a term stands for: one set, or one for each word of a phrase. */
 export type Resolved = {
   readonly term: Term
-  readonly slots: readonly { readonly ids: readonly number[]; readonly offset: number }[]
+  readonly slots: readonly {
+    /** Ascending. */
+    readonly ids: readonly number[]
+    readonly offset: number
+  }[]
   /** It stands for more words than are looked at. */
   readonly cut: boolean
 }
@@ -20,7 +24,7 @@ export function resolveTerm(shelf: Shelf, term: Term): Resolved {
   const { lexicon } = shelf
   const one = (ids: readonly number[], most = Number.POSITIVE_INFINITY): Resolved => ({
     term,
-    slots: [{ ids: ids.length > most ? ids.slice(0, most) : ids, offset: 0 }],
+    slots: [{ ids: ascending(ids.length > most ? ids.slice(0, most) : ids), offset: 0 }],
     cut: ids.length > most,
   })
   switch (what.kind) {
@@ -41,11 +45,16 @@ export function resolveTerm(shelf: Shelf, term: Term): Resolved {
       )
     }
     case 'phrase': {
-      const slots = what.words.map(({ word, offset }) => ({ ids: lexicon.sameStem(word), offset }))
+      const slots = what.words.map(({ word, offset }) => ({
+        ids: ascending(lexicon.sameStem(word)),
+        offset,
+      }))
       return { term, slots, cut: false }
     }
   }
 }
+
+const ascending = (ids: readonly number[]): number[] => [...ids].sort((a, b) => a - b)
 
 // Weights of the documents of a segment while several words are added up; zero between uses.
 let sums = new Uint32Array(0)
@@ -63,7 +72,7 @@ export function lookUp(
     findPhrase(segment, resolved, visible, weights, found)
     return
   }
-  const packed = slots[0]!.ids.map(id => segment.slotOf(id)).filter(slot => slot >= 0)
+  const packed = segment.slotsOf(slots[0]!.ids)
   const start = found.length
   for (const slot of packed) {
     if (term.field === null) addPostings(segment, slot, visible, found)

@@ -22,7 +22,7 @@ export function findPhrase(
   const words = slots
     .map(({ ids, offset }) => ({
       offset,
-      packed: ids.map(id => segment.slotOf(id)).filter(slot => slot >= 0),
+      packed: segment.slotsOf(ids),
     }))
     .map(word => ({ ...word, bytes: word.packed.reduce((sum, slot) => sum + bytesOf(segment, slot), 0) }))
     .sort((a, b) => a.bytes - b.bytes)

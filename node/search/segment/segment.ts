@@ -71,19 +71,24 @@ export class Segment {
     return ids.length * 16 + postings.length + positions.length + this.documents * perDocument
   }
 
-  /** Slot of a word, or −1. */
-  slotOf(id: number): number {
+  /** Slots of those words that occur here. @param wanted - ascending. Cost: by how far they are apart. */
+  slotsOf(wanted: readonly number[]): number[] {
     const { ids, slots } = this.words
-    let low = 0
-    let high = ids.length - 1
-    while (low <= high) {
-      const middle = (low + high) >> 1
-      const found = ids[middle]!
-      if (found === id) return slots[middle]!
-      if (found < id) low = middle + 1
-      else high = middle - 1
+    const found: number[] = []
+    let at = 0
+    for (const id of wanted) {
+      let step = 1
+      while (at + step < ids.length && ids[at + step]! <= id) step *= 2
+      let high = Math.min(at + step, ids.length)
+      while (at < high) {
+        const middle = (at + high) >> 1
+        if (ids[middle]! < id) at = middle + 1
+        else high = middle
+      }
+      if (at === ids.length) break
+      if (ids[at] === id) found.push(slots[at]!)
     }
-    return -1
+    return found
   }
 
   /** Places of all versions of a key that were not removed for good. */
