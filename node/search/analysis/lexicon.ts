@@ -103,15 +103,15 @@ export class Lexicon {
       for (let id = 0; id < this.#texts.length; id++) if (isLike(id)) candidates.push(id)
       return candidates
     }
-    if (this.#shared.length < this.#texts.length) this.#shared = new Uint8Array(this.#texts.length * 2)
+    const shared = this.#marks()
     const lists = [...grams].flatMap(gram => this.#grams.get(gram) ?? [])
     for (const list of lists) {
       for (let i = 0; i < list.length; i++) {
         const id = list.at(i)
-        if (++this.#shared[id]! === needed && isLike(id)) candidates.push(id)
+        if (++shared[id]! === needed && isLike(id)) candidates.push(id)
       }
     }
-    for (const list of lists) for (let i = 0; i < list.length; i++) this.#shared[list.at(i)] = 0
+    for (const list of lists) for (let i = 0; i < list.length; i++) shared[list.at(i)] = 0
     return candidates
   }
 
@@ -124,10 +124,18 @@ export class Lexicon {
     let ids = first!.toArray()
     for (const list of others.slice(0, 2)) {
       if (list.length > 8 * ids.length) break
-      const also = new Set(list.toArray())
-      ids = ids.filter(id => also.has(id))
+      const shared = this.#marks()
+      for (let i = 0; i < list.length; i++) shared[list.at(i)] = 1
+      ids = ids.filter(id => shared[id] === 1)
+      for (let i = 0; i < list.length; i++) shared[list.at(i)] = 0
     }
     return ids
+  }
+
+  /** A byte for each word, all 0; who uses them leaves them so. */
+  #marks(): Uint8Array {
+    if (this.#shared.length < this.#texts.length) this.#shared = new Uint8Array(this.#texts.length * 2)
+    return this.#shared
   }
 
   #list(gram: number): GrowingInts {
