@@ -33,7 +33,7 @@ import { AddressFile } from './known-addresses.ts'
 import { contextSubject } from './local-changes.ts'
 import { localHistories } from './local-histories.ts'
 import { PeerHealth } from './peer-health.ts'
-import { startPeerSearch } from './peer-search.ts'
+import { type PeerSearch, startPeerSearch } from './peer-search.ts'
 import { readPeerFile } from './peer-settings.ts'
 import type { FollowedDisk } from './ports/opened-disk.ts'
 import { finishReentry, reenter } from './reentry.ts'
@@ -173,6 +173,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       },
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
     }
+    let finder: PeerSearch | null = null
     const keys = await KeyService.start({
       dir,
       self: identity,
@@ -185,7 +186,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       sealed: () => {
         store.forget()
         entries.forget()
-        finder.forget()
+        finder?.forget()
       },
     })
     closers.unshift(async () => keys.stop())
@@ -217,32 +218,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       log.info({ epoch: newer.epoch }, 'this peer is no member of the fleet any more')
       options.onLeft?.()
     }
-    const began = new Promise<void>((resolve, reject) =>
-      driver.start(failure => {
-        if (failure) return reject(failure)
-        control.start()
-        resolve()
-      }),
-    )
-    void began.then(
-      () => keys.follow(),
-      () => undefined,
-    )
-    await Promise.race([Promise.all([began, keys.opened()]), delay(timeWaitMs, undefined, { ref: false })])
-    if (!driver.clock.isKnown) log.warn({}, 'too few other members are heard to know the time of the fleet')
-    addressFile.learn(self, libp2p.addresses())
-    libp2p.discovery
-      .publishRecord(readRecord(join(dir, 'fleet.json')))
-      .catch(failure => log.warn({ failure: String(failure) }, 'the fleet record could not be published'))
-    libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
-    const news = setInterval(() => {
-      const counters = { damagedPartitions: driver.damagedPartitions().length }
-      libp2p.gossip.publish({ kind: 'health', peer: self, counters })
-      // Beats tell it to whom this peer is connected, at once; while partitions move, views follow each other fast.
-      libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
-    }, newsEveryMs)
-    closers.unshift(async () => clearInterval(news))
-
+    // Whoever leads may be told to carry out a duty as soon as it takes part: what duties use is there before.
     const submitter: Submitter = {
       submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
     }
@@ -272,7 +248,33 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const desk = new StoreDesk(storeParts)
     const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
     closers.unshift(async () => entries.close())
-    const finder = startPeerSearch({
+    const began = new Promise<void>((resolve, reject) =>
+      driver.start(failure => {
+        if (failure) return reject(failure)
+        control.start()
+        resolve()
+      }),
+    )
+    void began.then(
+      () => keys.follow(),
+      () => undefined,
+    )
+    await Promise.race([Promise.all([began, keys.opened()]), delay(timeWaitMs, undefined, { ref: false })])
+    if (!driver.clock.isKnown) log.warn({}, 'too few other members are heard to know the time of the fleet')
+    addressFile.learn(self, libp2p.addresses())
+    libp2p.discovery
+      .publishRecord(readRecord(join(dir, 'fleet.json')))
+      .catch(failure => log.warn({ failure: String(failure) }, 'the fleet record could not be published'))
+    libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
+    const news = setInterval(() => {
+      const counters = { damagedPartitions: driver.damagedPartitions().length }
+      libp2p.gossip.publish({ kind: 'health', peer: self, counters })
+      // Beats tell it to whom this peer is connected, at once; while partitions move, views follow each other fast.
+      libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
+    }, newsEveryMs)
+    closers.unshift(async () => clearInterval(news))
+
+    finder = startPeerSearch({
       dir,
       self: identity,
       view: () => view,
@@ -284,7 +286,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       entitledTo: peer => (isMember(peer) ? keys.entitlementsOf(peer) : []),
       log,
     })
-    closers.unshift(() => finder.stop())
+    const { search, stop: stopSearch } = finder
+    closers.unshift(stopSearch)
     const catalogue = new CatalogueDesk({
       entries,
       store,
@@ -332,7 +335,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       store,
       retention,
       catalogue,
-      search: finder.search,
+      search,
       audit,
       addresses: () => libp2p.addresses(),
       status: () =>
