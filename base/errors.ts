@@ -144,6 +144,24 @@ export const advice = {
     retry: 'never',
     hint: 'Restore the directory; a peer that lost its disk must come back as a new peer, never under its old id.',
   },
+  QUERY_INVALID: {
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    hint: 'Put what is not meant as a sign of the query language in "quotes"; `slurp help query` explains it.',
+  },
+  CURSOR_INVALID: {
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    hint: 'Ask again without the cursor, and go on with the one that this answer gives.',
+  },
+  INDEX_UNKNOWN: {
+    http: 404,
+    exit: 4,
+    retry: 'never',
+    hint: '`slurp index ls` lists the indexes of this peer.',
+  },
   FORMAT_UNKNOWN: {
     http: 500,
     exit: 8,

@@ -43,6 +43,9 @@ export const processSettings = z.strictObject({
   auditBytesMax: count(1_048_576, 1_099_511_627_776)
     .default(1_073_741_824)
     .describe('Bytes of the audit log; when it is full its oldest sixteenth goes'),
+  slowSearchMs: count(0, 600_000)
+    .default(500)
+    .describe('A search that takes so long gets a line in peer.log, without its words'),
   drainMs: count(0, 60_000).default(8000).describe('Time that running requests get to finish when stopping'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'])

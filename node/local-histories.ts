@@ -1,13 +1,20 @@
 import { noBallot, type PartitionId, type PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
 import type { ScanEntry } from '../replication/messages.ts'
-import { headRange, parseHeadKey, parseVersionKey, versionKey, versionRange } from './driver/codec/keys.ts'
+import {
+  headKey,
+  headRange,
+  parseHeadKey,
+  parseVersionKey,
+  versionKey,
+  versionRange,
+} from './driver/codec/keys.ts'
 import { decodeHead, decodeVersion } from './driver/codec/records.ts'
+import type { LocalContexts } from './fleet-search/ports.ts'
 import type { Disk, DiskEntry } from './ports/ports.ts'
-import type { LocalHistories } from './store/retention/ports.ts'
 
 /** Reads the histories on the disk of this peer, beside its driver: what is not synced yet is not seen. */
-export function localHistories(disk: Disk, self: PeerId, view: () => View): LocalHistories {
+export function localHistories(disk: Disk, self: PeerId, view: () => View): LocalContexts {
   const scan = (from: Uint8Array, to: Uint8Array, limit: number): Promise<readonly DiskEntry[]> =>
     new Promise((resolve, reject) => {
       disk.scan(from, to, limit, (failure, entries) => (failure ? reject(failure) : resolve(entries)))
@@ -24,6 +31,11 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
       const { to } = headRange(through, partitions, null)
       const found = await scan(from, to, limit)
       return { entries: found.map(entryOf), isLast: found.length < limit }
+    },
+    head(key) {
+      const diskKey = headKey(key)
+      const stored = disk.read(diskKey)
+      return stored === null ? null : entryOf({ key: diskKey, value: stored }).value
     },
     async versions(key, from, limit) {
       const found = await scan(versionKey(key, from), versionRange(key).to, limit)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
-import type { PeerId } from '../base/ids.ts'
+import type { PeerId, RoleName } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
 import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
@@ -25,20 +25,23 @@ import { Driver, type DriverEvent } from './driver/driver.ts'
 import { controlTexts, keyTexts, logEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
+import { grantDesks } from './grant-desks.ts'
 import { delegateFile } from './grants/delegate-file.ts'
-import { GrantDesk } from './grants/grant-desk.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
-import { JoinDesk, joinTokensRegisterKey } from './grants/join-desk.ts'
+import { joinTokensRegisterKey } from './grants/join-desk.ts'
 import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
 import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
+import { contextSubject } from './local-changes.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
 import { PeerHealth } from './peer-health.ts'
+import { publishNews } from './peer-news.ts'
+import { type PeerSearch, startPeerSearch } from './peer-search.ts'
 import { readPeerFile } from './peer-settings.ts'
-import type { OpenedDisk } from './ports/opened-disk.ts'
+import type { FollowedDisk } from './ports/opened-disk.ts'
 import { finishReentry, reenter } from './reentry.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
@@ -48,7 +51,6 @@ import { openStores } from './stores.ts'
 
 /** What waits for the audit log gets so long when the peer stops. */
 const auditGraceMs = 1_000
-const newsEveryMs = 10_000
 /** A peer that cannot take part yet, as it hears nobody, can at least be asked for its state after so long. */
 const timeWaitMs = 2_000
 
@@ -66,9 +68,13 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
   if (unguarded !== null) log.warn({ why: unguarded }, 'core dumps of this process may show its keys')
   const addressFile = new AddressFile(join(dir, 'addresses.json'))
 
-  let opened: OpenedDisk
+  let opened: FollowedDisk
   try {
-    opened = await openLevelDisk({ dir: join(dir, 'data'), expectExisting: existsSync(addressFile.path) })
+    opened = await openLevelDisk({
+      dir: join(dir, 'data'),
+      expectExisting: existsSync(addressFile.path),
+      subjectOf: contextSubject,
+    })
   } catch (failure) {
     if (!(failure instanceof SlurpError) || failure.code !== 'DATA_MISSING') throw failure
     await reenter(options, {
@@ -203,6 +209,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
     }
     const cryptoMeter = new CryptoMeter()
+    let finder: PeerSearch | null = null
     const keys = await KeyService.start({
       dir,
       self: identity,
@@ -214,7 +221,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       meet: peer => grants.meet(peer),
       clock: systemClock,
       log,
-      sealed: () => stores.forget(),
+      sealed: () => {
+        stores.forget()
+        finder?.forget()
+      },
       meter: cryptoMeter,
     })
     closers.unshift(async () => keys.stop())
@@ -279,17 +289,30 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     libp2p.discovery
       .publishRecord(readRecord(join(dir, 'fleet.json')))
       .catch(failure => log.warn({ failure: String(failure) }, 'the fleet record could not be published'))
-    libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
-    const news = setInterval(() => {
-      const counters = { damagedPartitions: driver.damagedPartitions() }
-      libp2p.gossip.publish({ kind: 'health', peer: self, counters })
-      // Beats tell it to whom this peer is connected, at once; while partitions move, views follow each other fast.
-      libp2p.gossip.publish({ kind: 'epoch', epoch: view.epoch })
-    }, newsEveryMs)
-    closers.unshift(async () => clearInterval(news))
+    const stopNews = publishNews({
+      gossip: libp2p.gossip,
+      self,
+      damagedPartitions: () => driver.damagedPartitions().length,
+      epoch: () => view.epoch,
+    })
+    closers.unshift(async () => stopNews())
     const stopTending = tendGrants(grants, digest => libp2p.gossip.publish({ kind: 'grants', digest }))
     closers.unshift(async () => stopTending())
-
+    finder = startPeerSearch({
+      dir,
+      self: identity,
+      view: () => view,
+      driver,
+      exchange: libp2p.search,
+      changes: opened.changes,
+      local: stores.local,
+      desk: stores.desk,
+      entitledTo: peer =>
+        keys.entitlementsOf(peer).filter(role => grants.judge.mayHold(peer, role as RoleName)),
+      log,
+    })
+    const { search, stop: stopSearch } = finder
+    closers.unshift(stopSearch)
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
@@ -333,21 +356,18 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       fleet: view.fleet,
       store: rights.storeOf(rights.self, null),
       rights,
-      grants: new GrantDesk({
+      ...grantDesks({
         keeper: grants,
         rights,
-        memberNamed: text => view.members.find(({ id, name }) => name === text || id === text)?.id ?? null,
-        authorityPublicKey: record.authorityPublicKey,
-      }),
-      joinTokens: new JoinDesk({
+        view: () => view,
         authorityPublicKey: record.authorityPublicKey,
         register: sharedRegister(registers, joinTokensRegisterKey),
         control: admin,
         addresses: () => libp2p.addresses(),
-        nowMs: () => grants.judge.nowMs,
       }),
       retention,
       catalogue: rights.catalogueOf(rights.self, null),
+      search,
       audit,
       addresses: () => libp2p.addresses(),
       status: () =>
@@ -361,11 +381,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
           roles: keys.recipients,
           held: keys.held.heldRoles,
           sealedWhy: keys.held.sealedWhy,
-          damaged: driver.damagedPartitions(),
+          damaged: driver.damagedPartitions().length,
           audit: audit.reasons(peer => nameOf(peer) ?? peer),
           counters: counters(),
         }),
-      checks: () => [...health.checks(driver.damagedPartitions()), keys.check(), audit.readiness()],
+      checks: () => [...health.checks(driver.damagedPartitions().length), keys.check(), audit.readiness()],
       counters,
       ring: () => view,
       control: admin,

@@ -3,6 +3,7 @@ import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { View } from '../dht/view.ts'
 import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
+import type { Search } from './fleet-search/api.ts'
 import type { GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
 import type { KeyControl } from './key-control.ts'
 import type { CryptoMeter } from './monitoring/crypto-meter.ts'
@@ -55,6 +56,7 @@ export interface RunningPeer {
   readonly joinTokens: JoinTokens
   readonly retention: Retention
   readonly catalogue: Catalogue
+  readonly search: Search
   /** What is allowed and denied here. */
   readonly audit: Audit
   /** Multiaddresses that the peer protocol listens on. */

@@ -69,6 +69,7 @@ export async function servePeer(
           counters: () => running.counters(),
           crypto: running.cryptoMeter,
           roleKeys: () => roleKeyAges(running.keys.roles(), Date.now()),
+          indexLag: () => running.search.lag,
           clocks: () => running.status().members,
           ready: () => running.checks().every(check => check.ok),
           requestsInFlight,

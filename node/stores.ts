@@ -68,6 +68,8 @@ export function openStores(parts: StoresParts) {
   const catalogue = new CatalogueDesk({ entries, store, clock: driver.clock, checkReader })
   return {
     retention,
+    desk,
+    local,
     rights: new RightsDesk({ keeper: grants, store, catalogue, keys: keys.held }),
     /** Nothing that was opened stays in memory. */
     forget(): void {

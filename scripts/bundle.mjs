@@ -28,7 +28,11 @@ export async function bundledMain(home) {
   try {
     await build({
       absWorkingDir: home,
-      entryPoints: [join('node', 'main.ts')],
+      // The thread of the search lies beside what starts it as it does in the sources.
+      entryPoints: {
+        main: join('node', 'main.ts'),
+        'thread/thread': join('node', 'search', 'thread', 'thread.ts'),
+      },
       outdir: draft,
       bundle: true,
       splitting: true,

@@ -5,6 +5,7 @@ export const adminOperations = [
   'admin:audit',
   'admin:backup',
   'admin:grants',
+  'admin:index',
   'admin:keys',
   'admin:members',
   'admin:retention',

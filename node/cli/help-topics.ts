@@ -42,6 +42,26 @@ export const topics: Readonly<Record<string, Topic>> = {
         'Quote an address in a shell: it has a * in it.',
       ].join('\n'),
   },
+  query: {
+    summary: 'What can be asked in a search',
+    text: () =>
+      [
+        'Words are looked for in titles, paths, summaries, purposes, tags, technologies, insights and contents.',
+        '',
+        table([
+          ['  token expiry', 'any of the words, the best first; `--all`: all of them'],
+          ['  "token expiry"', 'these words in a row'],
+          ['  expir*  *piry  ex*y', 'words that begin, end or go on like that'],
+          ['  expirry~  expirry~2', 'words with a mistake, or two'],
+          ['  -draft', 'must not occur'],
+          ['  expiry AND token, expiry OR ttl', 'both, either; ( ) for what belongs together'],
+          ['  title:expiry', 'in this field alone'],
+        ]),
+        '',
+        'English words are found by their stem: `expires` finds `expired` too. Names in code are found whole and by their',
+        'parts: `parseToken` by parseToken, parse and token.',
+      ].join('\n'),
+  },
   context: {
     summary: 'The fields of a context',
     text: () =>

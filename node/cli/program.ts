@@ -48,6 +48,10 @@ const registered: Readonly<Record<string, Registered>> = {
     summary: 'Print what holds at an address, inherited fields too',
     load: async () => (await import('./commands/resolve.ts')).addResolve,
   },
+  search: {
+    summary: 'Find contexts by their words',
+    load: async () => (await import('./commands/search.ts')).addSearch,
+  },
   ls: { summary: 'List contexts', load: async () => (await import('./commands/ls.ts')).addList },
   tree: {
     summary: 'Count contexts by path',
@@ -92,6 +96,10 @@ const registered: Readonly<Record<string, Registered>> = {
   token: {
     summary: 'Make tokens that let peers in',
     load: async () => (await import('./commands/token.ts')).addToken,
+  },
+  index: {
+    summary: 'Look after the search index',
+    load: async () => (await import('./commands/index-commands.ts')).addIndex,
   },
   audit: {
     summary: 'See who was allowed and denied what',

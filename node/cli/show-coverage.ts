@@ -1,7 +1,30 @@
+import type { SearchResult } from '../fleet-search/api.ts'
 import type { Coverage } from '../store/catalogue/api.ts'
 import type { Session } from './session.ts'
 
 const partial = 3
+
+const whys = {
+  unreachable: 'cannot be reached',
+  late: 'did not answer in time',
+  blind: 'holds not all of these roles',
+  sealed: 'is sealed',
+  opening: 'is opening its index',
+  filling: 'is filling its index',
+  damaged: 'is mending its copy',
+  refused: 'does not answer this peer for these roles',
+  failed: 'failed',
+} as const
+
+/** As {@link noteCoverage}, of a search. */
+export function noteMissing(session: Session, { coverage, missing }: SearchResult): void {
+  if (coverage === 1) return
+  session.exitCode = partial
+  for (const { partitions, peers } of missing) {
+    const reasons = peers.map(({ name, why }) => `${name} ${whys[why]}`).join(', ')
+    session.err(`partial: nothing is told of ${partitions} partitions: ${reasons}\n`)
+  }
+}
 
 /** Says what an answer does not speak of, and makes the exit code that of a partial one. */
 export function noteCoverage(session: Session, coverage: Coverage): void {

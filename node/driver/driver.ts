@@ -1,5 +1,5 @@
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
-import type { PeerId } from '../../base/ids.ts'
+import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
@@ -211,8 +211,8 @@ export class Driver {
     return this.#peer?.copiedBytes() ?? 0
   }
 
-  damagedPartitions(): number {
-    return this.#peer?.damagedPartitions().length ?? 0
+  damagedPartitions(): readonly PartitionId[] {
+    return this.#peer?.damagedPartitions() ?? []
   }
 
   /** From now on nothing is taken or sent. Operations without an answer get the honest one. */

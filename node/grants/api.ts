@@ -2,6 +2,7 @@ import type { Denial, LeftToCheck } from '../../crypto/grants/decide.ts'
 import type { Limits } from '../../crypto/grants/grant-shape.ts'
 import type { AdminOperation, GrantedOperation, Operation } from '../../crypto/grants/operations.ts'
 import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
+import type { Search } from '../fleet-search/api.ts'
 import type { ContextStore } from '../store/api.ts'
 import type { Catalogue } from '../store/catalogue/api.ts'
 
@@ -29,6 +30,8 @@ export interface Rights {
   storeOf(caller: Caller, address: string | null): ContextStore
   /** The catalogue as this caller may use it: what it may not find is not there, nor counted. */
   catalogueOf(caller: Caller, address: string | null): Catalogue
+  /** A search as this caller may use it. */
+  searchOf(caller: Caller, address: string | null, search: Pick<Search, 'search'>): Pick<Search, 'search'>
 }
 
 /** A grant as doors show it. Projects are the scopes that stand for their names: nobody can tell the names from them. */

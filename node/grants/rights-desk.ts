@@ -6,6 +6,7 @@ import type { GrantRequest } from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { AdminOperation, ContextOperation } from '../../crypto/grants/operations.ts'
 import { type ProjectScope, projectScopeOf } from '../../crypto/grants/project-scope.ts'
+import type { Search } from '../fleet-search/api.ts'
 import type { ContextStore } from '../store/api.ts'
 import type { Catalogue } from '../store/catalogue/api.ts'
 import type { Finder } from '../store/catalogue/finder.ts'
@@ -14,6 +15,7 @@ import type { Caller, Rights } from './api.ts'
 import { denied } from './denials.ts'
 import { finderOf } from './finder.ts'
 import type { GrantKeeper } from './grant-keeper.ts'
+import { GuardedSearch } from './guarded-search.ts'
 import { GuardedStore, type Place } from './guarded-store.ts'
 
 export type RightsParts = {
@@ -81,12 +83,24 @@ export class RightsDesk implements Rights {
   }
 
   catalogueOf(caller: Caller, address: string | null): Catalogue {
-    const finder = finderOf({
+    return this.#parts.catalogue.seenBy(this.#finderOf(caller, address))
+  }
+
+  searchOf(caller: Caller, address: string | null, search: Pick<Search, 'search'>): Pick<Search, 'search'> {
+    return new GuardedSearch({
+      search,
+      chain: () => this.chainOf(caller),
+      finder: this.#finderOf(caller, address),
+      heldRoles: () => this.#parts.keys.heldRoles,
+    })
+  }
+
+  #finderOf(caller: Caller, address: string | null): Finder {
+    return finderOf({
       chain: () => this.chainOf(caller),
       scopeOf: project => this.scopeOf(project),
       decide: asked => this.#decide(caller, address, asked),
     })
-    return this.#parts.catalogue.seenBy(finder)
   }
 
   /** The grant by which a caller is judged. @throws SlurpError GRANT_DENIED when this peer has none yet. */

@@ -11,14 +11,15 @@ type Kind = {
   readonly when: 'before' | 'after'
 }
 
-const [members, ring, retention, audit, grants, keys] = [
+const [members, ring, retention, audit, grants, keys, index] = [
   'admin:members',
   'admin:ring',
   'admin:retention',
   'admin:audit',
   'admin:grants',
   'admin:keys',
-].map((operation): Kind => ({ operation, when: 'before' })) as [Kind, Kind, Kind, Kind, Kind, Kind]
+  'admin:index',
+].map((operation): Kind => ({ operation, when: 'before' })) as [Kind, Kind, Kind, Kind, Kind, Kind, Kind]
 
 /** Operations whose decisions are recorded. Of a batch each line is; the others show how the peer is. */
 const kinds: { readonly [Name in OperationName]?: Kind } = {
@@ -32,6 +33,10 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   contextTree: { operation: 'search', when: 'after' },
   contextDecisions: { operation: 'search', when: 'after' },
   staleContexts: { operation: 'search', when: 'after' },
+  searchContexts: { operation: 'search', when: 'after' },
+  indexRebuild: index,
+  indexOptimize: index,
+  indexVerify: index,
   joinPeer: members,
   replacePeer: members,
   leavePeer: members,

@@ -21,6 +21,7 @@ import { hierarchyOperations } from './hierarchy-contract.ts'
 import { keyOperations } from './key-contract.ts'
 import type { Operation } from './operation.ts'
 import { retentionOperations } from './retention-contract.ts'
+import { searchOperations } from './search-contract.ts'
 
 const json = 'application/json'
 const ndjson = 'application/x-ndjson'
@@ -103,6 +104,7 @@ export const operations = {
   },
   ...hierarchyOperations,
   ...catalogueOperations,
+  ...searchOperations,
   batchStore: {
     method: 'POST',
     path: '/v1/batch',

@@ -16,6 +16,7 @@ export type DoorLimits = {
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly batchIdleMs: number
+  readonly slowSearchMs: number
 }
 
 /** What the handlers of the door work with. */

@@ -6,8 +6,10 @@ import { auditEntries, auditExport } from './audit-handlers.ts'
 import { streamBatch } from './batch.ts'
 import type { BodyOf, OperationName, QueryOf } from './contract.ts'
 import type { Door } from './door.ts'
+import { given } from './given.ts'
 import { openapiDocument } from './openapi.ts'
 import { callerFrom, catalogueFor, storeFor } from './rights.ts'
+import { searchContexts } from './search-handler.ts'
 
 /** One request after its query and body were validated. */
 export type Asked<Name extends OperationName> = {
@@ -51,6 +53,12 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   contextDecisions: (door, { address, query, request }) =>
     catalogueFor(door, request).decisions(address, given(query)),
   staleContexts: (door, { query, request }) => catalogueFor(door, request).stale(given(query)),
+  searchContexts: (door, { body, request }) => searchContexts(door, body, request),
+  indexList: ({ peer }) => peer.search.index.list(),
+  indexStats: ({ peer }) => peer.search.index.stats(),
+  indexRebuild: ({ peer }, { body }) => peer.search.index.rebuild(body.name),
+  indexOptimize: ({ peer }, { body }) => peer.search.index.optimize(body.name),
+  indexVerify: ({ peer }, { body }) => peer.search.index.verify(body.name),
   batchStore: (door, { query, request, reply }) => streamBatch(door, query, request, reply),
   status: door => door.status(),
   ring: ({ peer }) => peer.ring(),
@@ -114,13 +122,6 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
     const text = await metrics.text()
     return reply.type(metrics.contentType).send(text)
   },
-}
-
-type Given<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> }
-
-/** Leaves out what was not given: the store tells absent from undefined. */
-function given<T extends object>(values: T): Given<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>
 }
 
 /** Ids are checked by the fleet, which knows what they mean. */

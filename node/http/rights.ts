@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { asSlurpError } from '../../base/errors.ts'
 import type { AdminOperation } from '../../crypto/grants/operations.ts'
+import type { Search } from '../fleet-search/api.ts'
 import type { Caller } from '../grants/api.ts'
 import type { ContextStore } from '../store/api.ts'
 import type { Catalogue } from '../store/catalogue/api.ts'
@@ -23,6 +24,12 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   contextTree: 'store',
   contextDecisions: 'store',
   staleContexts: 'store',
+  searchContexts: 'store',
+  indexList: 'link',
+  indexStats: 'link',
+  indexRebuild: 'admin:index',
+  indexOptimize: 'admin:index',
+  indexVerify: 'admin:index',
   batchStore: 'store',
   status: 'link',
   ring: 'link',
@@ -104,6 +111,10 @@ export const callerFrom = (request: FastifyRequest): Caller => callers.get(reque
 /** The store as whoever asks may use it. */
 export const storeFor = (door: Door, request: FastifyRequest): ContextStore =>
   door.peer.rights.storeOf(callerFrom(request), addressOf(request))
+
+/** The search as whoever asks may use it. */
+export const searchFor = (door: Door, request: FastifyRequest): Pick<Search, 'search'> =>
+  door.peer.rights.searchOf(callerFrom(request), addressOf(request), door.peer.search)
 
 /** The catalogue as whoever asks may use it. */
 export const catalogueFor = (door: Door, request: FastifyRequest): Catalogue =>

@@ -4,7 +4,7 @@ import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
 import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
-import { isRole, recipientsOf, type SecretEntry, withEntitlement } from '../../crypto/registry/registry.ts'
+import { entitledTo, isRole, recipientsOf, withEntitlement } from '../../crypto/registry/registry.ts'
 import { encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
@@ -23,16 +23,16 @@ import { HeldKeys } from './held-keys.ts'
 import { progressOf, rolesOf, sharesOf } from './key-report.ts'
 import { RegistryBook } from './registry-book.ts'
 import { entitlementRule } from './release-rule.ts'
+import { Resharing } from './resharing.ts'
 import { Rotation } from './rotation.ts'
 import { ShareHolder } from './share-holder.ts'
-import { type Answered, decodeAnswers, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
+import { type Answered, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
 
 /** How often the register is read where nobody said that it changed. */
 const lookEveryMs = 30_000
 const lookAgainMs = 1_000
 const tellMs = 2_000
 const unsealMs = 8_000
-const delegateMs = 20_000
 
 export type KeyServiceParts = {
   readonly dir: string
@@ -60,6 +60,7 @@ export class KeyService implements KeyControl {
   readonly #holder: ShareHolder
   readonly #collector: Collector
   readonly #dealer: Dealer
+  readonly #resharing: Resharing
   readonly #rotation: Rotation
   readonly #waiting = new Set<() => void>()
   #isSealedByWish = false
@@ -120,11 +121,15 @@ export class KeyService implements KeyControl {
       holder: this.#holder,
       nameOf,
     })
+    const own = { ...parts, book: this.#book, collector: this.#collector, dealer: this.#dealer }
+    this.#resharing = new Resharing({
+      ...own,
+      isMember: peer => this.#isMember(peer),
+      nameOf,
+      tell: () => this.#tell(),
+    })
     this.#rotation = new Rotation({
-      ...parts,
-      book: this.#book,
-      collector: this.#collector,
-      dealer: this.#dealer,
+      ...own,
       ready: roles => this.held.ready(roles),
     })
     this.#book.onChange(() => this.#registryChanged())
@@ -224,23 +229,8 @@ export class KeyService implements KeyControl {
     throw new SlurpError('SEALED', why, { hint: '`slurp key status` shows who is missing; start them.' })
   }
 
-  async reshare(force: boolean): Promise<Reshared> {
-    await this.#book.refresh()
-    const all = force ? this.#book.registry.secrets : this.#dealer.outdated()
-    const mine = all.filter(entry => this.#collector.keyOf(entry) !== null)
-    const dealt = (await this.#dealer.deal(mine)).map(textOf)
-    const holders = dealt.length > 0 ? [this.#nameOf(this.#parts.self.peerId)] : []
-    if (dealt.length > 0) this.#tell()
-    if (mine.length === all.length) return { dealt, holders }
-    const other = force ? null : await this.#delegate()
-    if (other !== null) return { dealt: all.map(textOf), holders: [...holders, other] }
-    throw new SlurpError(
-      'SEALED',
-      'This peer cannot open all of the keys, and only who can open one can deal it.',
-      {
-        hint: 'Ask the door of a peer that holds the roles; `slurp key shares` shows who is entitled.',
-      },
-    )
+  reshare(force: boolean): Promise<Reshared> {
+    return this.#resharing.reshare(force)
   }
 
   roles(): RoleList {
@@ -265,12 +255,17 @@ export class KeyService implements KeyControl {
 
   /** Whether somebody holds no share who should, or the other way round. */
   get isOutdated(): boolean {
-    return this.#dealer.outdated().length > 0
+    return this.#resharing.isOutdated
   }
 
   /** Whether this peer is entitled to anything that it could pass on. */
   get canEntitle(): boolean {
     return this.held.entitled.some(isRole)
+  }
+
+  /** Secrets that a member may have: names of roles, and of what is no role's. */
+  entitlementsOf(peer: PeerId): readonly string[] {
+    return this.#isMember(peer) ? entitledTo(this.#book.registry, peer) : []
   }
 
   /**
@@ -348,36 +343,8 @@ export class KeyService implements KeyControl {
         this.follow()
         return []
       case 'reshare':
-        return [await this.#reshareFor()]
+        return [await this.#resharing.reshareFor()]
     }
-  }
-
-  /** @returns why nothing was dealt; bytes when it was. */
-  async #reshareFor(): Promise<Answered> {
-    try {
-      await this.#book.refresh()
-      const dealt = await this.#dealer.deal(this.#dealer.outdated())
-      if (dealt.length > 0) this.#tell()
-      return new Uint8Array(0)
-    } catch (failure) {
-      if (failure instanceof SlurpError) return failure.message
-      throw failure
-    }
-  }
-
-  /** Asks those who are entitled to more, one after the other, until nothing is left to be dealt. */
-  async #delegate(): Promise<string | null> {
-    const { exchange, self, log } = this.#parts
-    const entitled = new Set(this.#book.registry.entitlements.map(({ peer }) => peer))
-    for (const peer of entitled) {
-      if (peer === self.peerId || !this.#isMember(peer) || !exchange.isConnected(peer)) continue
-      const answer = await exchange.ask(peer, encodeQuestion({ kind: 'reshare' }), delegateMs)
-      const [failure] = decodeAnswers(answer, 1) ?? ['It did not answer.']
-      if (typeof failure === 'string') log.info({ peer, failure }, 'a peer did not deal keys anew')
-      await this.#book.refresh()
-      if (!this.isOutdated) return this.#nameOf(peer)
-    }
-    return null
   }
 
   /** Whoever does not hear of it looks by itself after a while. */
@@ -395,5 +362,3 @@ export class KeyService implements KeyControl {
     return this.#parts.view().members.find(({ id }) => id === peer)?.name ?? peer
   }
 }
-
-const textOf = ({ name, keyVersion }: SecretEntry): string => `${name}/${keyVersion}`

@@ -8,6 +8,7 @@ export interface Metrics {
   requestAnswered(request: { method: string; route: string; status: number; seconds: number }): void
   requestRefused(code: string): void
   batchItem(outcome: 'stored' | 'failed'): void
+  searched(search: { kind: string; seconds: number; hits: number; coverage: number }): void
   text(): Promise<string>
 }
 
@@ -20,6 +21,8 @@ export type RoleKeyAge = {
 }
 
 export type MetricsSources = {
+  /** How far the search index is behind the disk. */
+  readonly indexLag: () => { readonly changes: number; readonly seconds: number }
   readonly counters: () => Record<string, number>
   readonly ready: () => boolean
   readonly requestsInFlight: () => number
@@ -53,6 +56,35 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ['outcome'] as const,
     registers,
   })
+  const searches = new Histogram({
+    name: 'slurp_search_duration_seconds',
+    help: 'Time of a search, by what was asked for',
+    labelNames: ['kind'] as const,
+    buckets: [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers,
+  })
+  const hits = new Counter({
+    name: 'slurp_search_hits_total',
+    help: 'Hits that searches returned',
+    registers,
+  })
+  const partial = new Counter({
+    name: 'slurp_search_partial_total',
+    help: 'Searches whose answer was not of the whole fleet',
+    registers,
+  })
+  gauge(
+    register,
+    'slurp_index_lag_seconds',
+    'Since when the search index has not had all changes',
+    () => sources.indexLag().seconds,
+  )
+  gauge(
+    register,
+    'slurp_index_lag_changes',
+    'Changes of the disk that the search index does not have',
+    () => sources.indexLag().changes,
+  )
   gauge(register, 'slurp_ready', '1 when every readiness check is ok', () => (sources.ready() ? 1 : 0))
   gauge(register, 'slurp_http_requests_in_flight', 'Requests being carried out', sources.requestsInFlight)
   gauge(register, 'slurp_start_time_seconds', 'When the process started', () => sources.startedAtMs / 1000)
@@ -92,6 +124,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
       durations.observe({ method, route, status: String(status) }, seconds),
     requestRefused: code => refused.inc({ code }),
     batchItem: outcome => batchItems.inc({ outcome }),
+    searched: ({ kind, seconds, hits: count, coverage }) => {
+      searches.observe({ kind }, seconds)
+      hits.inc(count)
+      if (coverage < 1) partial.inc()
+    },
     text: () => register.metrics(),
   }
 }

@@ -40,3 +40,27 @@ export type OpenedDisk = {
   sizeOf(from: Uint8Array, to: Uint8Array): Promise<number>
   stats(): DiskStats
 }
+
+/**
+ * What batches changed, in their order: for whoever follows a disk and keeps how far it has come. A list survives what the
+ * batch itself survives.
+ */
+export interface ChangeLog {
+  /** Number of the last durable batch. */
+  readonly last: number
+  /**
+   * Subjects of the records that batches behind `after` put or deleted, each at least once, of at most `batchesMax` batches
+   * that changed any.
+   *
+   * @returns null when the list does not go back so far, or not so far forward: everything is to be looked through.
+   * @throws DiskFailure when it cannot be read.
+   */
+  read(
+    after: number,
+    batchesMax: number,
+  ): Promise<{ readonly through: number; readonly subjects: readonly Uint8Array[] } | null>
+  /** Told after each durable batch, with nothing to wait for. @returns what ends it. */
+  listen(told: () => void): () => void
+}
+
+export type FollowedDisk = OpenedDisk & { readonly changes: ChangeLog }

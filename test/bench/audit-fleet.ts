@@ -46,6 +46,7 @@ const none: Audit = {
 const open = async (peer: RunningPeer) => {
   const metrics = (requestsInFlight: () => number) =>
     createMetrics({
+      indexLag: () => ({ changes: 0, seconds: 0 }),
       counters: peer.counters,
       clocks: () => [],
       ready: () => true,

@@ -6,6 +6,7 @@ import { after, before, type TestContext, test } from 'node:test'
 import type { RoleName } from '../../base/ids.ts'
 import type { GrantedOperation } from '../../crypto/grants/operations.ts'
 import { projectScopeOf } from '../../crypto/grants/project-scope.ts'
+import type { Asker, SearchQuestion } from '../../node/fleet-search/api.ts'
 import { bearerOf, RightsDesk } from '../../node/grants/rights-desk.ts'
 import { openCatalogueBench } from '../store/catalogue/bench.ts'
 import { fleetSecret, keysFor } from '../store/stores.ts'
@@ -61,7 +62,18 @@ async function holder(t: TestContext, operations: readonly GrantedOperation[], m
   const rights = new RightsDesk({ keeper, store, catalogue, keys: keysFor(['admin', 'developer']) })
   const caller = rights.callerOf('secret')!
   const chain = await keeper.grants.prove(text)
+  const asked: (readonly string[] | undefined)[] = []
+  const nothing = { hits: [], total: 0, facets: {}, coverage: 1, missing: [], cursor: null, truncated: false }
+  const search = {
+    async search(_: SearchQuestion, { roles }: Asker = {}) {
+      asked.push(roles)
+      return { ...nothing, cut: [], peers: 1, tookMs: 0 }
+    },
+  }
   return {
+    search: rights.searchOf(caller, '127.0.0.1', search),
+    /** By which roles the index was asked. */
+    asked,
     store: rights.storeOf(caller, '127.0.0.1'),
     catalogue: rights.catalogueOf(caller, '127.0.0.1'),
     revoke: async () => keeper.revocations.learn(await keeper.signer.revoke(chain, keepers.clock.nowMs)),
@@ -174,4 +186,27 @@ test('versions are compared by who may read and list both', async t => {
     const { store: half } = await holder(t, operations)
     await assert.rejects(half.compareContexts(at('orders/1'), at('orders/2')), denied)
   }
+})
+
+test('a search is one by the roles that are granted, and none for who is held to some places', async t => {
+  const everywhere = { projects: 'any', paths: 'any' } as const
+  const free = await holder(t, ['search'], everywhere)
+  await free.search.search({ query: 'gold' })
+  await free.search.search({ query: 'gold' }, { roles: ['developer'] })
+  await assert.rejects(free.search.search({ query: 'gold' }, { roles: ['admin'] }), denied)
+  assert.deepEqual(
+    free.asked,
+    [['developer'], ['developer']],
+    'a role that is held here and not granted is left out',
+  )
+  for (const held of [{ projects: 'any' }, { paths: 'any' }, {}]) {
+    const bound = await holder(t, ['search'], held)
+    await assert.rejects(bound.search.search({ query: '' }), denied)
+    assert.deepEqual(bound.asked, [])
+  }
+  const reader = await holder(t, ['read'], everywhere)
+  await assert.rejects(reader.search.search({ query: 'gold' }), denied)
+  await free.revoke()
+  await assert.rejects(free.search.search({ query: 'gold' }), denied)
+  assert.equal(free.asked.length, 2)
 })

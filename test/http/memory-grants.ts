@@ -18,6 +18,7 @@ export const memoryRights = (store: ContextStore, catalogue: Catalogue): Rights 
   check: () => undefined,
   storeOf: () => store,
   catalogueOf: () => catalogue,
+  searchOf: (_, __, search) => search,
 })
 
 const moment = new Date(0).toISOString()

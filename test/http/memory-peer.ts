@@ -15,6 +15,7 @@ import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts
 import { memoryGrants, memoryJoinTokens, memoryRights } from './memory-grants.ts'
 import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
+import { memorySearch } from './memory-search.ts'
 
 type Kept = HistoryEntry & { context: Context | null }
 
@@ -136,6 +137,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
   const control = new MemoryControl()
   const audit = new MemoryAudit()
   const keys = memoryKeys()
+  const search = memorySearch(roles)
   const { id } = memoryMembers[0]!
   const fleet = memoryFleetId
   const peer: RunningPeer = {
@@ -149,6 +151,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     joinTokens: memoryJoinTokens,
     retention: memoryRetention(),
     catalogue,
+    search,
     audit,
     addresses: () => ['/ip4/127.0.0.1/tcp/1'],
     status: () => ({
@@ -205,6 +208,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     coverage,
     audit,
     keys,
+    search,
     /** Writes wait until the returned function is called. */
     holdWrites(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -14,6 +14,7 @@ const limitsForTests: DoorLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 10_000,
   batchIdleMs: 10_000,
+  slowSearchMs: 500,
 }
 
 /** The fields of all answers, of which each has some. */
@@ -56,6 +57,7 @@ export async function openTestDoor(
     limits: { ...limitsForTests, ...limits },
     metrics: requestsInFlight =>
       createMetrics({
+        indexLag: () => ({ changes: 0, seconds: 0 }),
         counters: memory.peer.counters,
         clocks: () => memory.peer.status().members,
         ready: () => true,

@@ -105,6 +105,7 @@ test('work with keys is counted and timed, and every key version has an age', as
   const { keys, cryptoMeter, counters } = fleet.peer('p1')
   const metrics = createMetrics({
     counters,
+    indexLag: () => ({ phase: 'blind', changes: 0, seconds: 0 }),
     clocks: () => [],
     ready: () => true,
     requestsInFlight: () => 0,

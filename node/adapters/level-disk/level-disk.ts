@@ -1,6 +1,7 @@
 import { assert } from '../../../base/assert.ts'
-import type { DiskStats } from '../../ports/opened-disk.ts'
+import type { ChangeLog, DiskStats } from '../../ports/opened-disk.ts'
 import { type Disk, type DiskChange, type DiskEntry, DiskFailure } from '../../ports/ports.ts'
+import { changeKey, changesBase, changesBaseKey, changeValue, readChanges } from './change-log.ts'
 import type { Database } from './database.ts'
 import { markerKey, markerWindow } from './markers.ts'
 import type { Watermark } from './watermark.ts'
@@ -16,6 +17,18 @@ type LevelOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: Uint8Array }
 
+/** Where a disk goes on. */
+export type LevelDiskStart = {
+  readonly base: number
+  readonly last: number
+  /** Null: not for any batch yet. */
+  readonly changesFrom: number | null
+  /** Batches that the list of changes goes back, at most. */
+  readonly changeWindow: number
+  /** What a record is about, for who follows; null: nothing that is followed. */
+  readonly subjectOf: (key: Uint8Array) => Uint8Array | null
+}
+
 const noValue = new Uint8Array(0)
 
 /**
@@ -24,6 +37,8 @@ const noValue = new Uint8Array(0)
  * may be dropped by the next start although it was reported durable.
  */
 export class LevelDisk implements Disk {
+  /** What batches changed, as far as records have a subject. */
+  readonly changeLog: ChangeLog
   private readonly database: Database
   private readonly watermark: Watermark
   private base: number
@@ -37,13 +52,24 @@ export class LevelDisk implements Disk {
   private batches = 0
   private changes = 0
   private writtenBytes = 0
+  private readonly listeners = new Set<() => void>()
+  private readonly subjectOf: LevelDiskStart['subjectOf']
+  private readonly changeWindow: number
+  /** Changes are listed from this batch on. */
+  private readonly changesFrom: number
+  private changesBaseStored: boolean
 
-  constructor(database: Database, watermark: Watermark, from: { base: number; last: number }) {
+  constructor(database: Database, watermark: Watermark, from: LevelDiskStart) {
     this.database = database
     this.watermark = watermark
     this.base = from.base
     this.sequence = from.last
     this.watermarkSynced = from.last > 0
+    this.subjectOf = from.subjectOf
+    this.changeWindow = from.changeWindow
+    this.changesFrom = from.changesFrom ?? from.last + 1
+    this.changesBaseStored = from.changesFrom !== null
+    this.changeLog = this.logOfChanges()
   }
 
   write(batch: readonly DiskChange[], done: (failure: DiskFailure | null) => void): void {
@@ -146,8 +172,11 @@ export class LevelDisk implements Disk {
     if (this.failure !== null) throw this.failure
     const sequence = this.sequence + 1
     const operations: LevelOperation[] = []
+    const subjects: Uint8Array[] = []
     let bytes = 0
     for (const change of batch) {
+      const subject = this.subjectOf(change.key)
+      if (subject !== null) subjects.push(subject)
       bytes += change.key.length
       if (change.kind === 'put') {
         bytes += change.value.length
@@ -159,7 +188,9 @@ export class LevelDisk implements Disk {
     operations.push({ type: 'put', key: markerKey(sequence), value: noValue })
     const oldest = sequence - markerWindow
     if (oldest > 0) operations.push({ type: 'del', key: markerKey(oldest) })
+    operations.push(...this.listed(sequence, subjects))
     await this.database.batch(operations, { sync: true })
+    this.changesBaseStored = true
     this.sequence = sequence
     this.batches += 1
     this.changes += batch.length
@@ -169,6 +200,41 @@ export class LevelDisk implements Disk {
       // Once, so that data which vanishes as a whole is missed even after a power cut.
       this.watermark.sync()
       this.watermarkSynced = true
+    }
+    for (const told of this.listeners) told()
+  }
+
+  /** What the batch with this number adds to the list of changes. */
+  private listed(sequence: number, subjects: readonly Uint8Array[]): LevelOperation[] {
+    const operations: LevelOperation[] = []
+    if (subjects.length > 0)
+      operations.push({ type: 'put', key: changeKey(sequence), value: changeValue(subjects) })
+    const oldest = sequence - this.changeWindow
+    if (oldest >= this.changesFrom) operations.push({ type: 'del', key: changeKey(oldest) })
+    if (!this.changesBaseStored)
+      operations.push({ type: 'put', key: changesBaseKey, value: changesBase(this.changesFrom) })
+    return operations
+  }
+
+  private logOfChanges(): ChangeLog {
+    const disk = this
+    return {
+      get last() {
+        return disk.sequence
+      },
+      async read(after, batchesMax) {
+        const last = disk.sequence
+        if (after > last || after + 1 < Math.max(disk.changesFrom, last - disk.changeWindow + 1)) return null
+        try {
+          return await readChanges(disk.database, after, last, batchesMax)
+        } catch (cause) {
+          throw new DiskFailure('changes cannot be read', { cause })
+        }
+      },
+      listen(told) {
+        disk.listeners.add(told)
+        return () => disk.listeners.delete(told)
+      },
     }
   }
 

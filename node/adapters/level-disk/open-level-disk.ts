@@ -1,8 +1,9 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { SlurpError } from '../../../base/errors.ts'
-import type { DiskFound, OpenedDisk } from '../../ports/opened-disk.ts'
+import type { DiskFound, FollowedDisk } from '../../ports/opened-disk.ts'
 import { DiskFailure } from '../../ports/ports.ts'
+import { changesFrom, changeWindowDefault } from './change-log.ts'
 import { DamageNote } from './damage-note.ts'
 import {
   checkUnlocked,
@@ -23,6 +24,10 @@ export type LevelDiskOptions = {
   readonly dir: string
   /** The caller knows of data in it: an empty disk is an error. */
   readonly expectExisting: boolean
+  /** What a record is about, for the log of changes; nothing is listed without it. */
+  readonly subjectOf?: (key: Uint8Array) => Uint8Array | null
+  /** So many batches back it can be told what they changed. */
+  readonly changeWindow?: number
 }
 
 /**
@@ -33,7 +38,7 @@ export type LevelDiskOptions = {
  * open, INTEGRITY_FAILED when Level can neither open nor rebuild its files.
  * Cost: about 3 ms a megabyte of tables, up to `tablesCheckedBytesMax` of them, and up to 0.4 s for the markers.
  */
-export async function openLevelDisk(options: LevelDiskOptions): Promise<OpenedDisk> {
+export async function openLevelDisk(options: LevelDiskOptions): Promise<FollowedDisk> {
   const place = resolve(options.dir)
   if (openHere.has(place)) throw taken(place, new Error('This very process has it open.'))
   openHere.add(place)
@@ -58,7 +63,7 @@ export async function openLevelDisk(options: LevelDiskOptions): Promise<OpenedDi
  */
 const openHere = new Set<string>()
 
-async function openFiles(options: LevelDiskOptions): Promise<OpenedDisk> {
+async function openFiles(options: LevelDiskOptions): Promise<FollowedDisk> {
   const { dir } = options
   const files = await listed(dir)
   const exists = files.includes('CURRENT')
@@ -74,14 +79,14 @@ async function openFiles(options: LevelDiskOptions): Promise<OpenedDisk> {
   const database = await openDatabase(dir, !exists)
   if (database !== 'contradictory') {
     const verdict = await examine(database, options)
-    if (verdict !== null) return inUse(database, note, verdict, dir)
+    if (verdict !== null) return inUse(database, note, verdict, options)
     await database.close()
   }
   // Noted first: rebuilding rewrites the damaged files, and with them the evidence.
   note.make()
   const rebuilt = await rebuild(dir)
   const verdict = await examine(rebuilt, options)
-  if (verdict !== null) return inUse(rebuilt, note, verdict, dir)
+  if (verdict !== null) return inUse(rebuilt, note, verdict, options)
   await rebuilt.close()
   throw integrityFailed(dir, new Error('Level cannot read what it rebuilt.'))
 }
@@ -120,17 +125,23 @@ async function examine(
   }
 }
 /** From here on the database is in use, and what was found is kept until it is acknowledged. */
-function inUse(database: Database, note: DamageNote, verdict: Verdict, dir: string): OpenedDisk {
+function inUse(
+  database: Database,
+  note: DamageNote,
+  verdict: Verdict,
+  { dir, subjectOf = () => null, changeWindow = changeWindowDefault }: LevelDiskOptions,
+): FollowedDisk {
   const { from } = verdict
   const gaps = verdict.found.gaps || note.isThere
   const damaged = gaps || verdict.found.lostTail
   // Before the watermark is made anew: a crash now must not make us forget what was found.
   if (damaged) note.make()
-  const disk = new LevelDisk(
-    database,
-    new Watermark(watermarkOf(dir), from, !verdict.watermarkIsUsable),
-    from,
-  )
+  const disk = new LevelDisk(database, new Watermark(watermarkOf(dir), from, !verdict.watermarkIsUsable), {
+    ...from,
+    changesFrom: changesFrom(database, from.last, damaged),
+    changeWindow,
+    subjectOf,
+  })
   return {
     disk,
     found: { fresh: verdict.found.fresh && !damaged, lostTail: verdict.found.lostTail, gaps },
@@ -139,6 +150,7 @@ function inUse(database: Database, note: DamageNote, verdict: Verdict, dir: stri
     compact: () => compact(database),
     sizeOf: (from, to) => database.approximateSize(from, to),
     stats: () => disk.stats(),
+    changes: disk.changeLog,
   }
 }
 

@@ -11,12 +11,14 @@ export const exchangeBytesMax = 512 * 1024
 const headerBytes = 4
 /** From the opening of a stream until its question is there. */
 const questionMs = 5_000
-const streamsMax = 16
+const streamsMaxDefault = 16
 
 export type ExchangeOptions = {
   readonly host: Host
   /** Last part of the protocol's name: `keys`. */
   readonly name: string
+  /** Questions at once with one peer, in each direction; one more is as one without an answer. */
+  readonly streamsMax?: number
   isMember(peer: PeerId): boolean
 }
 
@@ -24,12 +26,14 @@ export type ExchangeOptions = {
 export class Libp2pExchange implements Exchange {
   readonly #options: ExchangeOptions
   readonly #protocol: string
+  readonly #streamsMax: number
   readonly #answerer = Promise.withResolvers<Parameters<Exchange['serve']>[0]>()
 
   constructor(options: ExchangeOptions) {
     this.#options = options
     this.#protocol = `${options.host.protocolPrefix}/${options.name}/1`
-    const limits = { maxInboundStreams: streamsMax, maxOutboundStreams: streamsMax }
+    this.#streamsMax = options.streamsMax ?? streamsMaxDefault
+    const limits = { maxInboundStreams: this.#streamsMax, maxOutboundStreams: this.#streamsMax }
     const answer = (stream: Stream, connection: Connection) =>
       void this.#answer(stream, connection).catch(failure => stream.abort(failure as Error))
     options.host.libp2p.handle(this.#protocol, answer, limits).catch(crash)
@@ -55,7 +59,10 @@ export class Libp2pExchange implements Exchange {
     if (connection === undefined || question.length > exchangeBytesMax) return null
     const signal = AbortSignal.timeout(timeoutMs)
     try {
-      const stream = await connection.newStream(this.#protocol, { signal, maxOutboundStreams: streamsMax })
+      const stream = await connection.newStream(this.#protocol, {
+        signal,
+        maxOutboundStreams: this.#streamsMax,
+      })
       const answer = message(stream, timeoutMs)
       stream.send(framed(question))
       const bytes = await answer

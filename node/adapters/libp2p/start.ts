@@ -56,6 +56,8 @@ export type Libp2pPeer = {
   readonly network: Libp2pNetwork
   /** Questions about keys. */
   readonly keys: Libp2pExchange
+  /** Questions about what is in the search index of another peer. */
+  readonly search: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   readonly questions: Questions
@@ -103,6 +105,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
   })
   const keys = new Libp2pExchange({ host, name: 'keys', isMember })
+  const search = new Libp2pExchange({ host, name: 'search', isMember, streamsMax: 128 })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -154,6 +157,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     id: self,
     network,
     keys,
+    search,
     discovery,
     gossip,
     questions,

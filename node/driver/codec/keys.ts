@@ -80,6 +80,10 @@ export function hintRange(peer: string): KeyRange {
   return { from, to: keyAfterPrefix(from) }
 }
 
+/** The context key in the key of a head or a version: what the record is about. Null for other records. */
+export const contextBytesOf = (diskKey: Uint8Array): Uint8Array | null =>
+  diskKey[0] === prefix.head || diskKey[0] === prefix.version ? diskKey.subarray(1, 1 + keyBytes) : null
+
 /** All versions of one key, oldest first. */
 export function versionRange(key: ContextKey): KeyRange {
   writer.u8(prefix.version)

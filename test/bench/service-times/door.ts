@@ -65,9 +65,11 @@ async function serve(): Promise<void> {
       headersTimeoutMs: 60_000,
       requestTimeoutMs: 60_000,
       batchIdleMs: 60_000,
+      slowSearchMs: 500,
     },
     metrics: requestsInFlight =>
       createMetrics({
+        indexLag: () => ({ changes: 0, seconds: 0 }),
         counters: () => ({}),
         clocks: () => [],
         ready: () => true,

@@ -19,6 +19,7 @@ const limits: DoorLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 10_000,
   batchIdleMs: 10_000,
+  slowSearchMs: 500,
 }
 
 async function openApp() {
@@ -32,6 +33,7 @@ async function openApp() {
   const door: Door = {
     peer,
     metrics: createMetrics({
+      indexLag: () => ({ changes: 0, seconds: 0 }),
       counters: peer.counters,
       clocks: () => peer.status().members,
       ready: () => true,

@@ -1,0 +1,72 @@
+import { SlurpError } from '../../base/errors.ts'
+import { hlcMs } from '../../base/hlc.ts'
+import type { ContextKey, PartitionId, PeerId, RoleName, Version } from '../../base/ids.ts'
+import type { VersionRecord } from '../../replication/messages.ts'
+import type { IndexDocument } from '../search/api.ts'
+import { type Address, formatAddress, parseAddress } from '../store/address.ts'
+import type { Context } from '../store/api.ts'
+import type { StoreDesk } from '../store/store-desk.ts'
+import { authorOf, contextFrom } from '../store/version-opener.ts'
+
+/** Why a version is not in the index: the roles of this peer do not open it, or it was sealed without its address. */
+export type Unindexed = 'closed' | 'nameless' | 'damaged'
+
+/**
+ * What the index keeps of a live version.
+ *
+ * @throws SlurpError SEALED when the keys are gone meanwhile.
+ */
+export async function indexDocumentOf(
+  desk: StoreDesk,
+  partition: PartitionId,
+  key: ContextKey,
+  record: VersionRecord,
+): Promise<IndexDocument | Unindexed> {
+  try {
+    const { roles, author } = desk.opener.prove(key, record)
+    const { place, json } = await desk.opener.textOf(key, record)
+    if (place === null) return 'nameless'
+    const context = contextFrom(json)
+    const address = parseAddress(place)
+    return {
+      ...namesOf(address, context),
+      ...textsOf(context),
+      key,
+      version: record.version,
+      address: formatAddress(address),
+      partition,
+      roles: [...new Set(roles.map(({ name }) => name))] as RoleName[],
+      writtenMs: hlcMs(record.version as Version),
+      createdMs: context.createdAt === undefined ? null : Date.parse(context.createdAt),
+      author: authorOf(context, desk.parts.nameOf?.(author as PeerId) ?? author),
+      // Nothing that was not signed by a member comes as far as here.
+      signed: true,
+      status: context.decision?.status ?? null,
+      confidence: context.decision?.confidence ?? null,
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof SlurpError) || thrown.code === 'SEALED') throw thrown
+    return thrown.code === 'ROLE_DENIED' ? 'closed' : 'damaged'
+  }
+}
+
+/** The address says it, or where its part is `any` the context. */
+function namesOf(address: Address, context: Context) {
+  const named = (part: string, own: string | undefined) => (part === 'any' ? (own ?? null) : part)
+  return {
+    project: named(address.project, context.project),
+    task: named(address.task, context.task),
+    agent: named(address.agent, context.agent),
+    path: address.path.join('/'),
+  }
+}
+
+const textsOf = (context: Context) => ({
+  tags: context.tags ?? [],
+  technologies: context.technologies ?? [],
+  title: context.title ?? '',
+  summary: context.summary ?? '',
+  purpose: context.purpose ?? '',
+  insights: context.insights ?? [],
+  content: context.content ?? '',
+})

@@ -1,0 +1,99 @@
+import type { PartitionId, PeerId } from '../../base/ids.ts'
+import type { Hit } from '../search/api.ts'
+import type { Absence } from './api.ts'
+import type { FeedState } from './index-feed.ts'
+import type { IndexKeeper } from './index-keeper.ts'
+import { decodeAsked, encodeAnswered, type SearchAnswered, type SearchAsked, wrongness } from './wire.ts'
+
+/** The index of this process, as far as answers need it. */
+export type OwnIndex = Pick<IndexKeeper, 'phase' | 'roles' | 'host'> & {
+  readonly feed: { covers(partition: PartitionId): boolean; state(): FeedState } | null
+}
+
+export type ResponderParts = {
+  readonly keeper: OwnIndex
+  /** Roles that a member may read, by the registry of keys. */
+  readonly entitledTo: (peer: PeerId) => readonly string[]
+  /** Partitions that this peer answers for: those that it owns whole. */
+  readonly answersFor: () => ReadonlySet<PartitionId>
+}
+
+/** Of one answer, so that a hit more may still fit into the frame. */
+const hitsBytesMax = 256 * 1024
+
+/** Answers what other peers ask of the index of this one. */
+export class SearchResponder {
+  readonly #parts: ResponderParts
+
+  constructor(parts: ResponderParts) {
+    this.#parts = parts
+  }
+
+  /** Never rejects for what was asked. */
+  async answer(from: PeerId, bytes: Uint8Array): Promise<Uint8Array> {
+    const asked = decodeAsked(bytes)
+    if (asked === null) return encodeAnswered({ kind: 'absent', why: 'refused' })
+    const entitled = this.#parts.entitledTo(from)
+    // Who asks learns nothing that its own keys would not open.
+    if (!asked.request.roles.every(role => entitled.includes(role)))
+      return encodeAnswered({ kind: 'absent', why: 'refused' })
+    return encodeAnswered(await this.answered(asked))
+  }
+
+  /** What this peer itself has to say. Never rejects for what was asked. */
+  async answered(asked: SearchAsked): Promise<SearchAnswered> {
+    const { keeper } = this.#parts
+    const why = this.absence(asked.request.roles)
+    if (why !== null) return { kind: 'absent', why }
+    try {
+      if (asked.kind === 'present') return await this.#present(asked)
+      const covered = this.covered(asked.request.partitions ?? [])
+      if (covered.length === 0) return { kind: 'absent', why: 'filling' }
+      const ranking = await keeper.host.rank({ ...asked.request, partitions: covered })
+      return this.isWhole(ranking.complete)
+        ? { kind: 'ranked', covered, ranking }
+        : { kind: 'absent', why: 'damaged' }
+    } catch (thrown) {
+      return wrongness(thrown)
+    }
+  }
+
+  /** Why this peer itself has no part for a partition that it owns. */
+  absenceOf(partition: PartitionId): Absence {
+    const covers = this.#parts.keeper.feed?.covers(partition) === true
+    return this.absence() ?? (covers ? 'damaged' : 'filling')
+  }
+
+  /** Why the index cannot answer for some roles; null when it can. */
+  absence(roles: readonly string[] = []): Absence | null {
+    const { phase, roles: held } = this.#parts.keeper
+    if (phase !== 'following' && phase !== 'filling') return phase
+    return roles.every(role => (held as readonly string[]).includes(role)) ? null : 'blind'
+  }
+
+  /** @param complete - what an answer says: while the index is filled partition by partition it says no all the time. */
+  isWhole(complete: boolean): boolean {
+    return complete || this.#parts.keeper.phase === 'filling'
+  }
+
+  /** Of some partitions those that the index is whole in. */
+  covered(partitions: readonly number[]): PartitionId[] {
+    const owned = this.#parts.answersFor()
+    const { feed } = this.#parts.keeper
+    return (partitions as PartitionId[]).filter(each => owned.has(each) && feed?.covers(each) === true)
+  }
+
+  async #present({ request, candidates }: SearchAsked & { kind: 'present' }): Promise<SearchAnswered> {
+    const hits: Hit[] = []
+    let bytes = 0
+    let looked = 0
+    for (const candidate of candidates) {
+      const found = await this.#parts.keeper.host.present([candidate], request)
+      bytes += found.reduce((sum, hit) => sum + Buffer.byteLength(JSON.stringify(hit)), 0)
+      if (bytes > hitsBytesMax && hits.length > 0) break
+      hits.push(...found)
+      looked += 1
+    }
+    return { kind: 'presented', hits, looked }
+  }
+}

@@ -1,0 +1,270 @@
+import { damaged } from '../disk/piece-sealer.ts'
+import type { PieceStore } from '../disk/piece-store.ts'
+import { compareVersion, Shelf } from '../rank/shelf.ts'
+import { keyBytes, versionBytes } from '../segment/columns.ts'
+import type { Segment } from '../segment/segment.ts'
+import type { Catalog } from './catalog.ts'
+import { fingerprintOf } from './configuration.ts'
+import type { KeptShelf } from './kept-shelf.ts'
+import { isDamage, type Library } from './library.ts'
+import { inSlices, rest } from './slices.ts'
+
+/** As many segments of one size as are made into one. */
+const fanIn = 8
+/** Documents in memory only, before they are stored. */
+const unstoredMax = 4096
+/** Entries of the log, before all is stored and it begins anew. */
+const loggedMax = 4096
+/** Part of a segment that has ended or was removed, before it is written anew without that. */
+const endedPartMax = 0.2
+const recordsAtOnce = 16
+
+export type Work = {
+  readonly kind: 'optimize' | 'rebuild' | 'verify'
+  readonly done: number
+  readonly of: number
+}
+
+export type IndexReport = {
+  readonly name: string
+  readonly shelves: readonly {
+    readonly roles: readonly string[]
+    readonly documents: number
+    /** Versions that were written over and are kept. */
+    readonly ended: number
+    readonly segments: number
+    readonly words: number
+    readonly memoryBytes: number
+  }[]
+}
+
+/** What is done in the background, one thing at a time: storing, merging, optimizing, making anew, looking for damage. */
+export class Maintenance {
+  readonly #store: PieceStore
+  readonly #library: Library
+  #tail: Promise<unknown> = Promise.resolve()
+  #looking = false
+  #closing = false
+  #failure: unknown = null
+  work: Work | null = null
+
+  constructor(store: PieceStore, library: Library) {
+    this.#store = store
+    this.#library = library
+  }
+
+  /** A write failed: what is in memory is not on disk, and nothing more is promised. */
+  noteFailure(failure: unknown): void {
+    this.#failure ??= failure
+  }
+
+  /** Does what has to be done by now, soon. */
+  lookAround(): void {
+    if (this.#failure !== null) throw this.#failure
+    if (this.#looking || this.#closing) return
+    this.#looking = true
+    void this.#inTurn(async () => {
+      this.#looking = false
+      for (const { catalog, kept } of this.#library.all) await this.#tend(catalog, kept)
+    }).catch(failure => this.noteFailure(failure))
+  }
+
+  rebuildStale(): void {
+    for (const { catalog, kept } of this.#library.all) {
+      if (!this.#library.isStale(catalog, kept)) continue
+      void this.#inTurn(() => this.#rebuild(catalog, kept)).catch(failure => this.noteFailure(failure))
+    }
+  }
+
+  async optimize(catalog: Catalog): Promise<void> {
+    await this.#inTurn(async () => {
+      const all = catalog.shown
+      for (const [done, kept] of all.entries()) {
+        this.work = { kind: 'optimize', done, of: all.length }
+        await kept.flush(fingerprintOf(catalog.configuration))
+        if (kept.shelf.segments.length > 1 || kept.shelf.segments.some(hasEnded)) {
+          await kept.rewrite(
+            kept.shelf.segments.filter(({ stored }) => stored !== null),
+            true,
+          )
+        }
+        await this.#library.noteGeneration(kept)
+        await kept.disk.compact()
+      }
+    })
+  }
+
+  async rebuild(catalog: Catalog): Promise<void> {
+    for (const kept of catalog.shown) await this.#inTurn(() => this.#rebuild(catalog, kept))
+  }
+
+  async verify(catalog: Catalog): Promise<{ pieces: number; damaged: number }> {
+    return this.#inTurn(async () => {
+      const all = catalog.shown
+      let [pieces, damaged] = [0, 0]
+      for (const [done, kept] of all.entries()) {
+        this.work = { kind: 'verify', done, of: all.length }
+        try {
+          pieces += await this.#openAll(kept)
+        } catch (thrown) {
+          if (!isDamage(thrown)) throw thrown
+          damaged++
+          await this.#library.drop(catalog, kept)
+        }
+      }
+      return { pieces, damaged }
+    })
+  }
+
+  /** Something of a shelf was found damaged. */
+  drop(catalog: Catalog, kept: KeptShelf): void {
+    void this.#inTurn(async () => {
+      if (catalog.kept.includes(kept)) await this.#library.drop(catalog, kept)
+    }).catch(failure => this.noteFailure(failure))
+  }
+
+  reports(): IndexReport[] {
+    return this.#library.catalogs.map(({ configuration, shown }) => ({
+      name: configuration.name,
+      shelves: shown.map(({ shelf }) => ({
+        roles: shelf.roles,
+        documents: shelf.documents,
+        ended: shelf.segments.reduce(
+          (sum, one) => sum + one.documents - one.currentCount - one.removedCount,
+          0,
+        ),
+        segments: shelf.segments.length,
+        words: shelf.lexicon.size,
+        memoryBytes: shelf.segments.reduce((sum, { bytes }) => sum + bytes, 0),
+      })),
+    }))
+  }
+
+  async settled(): Promise<void> {
+    let tail: unknown
+    do {
+      tail = this.#tail
+      await this.#tail
+    } while (tail !== this.#tail)
+  }
+
+  async close(storing: boolean): Promise<void> {
+    this.#closing = true
+    await this.settled()
+    if (!storing) return
+    for (const { catalog, kept } of this.#library.all) {
+      if (kept.logged > 0) await kept.flush(fingerprintOf(catalog.configuration))
+      await this.#library.noteGeneration(kept)
+    }
+  }
+
+  /** Merges and stores what has become too many small pieces. */
+  async #tend(catalog: Catalog, kept: KeptShelf): Promise<void> {
+    const documents = kept.unstored.reduce((sum, one) => sum + one.documents, 0)
+    if (documents >= unstoredMax || kept.logged >= loggedMax) {
+      await kept.flush(fingerprintOf(catalog.configuration))
+      await this.#library.noteGeneration(kept)
+    }
+    for (let group = nextMerge(kept.unstored); group !== null; group = nextMerge(kept.unstored)) {
+      await kept.rewrite(group, false)
+    }
+    const stored = () => kept.shelf.segments.filter(one => one.stored !== null)
+    for (let group = nextMerge(stored()); group !== null; group = nextMerge(stored())) {
+      await kept.rewrite(group, true)
+      await this.#library.noteGeneration(kept)
+    }
+  }
+
+  async #rebuild(catalog: Catalog, old: KeptShelf): Promise<void> {
+    if (!catalog.kept.includes(old)) return
+    const fresh = await this.#library.newShelf(catalog, old.shelf.roles)
+    fresh.hidden = true
+    await fresh.disk.create()
+    catalog.kept.push(fresh)
+    try {
+      await this.#fill(catalog, old, fresh)
+    } catch (thrown) {
+      await this.#library.discard(catalog, fresh)
+      if (!isDamage(thrown)) throw thrown
+      await this.#library.drop(catalog, old)
+    }
+  }
+
+  async #fill(catalog: Catalog, old: KeptShelf, fresh: KeptShelf): Promise<void> {
+    const records = old.shelf.segments.flatMap(segment =>
+      Array.from({ length: segment.documents }, (_, at) => ({
+        record: segment.columns.records[at]!,
+        key: segment.columns.keys.slice(at * keyBytes, (at + 1) * keyBytes),
+        version: segment.columns.versions.slice(at * versionBytes, (at + 1) * versionBytes),
+      })),
+    )
+    records.sort((a, b) => a.record - b.record)
+    for (const [done, { record, key, version }] of records.entries()) {
+      if (done % recordsAtOnce === 0) {
+        this.work = { kind: 'rebuild', done, of: records.length }
+        await rest()
+      }
+      // As it stands at this moment: it may have ended or gone since the list was made.
+      const place = old.shelf.placesOf(key).find(one => compareVersion(one, version) === 0)
+      if (place === undefined) continue
+      const document = old.disk.record(record)
+      if (document === null) throw damaged()
+      await this.#store.write(catalog.copy(document, place.segment.until[place.at]!, fresh))
+      for (let group = nextMerge(fresh.unstored); group !== null; group = nextMerge(fresh.unstored)) {
+        await fresh.rewrite(group, false)
+      }
+    }
+    await fresh.flush(fingerprintOf(catalog.configuration))
+    fresh.checkpoint = old.checkpoint
+    await fresh.commit({ checkpoint: old.checkpoint })
+    await this.#library.swap(catalog, old, fresh)
+  }
+
+  async #openAll(kept: KeptShelf): Promise<number> {
+    let pieces = 0
+    for (const stored of kept.disk.manifest.segments) {
+      // Its words and values get numbers of their own, which nobody needs.
+      const spare = new Shelf('', [])
+      await inSlices(kept.disk.readSegment(stored, spare.lexicon, spare.tables))
+      pieces += stored.chunks
+    }
+    for (const segment of kept.shelf.segments) {
+      for (let at = 0; at < segment.documents; at++) {
+        if (segment.until[at] === 0) continue
+        if (kept.disk.record(segment.columns.records[at]!) === null) throw damaged()
+        pieces++
+        if (pieces % recordsAtOnce === 0) await rest()
+      }
+    }
+    return pieces
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#tail.then(work).finally(() => {
+      this.work = null
+    })
+    this.#tail = done.catch(() => undefined)
+    return done
+  }
+}
+
+/** Segments of about one size, of what holds or of what has ended, as soon as there are enough; or one that is half empty. */
+function nextMerge(segments: readonly Segment[]): readonly Segment[] | null {
+  const groups = new Map<string, Segment[]>()
+  for (const segment of segments) {
+    const tier = Math.floor(Math.log(segment.documents) / Math.log(fanIn) + 1e-9)
+    const name = `${segment.currentCount > 0}/${tier}`
+    const group = groups.get(name) ?? []
+    group.push(segment)
+    groups.set(name, group)
+    if (group.length >= fanIn) return group
+  }
+  const wasteful = segments.find(hasEnded)
+  return wasteful === undefined ? null : [wasteful]
+}
+
+/** Much of it has ended beside what holds, or was removed. */
+const hasEnded = (segment: Segment): boolean => {
+  const ended = segment.currentCount > 0 ? segment.documents - segment.currentCount : segment.removedCount
+  return ended > segment.documents * endedPartMax
+}

@@ -1,0 +1,240 @@
+import { eachWord } from '../analysis/analyze.ts'
+import { textFields } from '../api.ts'
+import { searchLimits } from '../limits.ts'
+import { unreadable } from './lexer.ts'
+import { parseQuery } from './parse.ts'
+import type { Leaf, Node } from './tree.ts'
+
+/** One list of documents that the ranking looks up: a word with its kin, a phrase, a pattern, what is nearly a word. */
+export type Term = {
+  readonly what:
+    | { readonly kind: 'stem'; readonly word: string }
+    | { readonly kind: 'exact'; readonly word: string }
+    | {
+        readonly kind: 'phrase'
+        readonly words: readonly { readonly word: string; readonly offset: number }[]
+      }
+    | { readonly kind: 'pattern'; readonly parts: readonly string[] }
+    /** Exactly this many mistakes. */
+    | { readonly kind: 'near'; readonly word: string; readonly edits: number }
+  /** Place in `textFields`; null: in any. */
+  readonly field: number | null
+  /** How much it adds to the relevance; 0: it decides only whether a document matches. */
+  readonly boost: number
+  /** Which condition it fulfils; null: none, it only adds. */
+  readonly condition: number | null
+}
+
+export type Plan = {
+  readonly terms: readonly Term[]
+  /** Whether a document matches, by the set of the conditions that it fulfils, one bit each. */
+  readonly matches: (conditions: number) => boolean
+  /** A document matches that has any one of the terms. */
+  readonly any: boolean
+  /** A document may match without a single term of the plan. */
+  readonly all: boolean
+}
+
+type Test = (conditions: number) => boolean
+/** A misspelt word counts less the further it is away. */
+const fuzzyBoosts = [1, 0.6, 0.3]
+
+/**
+ * What has to be looked up for a query, and how it decides.
+ *
+ * @throws SlurpError QUERY_INVALID.
+ */
+export function planQuery(query: string, mode: 'any' | 'all'): Plan {
+  const node = parseQuery(query)
+  if (node === null) {
+    if (query.trim() === '') return { terms: [], matches: () => true, any: false, all: true }
+    throw unreadable(0, 'there is no word in it.', 'Ask for a word, or leave the query empty for everything.')
+  }
+  const planner = new Planner(mode)
+  const matches = planner.test(node, true)
+  if (matches === null) {
+    throw unreadable(0, 'all of its words are too common to be indexed.', 'Add a word that says more.')
+  }
+  const one = planner.terms.every(({ condition }) => condition === 0)
+  return { terms: planner.terms, matches, any: one && matches(1) && !matches(0), all: matches(0) }
+}
+
+class Planner {
+  readonly terms: Term[] = []
+  readonly #mode: 'any' | 'all'
+  #conditions = 0
+
+  constructor(mode: 'any' | 'all') {
+    this.#mode = mode
+  }
+
+  /** @returns null when nothing is left of it: words too common to be indexed. */
+  test(node: Node, weighed: boolean): Test | null {
+    switch (node.kind) {
+      case 'not': {
+        const test = this.test(node.child, false)
+        return test === null ? null : conditions => !test(conditions)
+      }
+      case 'all':
+        return every(node.children.map(child => this.test(child, weighed)))
+      case 'any':
+        return some(node.children.map(child => this.test(child, weighed)))
+      case 'loose':
+        return this.#loose(node.children, weighed)
+      default:
+        return this.#mode === 'any' && node.kind === 'word' && node.field === null && weighed
+          ? this.#shared([node])
+          : this.#leaf(node, weighed)
+    }
+  }
+
+  #loose(children: readonly Node[], weighed: boolean): Test | null {
+    const not = children.filter(child => child.kind === 'not')
+    const others = children.filter(child => child.kind !== 'not')
+    const excluded = not.map(child => this.test(child, weighed))
+    if (this.#mode === 'all') return every([...others.map(child => this.test(child, weighed)), ...excluded])
+    const leaves = others.filter((child): child is Leaf => isLeaf(child))
+    const groups = others.filter(child => !isLeaf(child)).map(child => this.test(child, weighed))
+    const shared =
+      leaves.length === 0
+        ? null
+        : weighed
+          ? this.#shared(leaves)
+          : some(leaves.map(leaf => this.#leaf(leaf, false)))
+    return every([some([shared, ...groups]), ...excluded])
+  }
+
+  /** Terms of which any one is enough fulfil one condition together, so that a long question needs one bit. */
+  #shared(leaves: readonly Leaf[]): Test | null {
+    const before = this.terms.length
+    const condition = this.#newCondition(leaves[0]!.at)
+    for (const leaf of leaves) this.#addTerms(leaf, true, condition)
+    if (this.terms.length > before) return bit(condition)
+    this.#conditions--
+    return null
+  }
+
+  /** A leaf on its own: all parts of a joined word are wanted. */
+  #leaf(leaf: Leaf, weighed: boolean): Test | null {
+    if (leaf.kind !== 'word') return this.#alone(leaf, weighed)
+    const { parts, wholes } = wordsOf(leaf.text)
+    if (parts.length === 0) return null
+    const field = fieldOf(leaf)
+    if (parts.length > 1 && (field !== null || !weighed)) {
+      return this.#alone({ ...leaf, kind: 'phrase' }, weighed)
+    }
+    for (const word of weighed ? wholes : []) {
+      this.terms.push({ what: { kind: 'exact', word }, field, boost: 1, condition: null })
+    }
+    return every(
+      parts.map(({ word }) => {
+        const condition = this.#newCondition(leaf.at)
+        this.terms.push({ what: { kind: 'stem', word }, field, boost: weighed ? 1 : 0, condition })
+        return bit(condition)
+      }),
+    )
+  }
+
+  #alone(leaf: Leaf, weighed: boolean): Test | null {
+    const before = this.terms.length
+    const condition = this.#newCondition(leaf.at)
+    this.#addTerms(leaf, weighed, condition)
+    if (this.terms.length > before) return bit(condition)
+    this.#conditions--
+    return null
+  }
+
+  #addTerms(leaf: Leaf, weighed: boolean, condition: number): void {
+    const add = (what: Term['what'], boost = 1) =>
+      this.terms.push({ what, field: fieldOf(leaf), boost: weighed ? boost : 0, condition })
+    switch (leaf.kind) {
+      case 'pattern':
+        add({ kind: 'pattern', parts: leaf.parts })
+        return
+      case 'fuzzy': {
+        const word = fuzzyWord(leaf)
+        const edits = leaf.edits ?? (word.length < 9 ? 1 : 2)
+        add({ kind: 'stem', word })
+        for (let away = 1; away <= edits; away++) add({ kind: 'near', word, edits: away }, fuzzyBoosts[away]!)
+        return
+      }
+      case 'phrase': {
+        const { parts } = wordsOf(leaf.text)
+        if (parts.length > searchLimits.phraseWordsMax) {
+          throw unreadable(
+            leaf.at,
+            `a phrase has at most ${searchLimits.phraseWordsMax} words.`,
+            'Shorten it.',
+          )
+        }
+        if (parts.length === 1) add({ kind: 'stem', word: parts[0]!.word })
+        if (parts.length > 1) add({ kind: 'phrase', words: parts })
+        return
+      }
+      case 'word': {
+        const { parts, wholes } = wordsOf(leaf.text)
+        if (parts.length > 1 && leaf.field !== null) {
+          add({ kind: 'phrase', words: parts })
+          return
+        }
+        for (const { word } of parts) add({ kind: 'stem', word })
+        for (const word of wholes) add({ kind: 'exact', word })
+      }
+    }
+  }
+
+  #newCondition(at: number): number {
+    if (this.#conditions >= searchLimits.conditionsMax) {
+      throw unreadable(
+        at,
+        `there are more than ${searchLimits.conditionsMax} words that must be told apart.`,
+        'Leave out words, or ask with the mode "any".',
+      )
+    }
+    return this.#conditions++
+  }
+}
+
+/** Words of a text with their distance from the first, and the identifiers that some of them are parts of. */
+function wordsOf(text: string): { parts: { word: string; offset: number }[]; wholes: string[] } {
+  const parts: { word: string; offset: number }[] = []
+  const wholes: string[] = []
+  eachWord(text, 0, (word, position, whole) => {
+    if (whole) wholes.push(word)
+    else parts.push({ word, offset: position })
+  })
+  const first = parts[0]?.offset ?? 0
+  return { parts: parts.map(({ word, offset }) => ({ word, offset: offset - first })), wholes }
+}
+
+function fuzzyWord(leaf: Leaf & { kind: 'fuzzy' }): string {
+  const { parts } = wordsOf(leaf.text)
+  const [part] = parts
+  if (parts.length !== 1 || part === undefined || part.word.length < searchLimits.fuzzyCharsMin) {
+    throw unreadable(
+      leaf.at,
+      `~ follows one word of at least ${searchLimits.fuzzyCharsMin} letters that is not too common to be indexed.`,
+      'Put it behind each word that may be misspelt.',
+    )
+  }
+  return part.word
+}
+
+const fieldOf = (leaf: Leaf): number | null => (leaf.field === null ? null : textFields.indexOf(leaf.field))
+const isLeaf = (node: Node): boolean => !['loose', 'all', 'any', 'not'].includes(node.kind)
+const bit = (condition: number): Test => {
+  const value = 1 << condition
+  return conditions => (conditions & value) !== 0
+}
+
+function every(tests: readonly (Test | null)[]): Test | null {
+  const present = tests.filter(test => test !== null)
+  if (present.length <= 1) return present[0] ?? null
+  return conditions => present.every(test => test(conditions))
+}
+
+function some(tests: readonly (Test | null)[]): Test | null {
+  const present = tests.filter(test => test !== null)
+  if (present.length <= 1) return present[0] ?? null
+  return conditions => present.some(test => test(conditions))
+}

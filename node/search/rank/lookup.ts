@@ -1,0 +1,154 @@
+import { searchLimits } from '../limits.ts'
+import type { Term } from '../query/plan.ts'
+import { startsPerDocument } from '../segment/columns.ts'
+import { PackedReader } from '../segment/packed-bytes.ts'
+import { eachPosition, type Segment } from '../segment/segment.ts'
+import type { Found } from './found.ts'
+import { findPhrase } from './phrase.ts'
+import type { Shelf } from './shelf.ts'
+
+/** The words of one shelf that a term stands for: one set, or one for each word of a phrase. */
+export type Resolved = {
+  readonly term: Term
+  readonly slots: readonly {
+    /** Ascending. */
+    readonly ids: readonly number[]
+    readonly offset: number
+  }[]
+  /** It stands for more words than are looked at. */
+  readonly cut: boolean
+}
+
+export function resolveTerm(shelf: Shelf, term: Term): Resolved {
+  const { what } = term
+  const { lexicon } = shelf
+  const one = (ids: readonly number[], most = Number.POSITIVE_INFINITY): Resolved => ({
+    term,
+    slots: [{ ids: ascending(ids.length > most ? ids.slice(0, most) : ids), offset: 0 }],
+    cut: ids.length > most,
+  })
+  switch (what.kind) {
+    case 'stem':
+      return one(lexicon.sameStem(what.word))
+    case 'exact': {
+      const id = lexicon.find(what.word)
+      return one(id === null ? [] : [id])
+    }
+    case 'pattern':
+      return one(lexicon.matching(what.parts), searchLimits.patternWordsMax)
+    case 'near': {
+      const kin = new Set(lexicon.sameStem(what.word))
+      const ring = lexicon.near(what.word, what.edits)[what.edits - 1]!
+      return one(
+        ring.filter(id => !kin.has(id)),
+        searchLimits.fuzzyWordsMax,
+      )
+    }
+    case 'phrase': {
+      const slots = what.words.map(({ word, offset }) => ({
+        ids: ascending(lexicon.sameStem(word)),
+        offset,
+      }))
+      return { term, slots, cut: false }
+    }
+  }
+}
+
+const ascending = (ids: readonly number[]): number[] => [...ids].sort((a, b) => a - b)
+
+// Weights of the documents of a segment while several words are added up; zero between uses.
+let sums = new Uint32Array(0)
+
+/** Adds the visible documents of a segment that have a term. */
+export function lookUp(
+  segment: Segment,
+  resolved: Resolved,
+  visible: Uint8Array,
+  weights: readonly number[],
+  found: Found,
+): void {
+  const { term, slots } = resolved
+  if (slots.length > 1) {
+    findPhrase(segment, resolved, visible, weights, found)
+    return
+  }
+  const packed = segment.slotsOf(slots[0]!.ids)
+  const start = found.length
+  for (const slot of packed) {
+    if (term.field === null) addPostings(segment, slot, visible, found)
+    else addInField(segment, slot, visible, term.field, weights[term.field]!, found)
+  }
+  if (packed.length > 1) addUp(segment, found, start)
+}
+
+/** Makes one entry of all that a document has from `start` on. */
+function addUp(segment: Segment, found: Found, start: number): void {
+  if (sums.length < segment.documents) sums = new Uint32Array(segment.documents)
+  const { places, weights } = found
+  let end = start
+  for (let i = start; i < found.length; i++) {
+    const place = places[i]!
+    if (sums[place] === 0) places[end++] = place
+    sums[place]! += weights[i]!
+  }
+  for (let i = start; i < end; i++) {
+    weights[i] = sums[places[i]!]!
+    sums[places[i]!] = 0
+  }
+  found.length = end
+}
+
+/** The plain case, which most of the time is spent in. */
+function addPostings(segment: Segment, slot: number, visible: Uint8Array, found: Found): void {
+  const { postings, postingStarts } = segment.words
+  const end = postingStarts[slot + 1]!
+  let at = postingStarts[slot]!
+  let place = -1
+  while (at < end) {
+    let code = postings[at++]!
+    if (code > 127) {
+      code &= 127
+      let shift = 7
+      let byte: number
+      do {
+        byte = postings[at++]!
+        code |= (byte & 127) << shift
+        shift += 7
+      } while (byte > 127)
+    }
+    place += code >>> 1
+    let weight = 1
+    if ((code & 1) === 0) {
+      weight = postings[at++]!
+      if (weight > 127) {
+        const reader = new PackedReader(postings, at - 1)
+        weight = reader.varint()
+        at = reader.at
+      }
+    }
+    if (visible[place] === 1) found.add(place, weight)
+  }
+}
+
+function addInField(
+  segment: Segment,
+  slot: number,
+  visible: Uint8Array,
+  field: number,
+  fieldWeight: number,
+  found: Found,
+): void {
+  const { fieldStarts } = segment.columns
+  let [last, weight] = [-1, 0]
+  eachPosition(segment, slot, (place, position) => {
+    if (place !== last) {
+      if (weight > 0) found.add(last, weight)
+      last = place
+      weight = 0
+    }
+    if (visible[place] === 0) return
+    const start = place * startsPerDocument + field
+    if (position >= fieldStarts[start]! && position < fieldStarts[start + 1]!) weight += fieldWeight
+  })
+  if (weight > 0) found.add(last, weight)
+}
