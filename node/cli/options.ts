@@ -4,6 +4,18 @@ import { FleetClient } from './client.ts'
 import type { Session } from './session.ts'
 import { findTarget, type TargetOptions } from './target.ts'
 
+/** What is said of a peer that comes in. */
+export type NewPeerOptions = {
+  dir: string
+  name?: string
+  zone?: string
+  weight?: number
+  blind?: boolean
+  passphrase?: boolean
+  start: boolean
+  dryRun?: boolean
+}
+
 export type JsonOption = { json?: boolean }
 export type FleetOptions = TargetOptions & JsonOption & { timeoutMs?: number }
 

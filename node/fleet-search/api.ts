@@ -1,26 +1,9 @@
-import type { Facets, Filters, Hit, Sort } from '../search/api.ts'
+import type { Facets, Hit, SearchRequest } from '../search/api.ts'
 import type { IndexReport, Work } from '../search/engine/maintenance.ts'
 import type { IndexPhase } from './index-keeper.ts'
 
-/** What is looked for, as a door takes it. */
-export type SearchQuestion = {
-  /** Words, "phrases", prefix*, -not, OR, field:word, fuzzy~. Empty: everything that passes the filters. */
-  readonly query: string
-  /** Whether all words must occur or any. Default `any`. */
-  readonly mode?: 'any' | 'all'
-  readonly filters?: Filters
-  readonly facets?: readonly string[]
-  readonly sort?: Sort
-  readonly limit?: number
-  readonly cursor?: string
-  /** What held at that time, in milliseconds. */
-  readonly asOfMs?: number
-  /** Fields of the context to return with each hit. */
-  readonly fields?: readonly string[]
-  readonly maxTokens?: number
-  readonly highlights?: boolean
-  /** Which configuration of the index; `main` without it. */
-  readonly index?: string
+/** What is looked for, as a door takes it; of a query see `slurp help query`. */
+export type SearchQuestion = Omit<SearchRequest, 'roles' | 'partitions' | 'candidates'> & {
   readonly timeoutMs?: number
 }
 
@@ -46,16 +29,18 @@ export type SearchHit = Pick<Hit, Shown> & {
 }
 
 /** Why a peer has no part in an answer. */
-export type Absence =
-  | 'unreachable'
-  | 'late'
-  | 'blind'
-  | 'sealed'
-  | 'opening'
-  | 'filling'
-  | 'damaged'
-  | 'refused'
-  | 'failed'
+export const absences = [
+  'unreachable',
+  'late',
+  'blind',
+  'sealed',
+  'opening',
+  'filling',
+  'damaged',
+  'refused',
+  'failed',
+] as const
+export type Absence = (typeof absences)[number]
 
 /** Partitions that an answer does not speak of, with all who could have told. */
 export type MissingPart = {

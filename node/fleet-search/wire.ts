@@ -4,7 +4,7 @@ import { isContextKey, isRoleName, isVersion } from '../../base/ids.ts'
 import { partitionCountMax } from '../../dht/keyspace.ts'
 import type { Candidate, Hit, Ranking, RankRequest, SearchRequest } from '../search/api.ts'
 import { searchLimits } from '../search/limits.ts'
-import type { Absence } from './api.ts'
+import { type Absence, absences } from './api.ts'
 
 /** What one peer asks another. Partitions are those that the other is to answer for; they are in `request` too. */
 export type SearchAsked =
@@ -115,18 +115,6 @@ const hit = z.object({
   highlights: z.record(z.string(), z.array(z.tuple([count, count]))),
   context: z.record(z.string(), z.unknown()).optional(),
 })
-
-const absences = [
-  'unreachable',
-  'late',
-  'blind',
-  'sealed',
-  'opening',
-  'filling',
-  'damaged',
-  'refused',
-  'failed',
-] as const satisfies readonly Absence[]
 
 const answered = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ranked'), covered: partitions, ranking }),

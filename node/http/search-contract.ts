@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import type { IndexList, IndexStatistics, IndexVerdict, SearchResult } from '../fleet-search/api.ts'
+import {
+  absences,
+  type IndexList,
+  type IndexStatistics,
+  type IndexVerdict,
+  type SearchResult,
+} from '../fleet-search/api.ts'
 import { listFields, textFields, valueFields } from '../search/api.ts'
 import { searchLimits } from '../search/limits.ts'
 import type { Operation } from './operation.ts'
@@ -104,17 +110,7 @@ const result = z.object({
       peers: z.array(
         z.object({
           name: z.string(),
-          why: z.enum([
-            'unreachable',
-            'late',
-            'blind',
-            'sealed',
-            'opening',
-            'filling',
-            'damaged',
-            'refused',
-            'failed',
-          ]),
+          why: z.enum(absences),
         }),
       ),
     }),

@@ -7,21 +7,12 @@ import type { JoinTicket } from '../../fleet-control.ts'
 import { newToken } from '../../peer-settings.ts'
 import { FleetClient } from '../client.ts'
 import { type JoinChoices, joinFleet, refuseTakenBy } from '../joining.ts'
-import { type JsonOption, weightOf, withExamples, withJson } from '../options.ts'
+import { type JsonOption, type NewPeerOptions, weightOf, withExamples, withJson } from '../options.ts'
 import { runPeer, settingsOf } from '../run-peer.ts'
 import { answer, type Session } from '../session.ts'
 import { nameFrom, tellJoined } from './peer-join.ts'
 
-type JoinOptions = JsonOption & {
-  dir: string
-  name?: string
-  zone?: string
-  weight?: number
-  blind?: boolean
-  passphrase?: boolean
-  start: boolean
-  dryRun?: boolean
-}
+type JoinOptions = JsonOption & NewPeerOptions
 
 const joinMs = 60_000
 

@@ -15,22 +15,20 @@ import type { PeerStatus } from '../../status.ts'
 import { FleetClient } from '../client.ts'
 import { doorOf, type JoinChoices, type Joined, joinFleet, refuseTakenBy } from '../joining.ts'
 import { isRemembered } from '../last-fleet.ts'
-import { type FleetOptions, names, weightOf, withExamples, withFleet } from '../options.ts'
+import {
+  type FleetOptions,
+  type NewPeerOptions,
+  names,
+  weightOf,
+  withExamples,
+  withFleet,
+} from '../options.ts'
 import { describeMoves, fetchView, memberNamed, placementHash, rehearse } from '../rehearsal.ts'
 import { runPeer, settingsOf } from '../run-peer.ts'
 import { answer, type Session } from '../session.ts'
 import { findTarget, type Target } from '../target.ts'
 
-type JoinOptions = FleetOptions & {
-  dir: string
-  name?: string
-  zone?: string
-  weight?: number
-  blind?: boolean
-  passphrase?: boolean
-  start: boolean
-  dryRun?: boolean
-} & Record<string, unknown>
+type JoinOptions = FleetOptions & NewPeerOptions & Record<string, unknown>
 
 /** Where the new peer listens: kept in its peer.json, so that `slurp up` finds it. */
 const placeSettings = ['host', 'port', 'httpHost', 'httpPort', 'bootstrap'] as const satisfies SettingName[]
