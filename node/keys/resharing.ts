@@ -40,7 +40,7 @@ export class Resharing {
   /** @throws SlurpError SEALED, QUORUM_UNREACHED. @param force - also those whose holders are right already. */
   async reshare(force: boolean): Promise<Reshared> {
     const { book, collector, dealer, nameOf, self, tell } = this.#parts
-    await book.refresh()
+    await book.agree()
     const all = force ? book.registry.secrets : dealer.outdated()
     const mine = all.filter(entry => collector.keyOf(entry) !== null)
     const dealt = (await dealer.deal(mine)).map(textOf)
@@ -62,7 +62,7 @@ export class Resharing {
   async reshareFor(): Promise<Answered> {
     const { book, dealer, tell } = this.#parts
     try {
-      await book.refresh()
+      await book.agree()
       const dealt = await dealer.deal(dealer.outdated())
       if (dealt.length > 0) tell()
       return new Uint8Array(0)
