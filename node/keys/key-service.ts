@@ -225,7 +225,7 @@ export class KeyService implements KeyControl {
   }
 
   async reshare(force: boolean): Promise<Reshared> {
-    await this.#book.refresh()
+    await this.#book.agree()
     const all = force ? this.#book.registry.secrets : this.#dealer.outdated()
     const mine = all.filter(entry => this.#collector.keyOf(entry) !== null)
     const dealt = (await this.#dealer.deal(mine)).map(textOf)
@@ -355,7 +355,7 @@ export class KeyService implements KeyControl {
   /** @returns why nothing was dealt; bytes when it was. */
   async #reshareFor(): Promise<Answered> {
     try {
-      await this.#book.refresh()
+      await this.#book.agree()
       const dealt = await this.#dealer.deal(this.#dealer.outdated())
       if (dealt.length > 0) this.#tell()
       return new Uint8Array(0)

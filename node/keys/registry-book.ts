@@ -68,6 +68,11 @@ export class RegistryBook {
     return this.#refreshing
   }
 
+  /** As `refresh`, with the patience of who wants to change something next. @throws SlurpError as {@link refresh}. */
+  agree(): Promise<void> {
+    return this.#change(registry => registry, changeMs)
+  }
+
   /**
    * Changes the registry of the fleet, by compare-and-set. `change` may be asked again, and then finds what it did.
    *

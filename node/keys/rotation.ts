@@ -48,7 +48,7 @@ export class Rotation {
    */
   async rotate(role: string): Promise<RotatedRole> {
     const { book, collector, dealer, fleet, log, ready, clock } = this.#parts
-    await book.refresh()
+    await book.agree()
     const { versions, newest } = roleIn(book.registry, role)
     if (newest.state === 'retired') throw retired(role)
     if (versions.length >= roleKeyVersionsMax)
@@ -90,7 +90,7 @@ export class Rotation {
    */
   async retire(role: string): Promise<void> {
     const { book, log } = this.#parts
-    await book.refresh()
+    await book.agree()
     roleIn(book.registry, role)
     await book.change(registry => {
       const { versions } = roleIn(registry, role)

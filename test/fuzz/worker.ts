@@ -55,12 +55,12 @@ async function failureOf(
     return { taken, failure: { kind: 'failed', what: `${failure.name}: ${failure.message}`.slice(0, 500) } }
   }
   const { user, system } = process.threadCpuUsage(cpu)
-  if (user + system > inputCpuMsMax * 1_000)
-    return { taken, failure: { kind: 'slow', what: `${Math.round((user + system) / 1_000)} ms` } }
-  // The peak shows what was given back already, what stands shows what is below an earlier peak.
+  // First, as filling much memory takes time, too. The peak shows what was given back already, what stands shows what is below an earlier peak.
   const growth = Math.max(process.memoryUsage.rss() - rss, (process.resourceUsage().maxRSS - peak) * 1_024)
   if (growth > inputGrowthBytesMax)
     return { taken, failure: { kind: 'memory', what: `${Math.round(growth / 2 ** 20)} MiB` } }
+  if (user + system > inputCpuMsMax * 1_000)
+    return { taken, failure: { kind: 'slow', what: `${Math.round((user + system) / 1_000)} ms` } }
   return { taken, failure: null }
 }
 
