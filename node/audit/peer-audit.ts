@@ -50,8 +50,11 @@ type Parts = Pick<SinkOptions, 'signer' | 'tag' | 'wallMs'> & {
 }
 
 const tellEveryMs = 5000
-/** Told again, though nothing was added: somebody may have been away. */
-const repeatEveryMs = 60_000
+/**
+ * Told again though nothing was added, after twice as long each time up to this: news may be lost, above all
+ * while a peer that has just started is not yet connected to all the others.
+ */
+const repeatAfterMsMax = 60_000
 
 /** The audit log of one running peer: its own, and what it holds of the others. */
 export class PeerAudit implements Audit {
@@ -64,7 +67,8 @@ export class PeerAudit implements Audit {
   readonly #telling: NodeJS.Timeout
   readonly #latest: { checkpoint: Checkpoint | null }
   #toldSeq = 0
-  #toldAtMs = 0
+  #repeatAtMs = 0
+  #repeatAfterMs = tellEveryMs
   #heardCount = 0
   #heldUnsaved = false
 
@@ -228,9 +232,11 @@ export class PeerAudit implements Audit {
   #tell(): void {
     const { checkpoint } = this.#latest
     const nowMs = performance.now()
-    if (checkpoint !== null && (checkpoint.seq !== this.#toldSeq || nowMs - this.#toldAtMs > repeatEveryMs)) {
+    const isNew = checkpoint !== null && checkpoint.seq !== this.#toldSeq
+    if (checkpoint !== null && (isNew || nowMs >= this.#repeatAtMs)) {
+      this.#repeatAfterMs = isNew ? tellEveryMs : Math.min(2 * this.#repeatAfterMs, repeatAfterMsMax)
+      this.#repeatAtMs = nowMs + this.#repeatAfterMs
       this.#toldSeq = checkpoint.seq
-      this.#toldAtMs = nowMs
       this.#parts.publish(encodeCheckpoint(checkpoint, this.#parts.signer.publicKey))
     }
     if (!this.#heldUnsaved) return

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
 import type { Caller } from '../grants/api.ts'
@@ -7,6 +10,9 @@ import { bodySlackBytes, type Door, type DoorLimits, urlBytesMax } from './door.
 import { fromFramework, securityHeaders, sendFailure } from './failures.ts'
 import type { Operation } from './operation.ts'
 import { checkRight } from './rights.ts'
+
+/** How long a body that is refused for its size may still come in. */
+const restMs = 1_000
 
 /** Hooks that every request passes, the unknown paths too: caps, token, time, failures, measuring. */
 export function guard(
@@ -59,7 +65,7 @@ export function guard(
     door.metrics.requestAnswered({ method: request.method, route, status, seconds: elapsedTime / 1000 })
     door.log.debug({ method: request.method, route, status, ms: Math.round(elapsedTime) }, 'request answered')
   })
-  app.setErrorHandler((thrown, request, reply) => {
+  app.setErrorHandler(async (thrown, request, reply) => {
     const failure = fromFramework(thrown)
     door.metrics.requestRefused(failure.code)
     if (failure.code === 'INTERNAL') {
@@ -69,12 +75,26 @@ export function guard(
       )
     }
     if (failure.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
+    // Whoever still sends reads no answer before it is done: a connection that is closed on it would take the answer along.
+    if (failure.code === 'TOO_LARGE') await restOf(request.raw)
     return sendFailure(reply, failure)
   })
   app.setNotFoundHandler((request, reply) => {
     door.metrics.requestRefused('ROUTE_UNKNOWN')
     return sendFailure(reply, unknownRoute(request))
   })
+}
+
+/** Lets the rest of a body come and go, for a moment. */
+async function restOf(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return
+  request.resume()
+  const late = new AbortController()
+  const over = [once(request, 'end', late), once(request, 'close', late)]
+  const patience = delay(restMs, undefined, { signal: late.signal, ref: false })
+  await Promise.race([...over, patience]).catch(() => undefined)
+  for (const each of [...over, patience]) each.catch(() => undefined)
+  late.abort()
 }
 
 function unknownRoute(request: FastifyRequest): SlurpError {
