@@ -15,6 +15,8 @@ export type UpkeepParts = {
 const minuteMs = 60_000
 /** Between two partitions, so that a run never takes all of a peer. */
 const pauseMs = 20
+/** Comparisons of one partition with one peer in one run: each looks into a part of what differs. */
+const roundsMax = 1_000
 
 /**
  * Collects tombstones and what has expired (rule 9), one peer after the other: each goes through its own partitions, so
@@ -30,7 +32,10 @@ export const collectRunner = (parts: UpkeepParts): Runner => ({
     ),
 })
 
-/** Compares each partition of a peer with its other owners, and repairs what differs (rule 8). */
+/**
+ * Compares each partition of a peer with its other owners, and repairs what differs (rule 8); after a repair once more,
+ * as one comparison does not look into everything, and what was repaired is known to be equal only then.
+ */
 export const repairRunner = (parts: UpkeepParts): Runner => ({
   spec: { name: antiEntropyDuty, where: 'staggered', intervalMs: 60 * minuteMs, timeoutMs: 60 * minuteMs },
   run: ({ token }, ended) =>
@@ -41,26 +46,33 @@ export const repairRunner = (parts: UpkeepParts): Runner => ({
           .filter(peer => peer !== parts.self)
           .map((peer): Task => ({ kind: 'compare', partition, peer, token })),
       () => ended('done'),
+      end => end.kind === 'compared' && end.repaired > 0,
     ),
 })
 
-/** One task after the other. A token that was overtaken ends it: the rest is another leader's. */
+/**
+ * One task after the other. A token that was overtaken ends it: the rest is another leader's.
+ *
+ * @param isWorthMore - whether a task that ended like this is to be carried out again.
+ */
 function carryOutAll(
   { self, clock, view, carryOut }: UpkeepParts,
   tasksOf: (partition: PartitionId, assignment: Assignment) => readonly Task[],
   ended: () => void,
+  isWorthMore: (end: TaskEnd) => boolean = () => false,
 ): { stop(): void } {
   const tasks = [...assignmentsOf(view())].flatMap(({ partition, assignment }) =>
     assignment.owners.includes(self) ? tasksOf(partition, assignment) : [],
   )
   let isStopped = false
-  const next = (at: number): void => {
+  const next = (at: number, round = 1): void => {
     const task = tasks[at]
     if (isStopped) return
     if (task === undefined) return ended()
     carryOut(task, end => {
       if (end.kind === 'refused' && end.reason === 'outdated') return ended()
-      clock.at(clock.monotonicMs() + pauseMs, () => next(at + 1))
+      const isAgain = isWorthMore(end) && round < roundsMax
+      clock.at(clock.monotonicMs() + pauseMs, () => (isAgain ? next(at, round + 1) : next(at + 1)))
     })
   }
   next(0)

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
+import { finished } from 'node:stream/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SlurpError } from '../../base/errors.ts'
 import type { Caller } from '../grants/api.ts'
@@ -88,13 +87,8 @@ export function guard(
 /** Lets the rest of a body come and go, for a moment. */
 async function restOf(request: IncomingMessage): Promise<void> {
   if (request.complete || request.destroyed) return
-  request.resume()
-  const late = new AbortController()
-  const over = [once(request, 'end', late), once(request, 'close', late)]
-  const patience = delay(restMs, undefined, { signal: late.signal, ref: false })
-  await Promise.race([...over, patience]).catch(() => undefined)
-  for (const each of [...over, patience]) each.catch(() => undefined)
-  late.abort()
+  const wait = { signal: AbortSignal.timeout(restMs), cleanup: true }
+  await finished(request.resume(), wait).catch(() => undefined)
 }
 
 function unknownRoute(request: FastifyRequest): SlurpError {

@@ -144,7 +144,10 @@ export class Invariants {
     if (ballot === undefined || !this.mayAnswer(peer, key, assignmentAt(replica.view, partition).epoch))
       return
     if (!this.collections.isCollection(peer, key, partition, ballot)) return
-    const version = this.ledger(key).collect(ballot)
+    const ledger = this.ledger(key)
+    // All of them held it, whatever their epochs were when they accepted it.
+    this.complain(2, ledger.choose(ballot), key)
+    const version = ledger.collect(ballot)
     if (version !== null) this.collected(key, version)
   }
 
