@@ -25,11 +25,15 @@ type PartitionJob = {
  * Heals this replica's own damaged records. A damaged record takes part in no quorum; a full round of the
  * others, above everything this replica can ever have promised, writes the value back (rules 3, 4 and 8).
  */
-export type Healer = {
-  readonly process: Process
+export type Healer = HealerOptions & {
   readonly waiting: Set<ContextKey>
   readonly active: Set<ContextKey>
   readonly partitions: Map<PartitionId, PartitionJob>
+  retryAtMs: number
+}
+
+export type HealerOptions = {
+  readonly process: Process
   /** Starts the full round for a key. */
   readonly heal: (key: ContextKey, now: Moment) => void
   /** Whether this replica has a good record of the key, that counts in a quorum. */
@@ -38,32 +42,17 @@ export type Healer = {
   readonly isBounded: (partition: PartitionId, now: Moment) => boolean
   readonly bounded: (partition: PartitionId, floors: Floors, now: Moment) => void
   readonly wholeAgain: (partition: PartitionId, floors: Floors, now: Moment) => void
-  retryAtMs: number
 }
 
 const retryMs = 1_000
 
-export function newHealer(
-  process: Process,
-  heal: Healer['heal'],
-  isWhole: Healer['isWhole'],
-  isBounded: Healer['isBounded'],
-  bounded: Healer['bounded'],
-  wholeAgain: Healer['wholeAgain'],
-): Healer {
-  return {
-    process,
-    waiting: new Set(),
-    active: new Set(),
-    partitions: new Map(),
-    heal,
-    isWhole,
-    isBounded,
-    bounded,
-    wholeAgain,
-    retryAtMs: 0,
-  }
-}
+export const newHealer = (options: HealerOptions): Healer => ({
+  ...options,
+  waiting: new Set(),
+  active: new Set(),
+  partitions: new Map(),
+  retryAtMs: 0,
+})
 
 export function healKey(healer: Healer, key: ContextKey, now: Moment): void {
   if (healer.active.has(key)) return

@@ -50,14 +50,15 @@ export class SelfRepair {
 
   constructor(options: SelfRepairOptions) {
     this.#options = options
-    this.#healer = newHealer(
-      options.process,
-      (key, now) => this.#heal(key, now),
-      (key, now) => this.#isWhole(key, now),
-      (partition, now) => isBounded(options.acceptor, toPlace(options.placeOf(partition)), now.wallMs),
-      (partition, floors, now) => this.#partitionBounded(partition, floors, now),
-      (partition, floors, now) => this.#partitionWhole(partition, floors, now),
-    )
+    const { acceptor, placeOf, process } = options
+    this.#healer = newHealer({
+      process,
+      heal: (key, now) => this.#heal(key, now),
+      isWhole: (key, now) => this.#isWhole(key, now),
+      isBounded: (partition, now) => isBounded(acceptor, toPlace(placeOf(partition)), now.wallMs),
+      bounded: (partition, floors, now) => this.#partitionBounded(partition, floors, now),
+      wholeAgain: (partition, floors, now) => this.#partitionWhole(partition, floors, now),
+    })
   }
 
   damagedPartitions(): PartitionId[] {
