@@ -69,9 +69,9 @@ const stages = {
         '*.test.ts',
       ),
     ]),
-  // Whole fleets of processes: one after the other, so that a slow machine does not fail them.
+  // Whole fleets of processes, which wait for each other most of the time.
   'end to end': () =>
-    run(node, ['--test', '--test-concurrency=1', join(home, 'test', '{e2e,package}', '**', '*.test.ts')]),
+    run(node, ['--test', '--test-concurrency=2', join(home, 'test', '{e2e,package}', '**', '*.test.ts')]),
 }
 
 async function test(only) {
