@@ -49,8 +49,8 @@ test('a peer whose clock jumps ahead goes on serving, and nobody doubts its audi
   assert.deepEqual(await settle(fleet, 60_000), [])
   fleet.peer('p1').setClock(hourMs)
   // Whatever is recorded now is recorded under the wrong clock, before it takes part in the writes behind it.
-  for (let n = 0; n < 12; n++) await write('p1')
   const before = await heardAt('p2')
+  for (let n = 0; n < 12; n++) await write('p1')
   await until('p2 has heard what p1 signed', async () => (await heardAt('p2')) > before)
 
   await fleet.peer('p1').kill()
@@ -58,8 +58,8 @@ test('a peer whose clock jumps ahead goes on serving, and nobody doubts its audi
   await fleet.revive('p1')
   assert.deepEqual(await settle(fleet, 60_000), [])
   await fleet.peer('p3').kill()
-  for (let n = 0; n < 12; n++) await write(n % 2 === 0 ? 'p1' : 'p2')
   const since = await heardAt('p2')
+  for (let n = 0; n < 12; n++) await write(n % 2 === 0 ? 'p1' : 'p2')
   await until('p2 has heard what p1 signed since', async () => (await heardAt('p2')) > since)
   const doubts = (await statusOf('p2')).reasons.filter(reason => reason.includes('signed before'))
   assert.deepEqual(doubts, [])

@@ -98,6 +98,7 @@ test('peers come and go while everything stays readable', { timeout: 600_000 }, 
   await t.test('what cannot be is refused and changes nothing', async () => {
     const strangers = join(work, 'strangers')
     assert.equal((await runSlurp(['init', '--dir', strangers, '--peers', '1'])).code, 0)
+    await settledOn(fleet, 'p1', ['p1', 'p2', 'p3'])
     await refused(fleet, 'p1', ['peer', 'join', '--dir', join(strangers, 'p1')], 2, 'FLEET_WRONG')
     await refused(fleet, 'p1', ['peer', 'join', '--dir', fleet.peer('p2').dir], 2, 'DIRECTORY_TAKEN')
     await refused(fleet, 'p1', ['peer', 'join', '--dir', newDir, '--name', 'p3'], 5, 'MEMBER_KNOWN')

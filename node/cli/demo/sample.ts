@@ -11,6 +11,8 @@ import type { Target } from '../target.ts'
 import type { Reporter } from './reporter.ts'
 
 const concurrency = 64
+/** Samples that could not be stored and are told of by name; of the others their number. */
+const toldMax = 3
 
 /** Address of the first sample, to try `get` with; null when there is none. */
 export function sampleAddress(sampleFile: string): string | null {
@@ -30,6 +32,7 @@ export async function importSample(session: Session, target: Target, reporter: R
   const source = openSource(sampleFile, null)
   const scratch = mkdtempSync(join(tmpdir(), 'slurp-sample-'))
   const client = new FleetClient(target)
+  let failures = 0
   try {
     const done = await importLines(session, client, {
       source,
@@ -38,8 +41,11 @@ export async function importSample(session: Session, target: Target, reporter: R
       failuresPath: join(scratch, 'failed.ndjson'),
       concurrency,
       timeoutMs: undefined,
-      onFailed: ({ line, error }) =>
-        reporter.event('sampleFailed', `sample ${line}: ${error.message}`, { line, error }),
+      onFailed: ({ line, error }) => {
+        failures += 1
+        if (failures <= toldMax)
+          reporter.event('sampleFailed', `sample ${line}: ${error.message}`, { line, error })
+      },
       interrupted: new AbortController().signal,
     })
     const rate = Math.round(done.stored / Math.max(done.seconds, 0.001))
