@@ -130,6 +130,7 @@ const list = {
   indexes: z.array(
     z.object({
       name: z.string(),
+      ready: z.boolean().describe('False while it is being made of the others, and answers nothing'),
       shelves: z
         .array(
           z.object({
