@@ -22,6 +22,7 @@ import { Highlighter } from './highlight.ts'
 import type { KeptShelf } from './kept-shelf.ts'
 import { isDamage, Library, type LibraryOptions } from './library.ts'
 import { type IndexReport, Maintenance, type Work } from './maintenance.ts'
+import { newestIn } from './newest.ts'
 import { Budget, present } from './present.ts'
 import { type Difference, differenceOf } from './reconcile.ts'
 import { checkRequest } from './request.ts'
@@ -38,7 +39,6 @@ export class SearchEngine {
   readonly #library: Library
   readonly #maintenance: Maintenance
   #applying: Promise<unknown> = Promise.resolve()
-  #newestMs = 0
   #applied: Checkpoint | null
 
   private constructor(store: PieceStore, library: Library) {
@@ -46,11 +46,6 @@ export class SearchEngine {
     this.#library = library
     this.#applied = library.checkpoint
     this.#maintenance = new Maintenance(store, library)
-    for (const { kept } of library.all) {
-      for (const { columns } of kept.shelf.segments) {
-        for (const writtenMs of columns.writtenMs) this.#newestMs = Math.max(this.#newestMs, writtenMs)
-      }
-    }
   }
 
   static async open(options: EngineOptions): Promise<SearchEngine> {
@@ -192,9 +187,6 @@ export class SearchEngine {
         // Not awaited one by one: the store writes them in this order.
         void this.#store.write(pieces).catch(failure => this.#maintenance.noteFailure(failure))
       }
-      for (const change of some) {
-        if (change.kind === 'put') this.#newestMs = Math.max(this.#newestMs, change.document.writtenMs)
-      }
       await rest()
     }
     if (checkpoint !== null) await this.#note(checkpoint)
@@ -236,7 +228,7 @@ export class SearchEngine {
       bm25: bm25Of(configuration),
       analyzers: analyzersOf(configuration),
     }
-    return { catalog, ranked: rank(shelves, request, weighing, this.#newestMs) }
+    return { catalog, ranked: rank(shelves, request, weighing, newestIn(shelves)) }
   }
 
   #present(catalog: Catalog, ranked: Ranked, request: SearchRequest): { hits: Hit[]; left: number } {
