@@ -119,13 +119,13 @@ test('what is wrong with a question is told in the same words at both doors, wit
   const wrong: [string[], object, string, number, number][] = [
     [['(a OR "b'], { query: '(a OR "b' }, 'QUERY_INVALID', 2, 400],
     [['colour:red'], { query: 'colour:red' }, 'QUERY_INVALID', 2, 400],
-    [['a', '--facets', 'content'], { query: 'a', facets: ['content'] }, 'USAGE', 2, 400],
-    [['a', '--fields', 'colour'], { query: 'a', fields: ['colour'] }, 'USAGE', 2, 400],
-    [['a', '--cursor', 'old'], { query: 'a', cursor: 'old' }, 'CURSOR_INVALID', 2, 400],
-    [['a', '--index', 'code'], { query: 'a', index: 'code' }, 'INDEX_UNKNOWN', 4, 404],
-    [['a', '--role', 'nobody'], { query: 'a', roles: ['nobody'] }, 'ROLE_UNKNOWN', 2, 400],
-    [['a', '--as-of', 'lately'], { query: 'a', asOf: 'lately' }, 'USAGE', 2, 400],
-    [['a', '--as-of', at('nothing')], { query: 'a', asOf: at('nothing') }, 'NOT_FOUND', 4, 404],
+    [['token', '--facets', 'content'], { query: 'token', facets: ['content'] }, 'USAGE', 2, 400],
+    [['token', '--fields', 'colour'], { query: 'token', fields: ['colour'] }, 'USAGE', 2, 400],
+    [['token', '--cursor', 'old'], { query: 'token', cursor: 'old' }, 'CURSOR_INVALID', 2, 400],
+    [['token', '--index', 'code'], { query: 'token', index: 'code' }, 'INDEX_UNKNOWN', 4, 404],
+    [['token', '--role', 'nobody'], { query: 'token', roles: ['nobody'] }, 'ROLE_UNKNOWN', 2, 400],
+    [['token', '--as-of', 'lately'], { query: 'token', asOf: 'lately' }, 'USAGE', 2, 400],
+    [['token', '--as-of', at('nothing')], { query: 'token', asOf: at('nothing') }, 'NOT_FOUND', 4, 404],
   ]
   const cursor = String(first.cursor)
   wrong.push([['other', '--cursor', cursor], { query: 'other', cursor }, 'CURSOR_INVALID', 2, 400])
@@ -171,9 +171,10 @@ test('an index of another kind is made at the next start, without a pause of the
   await fleet.revive('p3')
   await fleet.settled()
   await put('p1', 'kin', { title: `${canary}s gliding` })
-  await finds('p3', { query: 'glide' }, 1)
-  await finds('p3', { query: 'glide', index: 'exact' }, 0)
-  await finds('p3', { query: 'gliding', index: 'exact' }, 1)
+  const filters = { project: ['canaries'] }
+  await finds('p3', { query: 'glide', filters }, 1)
+  await finds('p3', { query: 'glide', index: 'exact', filters }, 0)
+  await finds('p3', { query: 'gliding', index: 'exact', filters }, 1)
   const listed = await fleet.slurp('p3', ['index', 'ls', '--json'])
   const { indexes } = JSON.parse(listed.out) as { indexes: { name: string; ready: boolean }[] }
   assert.deepEqual(
