@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SlurpError } from '../base/errors.ts'
+import { indexSettings } from './index-settings.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
@@ -43,6 +44,9 @@ export const processSettings = z.strictObject({
   auditBytesMax: count(1_048_576, 1_099_511_627_776)
     .default(1_073_741_824)
     .describe('Bytes of the audit log; when it is full its oldest sixteenth goes'),
+  indexes: indexSettings
+    .default([])
+    .describe('Search indexes beside the main one, as JSON: `slurp help indexes` says what is in it'),
   slowSearchMs: count(0, 600_000)
     .default(500)
     .describe('A search that takes so long gets a line in peer.log, without its words'),
@@ -84,14 +88,15 @@ export function readSettings(sources: readonly SettingSource[]): ProcessSettings
   const result = processSettings.safeParse(merged)
   if (result.success) return result.data
   const issue = result.error.issues[0]
-  if (issue?.code === 'unrecognized_keys') {
+  if (issue?.code === 'unrecognized_keys' && issue.path.length === 0) {
     const name = issue.keys[0] ?? ''
     throw new SlurpError('CONFIG_INVALID', `Unknown setting \`${name}\` in ${places.get(name)}.`)
   }
-  const name = String(issue?.path[0] ?? '')
+  const [name = '', ...within] = (issue?.path ?? []).map(String)
+  const where = within.length === 0 ? '' : ` at ${within.join('.')}`
   throw new SlurpError(
     'CONFIG_INVALID',
-    `Setting \`${name}\` in ${places.get(name)} does not fit: ${issue?.message}.`,
+    `Setting \`${name}\` in ${places.get(name)} does not fit${where}: ${issue?.message}.`,
   )
 }
 

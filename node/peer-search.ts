@@ -12,6 +12,7 @@ import { localChanges } from './local-changes.ts'
 import type { Exchange } from './ports/exchange.ts'
 import type { ChangeLog } from './ports/opened-disk.ts'
 import type { Log } from './running-peer.ts'
+import { type IndexConfiguration, mainIndex } from './search/engine/configuration.ts'
 import type { StoreDesk } from './store/store-desk.ts'
 
 export type PeerSearchParts = {
@@ -26,6 +27,8 @@ export type PeerSearchParts = {
   readonly desk: StoreDesk
   /** Roles that a member may read. */
   readonly entitledTo: (peer: PeerId) => readonly string[]
+  /** Those that it keeps; the main one alone where none are named. */
+  readonly indexes?: readonly IndexConfiguration[] | undefined
   readonly log: Log
 }
 
@@ -41,6 +44,7 @@ export type PeerSearch = {
 /** The search of one peer: its index, what feeds it, and what others ask of it. */
 export function startPeerSearch(parts: PeerSearchParts): PeerSearch {
   const { dir, self, view, driver, exchange, changes, local, desk, entitledTo, log } = parts
+  const { indexes = [mainIndex] } = parts
   const failed = (failure: unknown) => log.error({ failure: String(failure) }, 'the search index failed')
   const keeper = new IndexKeeper({
     dir: join(dir, 'search'),
@@ -48,13 +52,14 @@ export function startPeerSearch(parts: PeerSearchParts): PeerSearch {
     desk,
     changes: localChanges(changes, self.peerId),
     local,
+    indexes,
     failed,
   })
   const answersFor = () => {
     const damaged = new Set(driver.damagedPartitions())
     return new Set(local.partitions().filter(partition => !damaged.has(partition)))
   }
-  const responder = new SearchResponder({ keeper, entitledTo, answersFor })
+  const responder = new SearchResponder({ keeper, entitledTo, answersFor, indexes })
   exchange.serve((from, question) => responder.answer(from, question))
   const monotonicMs = () => desk.parts.clock.monotonicMs()
   const search = new FleetSearch({
@@ -65,6 +70,7 @@ export function startPeerSearch(parts: PeerSearchParts): PeerSearch {
     monotonicMs,
     keeper,
     desk,
+    indexes,
     failed,
   })
   keeper.start()

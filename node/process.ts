@@ -309,10 +309,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       desk: stores.desk,
       entitledTo: peer =>
         keys.entitlementsOf(peer).filter(role => grants.judge.mayHold(peer, role as RoleName)),
+      indexes: options.indexes,
       log,
     })
-    const { search, stop: stopSearch } = finder
-    closers.unshift(stopSearch)
+    closers.unshift(finder.stop)
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
@@ -367,7 +367,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       }),
       retention,
       catalogue: rights.catalogueOf(rights.self, null),
-      search,
+      search: finder.search,
       audit,
       addresses: () => libp2p.addresses(),
       status: () =>

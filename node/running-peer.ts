@@ -7,6 +7,7 @@ import type { Search } from './fleet-search/api.ts'
 import type { GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
 import type { KeyControl } from './key-control.ts'
 import type { CryptoMeter } from './monitoring/crypto-meter.ts'
+import type { IndexConfiguration } from './search/engine/configuration.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 import type { ContextStore } from './store/api.ts'
 import type { Catalogue } from './store/catalogue/api.ts'
@@ -35,6 +36,8 @@ export type PeerOptions = {
   /** Largest context in bytes of JSON; the store's own default when absent. */
   readonly contextBytesMax?: number
   readonly audit: AuditSettings
+  /** Search indexes that this process keeps; the main one alone when absent. */
+  readonly indexes?: readonly IndexConfiguration[]
   /** Opens the identity when it is sealed; without it such a peer does not start. */
   readonly passphrase?: PassphraseSource
   /** Version of SLURP, shown by `status`. */

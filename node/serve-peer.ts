@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { ProcessSettings } from './config.ts'
 import { openDoor } from './http/server.ts'
+import { indexesOf } from './index-settings.ts'
 import { releaseIdleMemory } from './monitoring/idle-memory.ts'
 import { createMetrics } from './monitoring/metrics.ts'
 import { openPeerLog } from './monitoring/peer-log.ts'
@@ -52,6 +53,7 @@ export async function servePeer(
       bootstrap: settings.bootstrap,
       contextBytesMax: settings.contextBytesMax,
       audit: { policy: settings.auditPolicy, sync: settings.auditSync, bytesMax: settings.auditBytesMax },
+      indexes: indexesOf(settings.indexes),
       version,
       log,
       onLeft,

@@ -9,8 +9,9 @@ import type { Driver } from './driver/driver.ts'
 import type { GrantKeeper } from './grants/grant-keeper.ts'
 import { RightsDesk } from './grants/rights-desk.ts'
 import type { KeyService } from './keys/key-service.ts'
+import { localChanges } from './local-changes.ts'
 import { localHistories } from './local-histories.ts'
-import type { OpenedDisk } from './ports/opened-disk.ts'
+import type { FollowedDisk } from './ports/opened-disk.ts'
 import type { PeerOptions } from './running-peer.ts'
 import { sharedRegister } from './shared-register.ts'
 import { CatalogueDesk } from './store/catalogue/catalogue-desk.ts'
@@ -22,7 +23,7 @@ import { StoreDesk } from './store/store-desk.ts'
 export type StoresParts = {
   readonly author: Identity
   readonly view: () => View
-  readonly opened: OpenedDisk
+  readonly opened: FollowedDisk
   readonly driver: Driver
   readonly hlc: Clock
   readonly registers: RegisterParts
@@ -63,7 +64,7 @@ export function openStores(parts: StoresParts) {
   const register = sharedRegister(registers, retentionRegisterKey)
   const retention = new RetentionDesk({ store: storeParts, register, local })
   const desk = new StoreDesk(storeParts)
-  const entries = new LocalEntries({ desk, local, changes: () => opened.stats().sequence })
+  const entries = new LocalEntries({ desk, local, changes: localChanges(opened.changes, author.peerId) })
   const checkReader = (role: string | undefined) => desk.access.checkReader(role)
   const catalogue = new CatalogueDesk({ entries, store, clock: driver.clock, checkReader })
   return {

@@ -1,5 +1,7 @@
 import { advice } from '../../base/errors.ts'
 import { defaultOf, flagOf, meaningOf, settingNames, variableOf } from '../config.ts'
+import { analyzerNames } from '../search/analysis/analyzers.ts'
+import { textFields } from '../search/api.ts'
 import { table } from './session.ts'
 
 export type Topic = { readonly summary: string; readonly text: () => string }
@@ -60,6 +62,34 @@ export const topics: Readonly<Record<string, Topic>> = {
         '',
         'English words are found by their stem: `expires` finds `expired` too. Names in code are found whole and by their',
         'parts: `parseToken` by parseToken, parse and token.',
+      ].join('\n'),
+  },
+  indexes: {
+    summary: 'How more search indexes are set up',
+    text: () =>
+      [
+        'Every peer that holds roles keeps the index `main`. The setting `indexes` names others beside it, the same at every',
+        'peer that is to answer for them: in DIR/peer.json a list, in a flag or a variable the JSON of one. Each has',
+        '',
+        table([
+          ['  name', '1 to 64 of a-z, 0-9 and -'],
+          ['  analyzers', `of fields, one of ${analyzerNames.join(', ')}; english if not said`],
+          ['  weights', 'of fields, 1 to 16: how much a word counts there'],
+          ['  k1, b', 'how much repetition and length count; 1.2 and 0.75 if not said'],
+          [
+            '  history',
+            'false: keep nothing that was written over, so that nothing can be searched as of a time',
+          ],
+        ]),
+        '',
+        `Fields are ${textFields.join(', ')}.`,
+        'english leaves out words that are too common, and a word stands for all that have its stem; exact has every word, for',
+        'itself alone; none leaves the field out. For example:',
+        '',
+        '  {"name": "code", "analyzers": {"content": "exact"}, "weights": {"title": 2}}',
+        '',
+        'A new one is made in the background of what the main one has, while that goes on answering; `slurp index ls` shows',
+        'how far it is. Then `slurp search --index code`. One that is taken out of the setting is erased at the next start.',
       ].join('\n'),
   },
   context: {

@@ -12,6 +12,7 @@ const whys = {
   opening: 'is opening its index',
   filling: 'is filling its index',
   damaged: 'is mending its copy',
+  otherIndex: 'has no index of this name, or makes it in another way',
   refused: 'does not answer this peer for these roles',
   failed: 'failed',
 } as const

@@ -37,6 +37,7 @@ export const absences = [
   'opening',
   'filling',
   'damaged',
+  'otherIndex',
   'refused',
   'failed',
 ] as const

@@ -3,8 +3,8 @@ import type { PartitionId, PeerId } from '../../base/ids.ts'
 import type { View } from '../../dht/view.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Candidate as Found, Hit, Ranking, RankRequest, SearchRequest } from '../search/api.ts'
+import { asMade, bm25Of, type IndexConfiguration, mainIndex } from '../search/engine/configuration.ts'
 import { searchLimits } from '../search/limits.ts'
-import type { Bm25 } from '../search/rank/bm25.ts'
 import type { Deadline } from '../store/deadline.ts'
 import type { Absence, MissingPart } from './api.ts'
 import { type Candidate, cover, type Pick } from './cover.ts'
@@ -20,6 +20,7 @@ export type FanOutParts = {
   readonly monotonicMs: () => number
 }
 
+type Asked = { readonly request: SearchRequest; readonly configuration: IndexConfiguration }
 type Answer = { readonly source: PeerId; readonly ranking: Ranking }
 
 export type FanOutResult = {
@@ -32,7 +33,9 @@ export type FanOutResult = {
 
 /** Of what is left of the time, for one round of questions: so that others can be asked for those that say nothing. */
 const roundShare = 0.4
-/** Somebody who cannot answer is not asked again for so long. */
+/** Another question may be answered by the same peer. */
+const ofTheQuestion: ReadonlySet<Absence> = new Set(['blind', 'refused', 'filling', 'otherIndex'])
+/** Somebody who cannot answer anything is not asked again for so long. */
 const absentMs = 3_000
 const candidatesMin = 30
 
@@ -49,12 +52,17 @@ export class FanOut {
   }
 
   /** @throws SlurpError what the question is refused for. */
-  async ask(request: SearchRequest, bm25: Bm25, deadline: Deadline): Promise<FanOutResult> {
+  async ask(
+    request: SearchRequest,
+    configuration: IndexConfiguration,
+    deadline: Deadline,
+  ): Promise<FanOutResult> {
+    const asked: Asked = { request, configuration }
     const failed = new Map<PeerId, Absence>()
     for (;;) {
-      const { answers, left } = await this.#rankAll(request, failed, deadline)
-      const merged = mergeRankings(answers, request, bm25)
-      const hits = await this.#presentAll(merged, request, failed, deadline)
+      const { answers, left } = await this.#rankAll(asked, failed, deadline)
+      const merged = mergeRankings(answers, request, bm25Of(configuration))
+      const hits = await this.#presentAll(merged, asked, failed, deadline)
       if (hits === null) continue
       const total = this.#parts.view().partitions.length
       return {
@@ -68,7 +76,7 @@ export class FanOut {
   }
 
   async #rankAll(
-    request: SearchRequest,
+    asked: Asked,
     failed: Map<PeerId, Absence>,
     deadline: Deadline,
   ): Promise<{ answers: Answer[]; left: ReadonlySet<PartitionId> }> {
@@ -79,12 +87,12 @@ export class FanOut {
       const picks = cover(left, this.#candidates(failed))
       if (picks.length === 0) break
       const roundMs = Math.ceil(deadline.leftMs * roundShare)
-      const told = await Promise.all(picks.map(pick => this.#rank(pick, request, roundMs)))
+      const told = await Promise.all(picks.map(pick => this.#rank(pick, asked, roundMs)))
       for (const [at, answer] of told.entries()) {
         const { peer, partitions } = picks[at]!
         const covered = answer.kind === 'ranked' ? (answer.covered as PartitionId[]) : []
-        const asked = new Set(partitions)
-        if (covered.length === 0 || covered.some(partition => !asked.has(partition))) {
+        const wanted = new Set(partitions)
+        if (covered.length === 0 || covered.some(partition => !wanted.has(partition))) {
           this.#note(peer, absenceIn(answer), failed)
           continue
         }
@@ -112,18 +120,22 @@ export class FanOut {
     return [...owned].map(([peer, partitions]) => ({ peer, partitions }))
   }
 
-  #rank({ peer, partitions }: Pick, request: SearchRequest, timeoutMs: number): Promise<SearchAnswered> {
+  #rank(
+    { peer, partitions }: Pick,
+    { request, configuration }: Asked,
+    timeoutMs: number,
+  ): Promise<SearchAnswered> {
     const limit = request.limit ?? searchLimits.limitDefault
     const { maxTokens: _, fields: _f, highlights: _h, ...rest } = request
     const candidates = Math.min(searchLimits.candidatesMax, Math.max(candidatesMin, limit * 3))
     const asked: RankRequest = { ...rest, partitions, candidates }
-    return this.#tell(peer, { kind: 'rank', request: asked }, timeoutMs)
+    return this.#tell(peer, { kind: 'rank', request: asked, ...madeAs(configuration) }, timeoutMs)
   }
 
   /** @returns null when somebody who had ranked is gone: then all is asked again without them. */
   async #presentAll(
     { best }: MergedRanking<PeerId>,
-    request: SearchRequest,
+    { request, configuration }: Asked,
     failed: Map<PeerId, Absence>,
     deadline: Deadline,
   ): Promise<Hit[] | null> {
@@ -134,7 +146,8 @@ export class FanOut {
         const hits: Hit[] = []
         let candidates: readonly Found[] = some.map(({ candidate }) => candidate)
         while (candidates.length > 0) {
-          const asked = { kind: 'present' as const, request: { ...rest, partitions: [] }, candidates }
+          const shown = { ...rest, partitions: [] }
+          const asked = { kind: 'present' as const, request: shown, candidates, ...madeAs(configuration) }
           const answer = await this.#tell(peer, asked, Math.max(1, deadline.leftMs))
           if (answer.kind !== 'presented' || answer.looked === 0) {
             this.#note(peer, absenceIn(answer), failed)
@@ -170,7 +183,7 @@ export class FanOut {
 
   #note(peer: PeerId, why: Absence, failed: Map<PeerId, Absence>): void {
     failed.set(peer, why)
-    if (peer !== this.#parts.self)
+    if (peer !== this.#parts.self && !ofTheQuestion.has(why))
       this.#absent.set(peer, { why, untilMs: this.#parts.monotonicMs() + absentMs })
   }
 
@@ -197,5 +210,9 @@ export class FanOut {
     return [...parts.values()].sort((a, b) => b.partitions - a.partitions)
   }
 }
+
+/** The main index is the same everywhere. */
+const madeAs = (configuration: IndexConfiguration): { madeAs?: string } =>
+  configuration.name === mainIndex.name ? {} : { madeAs: asMade(configuration) }
 
 const absenceIn = (answer: SearchAnswered): Absence => (answer.kind === 'absent' ? answer.why : 'failed')

@@ -1,7 +1,12 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { RoleName } from '../../base/ids.ts'
 import type { Hit, SearchRequest } from '../search/api.ts'
-import { bm25Of, type IndexConfiguration, mainIndex } from '../search/engine/configuration.ts'
+import {
+  analyzersOf,
+  type IndexConfiguration,
+  indexUnknown,
+  mainIndex,
+} from '../search/engine/configuration.ts'
 import { Budget } from '../search/engine/present.ts'
 import { checkRequest } from '../search/engine/request.ts'
 import { planQuery } from '../search/query/plan.ts'
@@ -25,7 +30,7 @@ import type { OwnIndex } from './responder.ts'
 export type FleetSearchParts = FanOutParts & {
   readonly keeper: OwnIndex
   readonly desk: StoreDesk
-  readonly indexes?: readonly IndexConfiguration[]
+  readonly indexes: readonly IndexConfiguration[]
   /** What is asked for to be done in the background went wrong. */
   readonly failed: (failure: unknown) => void
 }
@@ -49,8 +54,9 @@ export class FleetSearch implements Search {
     const deadline = new Deadline(desk.parts.clock, patienceMs)
     const request: SearchRequest = { ...asked, roles: this.#rolesOf(asker) }
     checkRequest(request)
-    planQuery(request.query, request.mode ?? 'any')
-    const found = (await this.#alone(request)) ?? (await this.#together(request, deadline))
+    const configuration = this.#configurationOf(request)
+    planQuery(request.query, request.mode ?? 'any', analyzersOf(configuration))
+    const found = (await this.#alone(request)) ?? (await this.#together(request, configuration, deadline))
     const tookMs = desk.parts.clock.monotonicMs() - deadline.beganMs
     return { ...found, hits: found.hits.map(shown), tookMs }
   }
@@ -96,12 +102,19 @@ export class FleetSearch implements Search {
     return { hits, total, facets, cursor, cut, truncated, coverage: 1, missing: [], peers: 1 }
   }
 
-  async #together(request: SearchRequest, deadline: Deadline): Promise<Found> {
-    const indexes = this.#parts.indexes ?? [mainIndex]
-    const configuration = indexes.find(({ name }) => name === (request.index ?? mainIndex.name))
-    if (configuration === undefined)
-      throw new SlurpError('INDEX_UNKNOWN', 'There is no index with this name.')
-    const { merged, hits, ...rest } = await this.#fanOut.ask(request, bm25Of(configuration), deadline)
+  /** @throws SlurpError INDEX_UNKNOWN. */
+  #configurationOf({ index = mainIndex.name }: SearchRequest): IndexConfiguration {
+    const configuration = this.#parts.indexes.find(({ name }) => name === index)
+    if (configuration === undefined) throw indexUnknown(index)
+    return configuration
+  }
+
+  async #together(
+    request: SearchRequest,
+    configuration: IndexConfiguration,
+    deadline: Deadline,
+  ): Promise<Found> {
+    const { merged, hits, ...rest } = await this.#fanOut.ask(request, configuration, deadline)
     const { total, facets, cut, more, cursorAfter } = merged
     const fitting = withinBudget(hits, request)
     const isCut = fitting.length < hits.length

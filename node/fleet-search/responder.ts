@@ -1,5 +1,6 @@
 import type { PartitionId, PeerId } from '../../base/ids.ts'
-import type { Hit } from '../search/api.ts'
+import type { Hit, RankRequest } from '../search/api.ts'
+import { asMade, type IndexConfiguration, mainIndex } from '../search/engine/configuration.ts'
 import type { Absence } from './api.ts'
 import type { FeedState } from './index-feed.ts'
 import type { IndexKeeper } from './index-keeper.ts'
@@ -16,6 +17,7 @@ export type ResponderParts = {
   readonly entitledTo: (peer: PeerId) => readonly string[]
   /** Partitions that this peer answers for: those that it owns whole. */
   readonly answersFor: () => ReadonlySet<PartitionId>
+  readonly indexes: readonly IndexConfiguration[]
 }
 
 /** Of one answer, so that a hit more may still fit into the frame. */
@@ -43,7 +45,7 @@ export class SearchResponder {
   /** What this peer itself has to say. Never rejects for what was asked. */
   async answered(asked: SearchAsked): Promise<SearchAnswered> {
     const { keeper } = this.#parts
-    const why = this.absence(asked.request.roles)
+    const why = this.absence(asked.request.roles) ?? this.#otherwise(asked)
     if (why !== null) return { kind: 'absent', why }
     try {
       if (asked.kind === 'present') return await this.#present(asked)
@@ -52,10 +54,17 @@ export class SearchResponder {
       const ranking = await keeper.host.rank({ ...asked.request, partitions: covered })
       return this.isWhole(ranking.complete)
         ? { kind: 'ranked', covered, ranking }
-        : { kind: 'absent', why: 'damaged' }
+        : { kind: 'absent', why: isMain(asked.request) ? 'damaged' : 'filling' }
     } catch (thrown) {
       return wrongness(thrown)
     }
+  }
+
+  /** Nobody's results can be weighed beside those of an index that is made in another way. */
+  #otherwise({ request, madeAs }: SearchAsked): Absence | null {
+    if (isMain(request)) return null
+    const own = this.#parts.indexes.find(({ name }) => name === request.index)
+    return own !== undefined && asMade(own) === madeAs ? null : 'otherIndex'
   }
 
   /** Why this peer itself has no part for a partition that it owns. */
@@ -97,3 +106,5 @@ export class SearchResponder {
     return { kind: 'presented', hits, looked }
   }
 }
+
+const isMain = ({ index = mainIndex.name }: RankRequest): boolean => index === mainIndex.name

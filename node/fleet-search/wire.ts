@@ -8,8 +8,15 @@ import { type Absence, absences } from './api.ts'
 
 /** What one peer asks another. Partitions are those that the other is to answer for; they are in `request` too. */
 export type SearchAsked =
-  | { readonly kind: 'rank'; readonly request: RankRequest }
-  | { readonly kind: 'present'; readonly request: SearchRequest; readonly candidates: readonly Candidate[] }
+  | ({ readonly kind: 'rank'; readonly request: RankRequest } & MadeAs)
+  | ({
+      readonly kind: 'present'
+      readonly request: SearchRequest
+      readonly candidates: readonly Candidate[]
+    } & MadeAs)
+
+/** How an index that is not the main one is made at who asks: those of others can differ, though they have its name. */
+type MadeAs = { readonly madeAs?: string }
 
 export type SearchAnswered =
   /** `covered`: of the partitions that were asked for, those that the ranking is whole in. */
@@ -73,12 +80,15 @@ const request = z.strictObject({
   highlights: z.boolean().optional(),
 })
 
+const madeAs = text(1024).optional()
+
 const asked = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('rank'), request }),
+  z.strictObject({ kind: z.literal('rank'), request, madeAs }),
   z.strictObject({
     kind: z.literal('present'),
     request,
     candidates: z.array(candidate).min(1).max(searchLimits.limitMax),
+    madeAs,
   }),
 ])
 

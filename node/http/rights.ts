@@ -25,8 +25,9 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   contextDecisions: 'store',
   staleContexts: 'store',
   searchContexts: 'store',
-  indexList: 'link',
-  indexStats: 'link',
+  // They show how much there is for every role.
+  indexList: 'admin:index',
+  indexStats: 'admin:index',
   indexRebuild: 'admin:index',
   indexOptimize: 'admin:index',
   indexVerify: 'admin:index',

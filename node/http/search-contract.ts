@@ -8,6 +8,8 @@ import {
 } from '../fleet-search/api.ts'
 import { listFields, textFields, valueFields } from '../search/api.ts'
 import { searchLimits } from '../search/limits.ts'
+import { timeOf } from './as-of.ts'
+import { readingErrors } from './asked.ts'
 import type { Operation } from './operation.ts'
 
 /** Holds a schema to the type that the search answers with, so that the document cannot drift from it. */
@@ -22,8 +24,8 @@ const time = z
   .string()
   .max(64)
   .transform((text, context) => {
-    const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
-    if (!Number.isNaN(ms)) return ms
+    const ms = timeOf(text)
+    if (ms !== null) return ms
     context.addIssue({ code: 'custom', message: 'must be an ISO date or time such as 2026-03-01T12:00:00Z' })
     return z.NEVER
   })
@@ -60,7 +62,17 @@ const question = z.strictObject({
   sort: z.enum(['relevance', 'time', 'confidence']).optional(),
   limit: z.int().min(1).max(searchLimits.limitMax).optional().describe('Hits in one answer; default 10'),
   cursor: z.string().max(searchLimits.cursorCharsMax).optional().describe('From the answer before'),
-  asOf: time.describe('What held at that time'),
+  asOf: z
+    .string()
+    .max(textMax)
+    .refine(text => text.startsWith('ucxl:') || timeOf(text) !== null, {
+      message: 'must be an ISO date or time such as 2026-03-01T12:00:00Z, or an address',
+    })
+    .optional()
+    .describe(
+      'What held at that time; or when the version at an address was written, as in ucxl://any:any@shop:any/~~2/src: ' +
+        'two versions before the latest',
+    ),
   fields: z
     .array(z.string().max(64))
     .max(32)
@@ -130,6 +142,7 @@ const list = {
   indexes: z.array(
     z.object({
       name: z.string(),
+      ready: z.boolean().describe('False while it is being made of the others, and answers nothing'),
       shelves: z
         .array(
           z.object({
@@ -181,7 +194,7 @@ export const searchOperations = {
     query: none,
     body: { type: json, description: 'What is looked for', schema: question, checkedBytesMax: bodyBytesMax },
     answer: { type: json, schema: result },
-    errors: [...errors, 'QUERY_INVALID', 'CURSOR_INVALID', 'INDEX_UNKNOWN', 'ROLE_UNKNOWN', 'ROLE_DENIED'],
+    errors: [...readingErrors, 'TOO_MANY', 'QUERY_INVALID', 'CURSOR_INVALID', 'INDEX_UNKNOWN'],
   },
   indexList: {
     method: 'GET',

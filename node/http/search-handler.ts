@@ -2,10 +2,11 @@ import type { FastifyRequest } from 'fastify'
 import type { SearchResult } from '../fleet-search/api.ts'
 import { kindOf } from '../fleet-search/question-kind.ts'
 import type { Filters } from '../search/api.ts'
+import { momentOf } from './as-of.ts'
 import type { BodyOf } from './contract.ts'
 import type { Door } from './door.ts'
 import { given } from './given.ts'
-import { searchFor } from './rights.ts'
+import { searchFor, storeFor } from './rights.ts'
 
 /** What is asked over the door, as the search takes it; how long it took is counted, and noted when it was long. */
 export async function searchContexts(
@@ -14,7 +15,9 @@ export async function searchContexts(
   request: FastifyRequest,
 ): Promise<SearchResult> {
   const { metrics, limits, log } = door
-  const asked = { ...given({ ...rest, asOfMs: asOf }), query }
+  const asOfMs =
+    asOf === undefined ? undefined : await momentOf(storeFor(door, request), asOf, rest.timeoutMs)
+  const asked = { ...given({ ...rest, asOfMs }), query }
   const passing = filters === undefined ? {} : { filters: given(filters) as Filters }
   const result = await searchFor(door, request).search({ ...asked, ...passing }, given({ roles }))
   const { tookMs, total, coverage, peers } = result

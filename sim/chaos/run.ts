@@ -148,6 +148,7 @@ export class ChaosRun {
       machine,
       checked: checkedCounts(checked),
       replicasCompared: replicaCounts(verified.comparison, verified.rounds),
+      searched: verified.searched,
       tookS: Math.round((performance.now() - startedMs) / 1_000),
       violations,
       keptIn: this.keptIn,

@@ -66,6 +66,6 @@ test('the index is shown and looked after', async t => {
   assert.match((await run('ls')).out, /main {3}developer {2}1 .*\nfollowing\n$/)
   assert.match((await run('stats')).out, /behind: 0 changes, 0\.0 s\n/)
   assert.match((await run('optimize')).out, /^following: 1 contexts/)
-  assert.equal((await run('rebuild', '--name', 'x', '--json')).code, 4)
+  assert.equal((await run('rebuild', 'x', '--json')).code, 4)
   assert.equal((await run('verify')).out, '3 pieces are whole\n')
 })

@@ -114,6 +114,81 @@ test('what is not for a role shows in nothing that it is told', async () => {
   assert.match(JSON.parse(wrong.out).error.message, /Character 7/)
 })
 
+test('what is wrong with a question is told in the same words at both doors, with what to do', async () => {
+  const first = (await fleet.call('p1', 'POST', '/v1/search', { query: canary, limit: 1 })).body
+  const wrong: [string[], object, string, number, number][] = [
+    [['(a OR "b'], { query: '(a OR "b' }, 'QUERY_INVALID', 2, 400],
+    [['colour:red'], { query: 'colour:red' }, 'QUERY_INVALID', 2, 400],
+    [['token', '--facets', 'content'], { query: 'token', facets: ['content'] }, 'USAGE', 2, 400],
+    [['token', '--fields', 'colour'], { query: 'token', fields: ['colour'] }, 'USAGE', 2, 400],
+    [['token', '--cursor', 'old'], { query: 'token', cursor: 'old' }, 'CURSOR_INVALID', 2, 400],
+    [['token', '--index', 'code'], { query: 'token', index: 'code' }, 'INDEX_UNKNOWN', 4, 404],
+    [['token', '--role', 'nobody'], { query: 'token', roles: ['nobody'] }, 'ROLE_UNKNOWN', 2, 400],
+    [['token', '--as-of', 'lately'], { query: 'token', asOf: 'lately' }, 'USAGE', 2, 400],
+    [['token', '--as-of', at('nothing')], { query: 'token', asOf: at('nothing') }, 'NOT_FOUND', 4, 404],
+  ]
+  const cursor = String(first.cursor)
+  wrong.push([['other', '--cursor', cursor], { query: 'other', cursor }, 'CURSOR_INVALID', 2, 400])
+  for (const [args, question, code, exit, status] of wrong) {
+    const typed = await fleet.slurp('p1', ['search', ...args, '--json'])
+    const { error } = JSON.parse(typed.out) as { error: { code: string; message: string; hint: string } }
+    assert.deepEqual([error.code, typed.code], [code, exit], args.join(' '))
+    assert.ok(error.hint.length > 10, error.hint)
+    const answered = await fleet.call('p2', 'POST', '/v1/search', question)
+    assert.deepEqual([answered.status, answered.body.error], [status, error], args.join(' '))
+  }
+  const rebuild = await fleet.slurp('p1', ['index', 'rebuild', 'code', '--json'])
+  assert.deepEqual([rebuild.code, JSON.parse(rebuild.out).error.code], [4, 'INDEX_UNKNOWN'])
+})
+
+test('the past is searched by a time, and by a version of another context', async () => {
+  const word = `${canary}plan`
+  await put('p1', 'plan', { title: `${word} one` })
+  await put('p2', 'decided', { title: 'first' })
+  await put('p3', 'plan', { title: `${word} two` })
+  await put('p1', 'decided', { title: 'second' })
+  for (const name of peers) {
+    await finds(name, { query: `"${word} two"` }, 1)
+    const then = { asOf: `ucxl://any:any@canaries:any/~~1/decided` }
+    await finds(name, { query: `"${word} one"`, ...then }, 1)
+    await finds(name, { query: `"${word} two"`, ...then }, 0)
+  }
+  const typed = await fleet.slurp('p2', [
+    'search',
+    word,
+    '--as-of',
+    'ucxl://any:any@canaries:any/*~/decided',
+    '--json',
+  ])
+  assert.equal((JSON.parse(typed.out) as Found).hits.length, 1)
+})
+
+test('an index of another kind is made at the next start, without a pause of the main one', async () => {
+  const exact = [{ name: 'exact', analyzers: { title: 'exact' } }]
+  const file = join(fleet.dir, 'p3', 'peer.json')
+  await fleet.kill('p3')
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), indexes: exact }))
+  await fleet.revive('p3')
+  await fleet.settled()
+  await put('p1', 'kin', { title: `${canary}s gliding` })
+  const filters = { project: ['canaries'] }
+  await finds('p3', { query: 'glide', filters }, 1)
+  await finds('p3', { query: 'glide', index: 'exact', filters }, 0)
+  await finds('p3', { query: 'gliding', index: 'exact', filters }, 1)
+  const listed = await fleet.slurp('p3', ['index', 'ls', '--json'])
+  const { indexes } = JSON.parse(listed.out) as { indexes: { name: string; ready: boolean }[] }
+  assert.deepEqual(
+    indexes.map(({ name, ready }) => [name, ready]),
+    [
+      ['main', true],
+      ['exact', true],
+    ],
+  )
+  assert.equal((await fleet.slurp('p3', ['index', 'rebuild', 'exact', '--json'])).code, 0)
+  const unknown = await fleet.slurp('p1', ['search', 'gliding', '--index', 'exact', '--json'])
+  assert.deepEqual([unknown.code, JSON.parse(unknown.out).error.code], [4, 'INDEX_UNKNOWN'])
+})
+
 test('after a kill -9 a peer has again what stands, and nothing else', async () => {
   const words = Array.from({ length: 40 }, (_, number) => `${canary}${number}x`)
   for (const [number, word] of words.entries())

@@ -7,6 +7,7 @@ import type { PartitionId } from '../../base/ids.ts'
 import { seeded } from '../../base/random.ts'
 import { cover } from '../../node/fleet-search/cover.ts'
 import type { Change } from '../../node/search/api.ts'
+import { type IndexConfiguration, mainIndex } from '../../node/search/engine/configuration.ts'
 import { developer, documentOf, keyOf, searchWith } from '../search/fixtures.ts'
 import { partitionsTotal, searchFleet } from './fleet.ts'
 
@@ -148,4 +149,35 @@ test('a wrong question is refused before anybody is asked', async t => {
   await refused({ index: 'other' }, 'INDEX_UNKNOWN')
   assert.ok(peers.every(({ asked }) => asked === 0))
   await refused({ query: 'token', cursor: 'made-up' }, 'CURSOR_INVALID')
+})
+
+test('an index of another kind is asked of those that make it in the same way', async t => {
+  const code: IndexConfiguration = { name: 'code', analyzers: { content: 'exact' } }
+  const heavier = { ...code, weights: { title: 2 } }
+  // The fourth makes it in another way, the fifth has none.
+  const kept = [[code], [code], [code], [heavier], []]
+  const peers = await searchFleet(t, 5, owners, changes, place => [mainIndex, ...kept[place]!])
+  const [first, , , , fifth] = peers
+  const whole = await searchWith(t, changes, [mainIndex, code])
+  const question = { index: 'code', query: 'token', limit: 20 }
+  const answer = await first!.search.search(question)
+  const one = await whole.search({ ...question, roles: [developer] })
+  assert.equal(answer.coverage, 1, 'each partition is with one of the first three')
+  assert.deepEqual(
+    answer.hits.map(({ address, score }) => [address, score]),
+    one.hits.map(({ address, score }) => [address, score]),
+  )
+  const main = await first!.search.search({ query: 'token', limit: 20 })
+  assert.ok(main.coverage === 1 && main.hits[0]!.score !== answer.hits[0]!.score)
+  await assert.rejects(
+    fifth!.search.search(question),
+    (failure: unknown) =>
+      failure instanceof SlurpError && failure.code === 'INDEX_UNKNOWN' && /index ls/.test(failure.hint),
+  )
+  peers[1]!.isUp = false
+  peers[2]!.isUp = false
+  const partial = await first!.search.search(question)
+  assert.ok(partial.coverage < 1)
+  const whys = partial.missing.flatMap(part => part.peers.map(({ name, why }) => `${name} ${why}`))
+  assert.ok(whys.includes('p4 otherIndex'), whys.join())
 })

@@ -5,6 +5,7 @@ import { FleetSearch } from '../../node/fleet-search/fleet-search.ts'
 import { type OwnIndex, SearchResponder } from '../../node/fleet-search/responder.ts'
 import type { Exchange } from '../../node/ports/exchange.ts'
 import type { Change } from '../../node/search/api.ts'
+import { type IndexConfiguration, mainIndex } from '../../node/search/engine/configuration.ts'
 import type { SearchHost } from '../../node/search/search-host.ts'
 import type { StoreDesk } from '../../node/store/store-desk.ts'
 import { developer, searchWith } from '../search/fixtures.ts'
@@ -31,12 +32,14 @@ export type TestPeer = {
  * Peers with real indexes, real answers and real bytes between them; only the network and the placement are made up.
  *
  * @param owners - places of the peers that own each partition.
+ * @param indexesOf - what each peer keeps.
  */
 export async function searchFleet(
   t: TestContext,
   count: number,
   owners: (partition: number) => readonly number[],
   changes: readonly Change[],
+  indexesOf: (place: number) => readonly IndexConfiguration[] = () => [mainIndex],
 ): Promise<TestPeer[]> {
   const ids = Array.from({ length: count }, (_, at) => `peer-${at}` as PeerId)
   const owning = Array.from({ length: partitionsTotal }, (_, partition) => owners(partition))
@@ -56,10 +59,9 @@ export async function searchFleet(
   }
   for (const [at, id] of ids.entries()) {
     const mine = new Set(owning.flatMap((places, partition) => (places.includes(at) ? [partition] : [])))
-    const host = await searchWith(
-      t,
-      changes.filter(change => change.kind !== 'put' || mine.has(change.document.partition)),
-    )
+    const indexes = indexesOf(at)
+    const own = changes.filter(change => change.kind !== 'put' || mine.has(change.document.partition))
+    const host = await searchWith(t, own, indexes)
     const keeper: OwnIndex = {
       get phase() {
         return peer.phase
@@ -80,6 +82,7 @@ export async function searchFleet(
         const whole = [...mine].filter(partition => !peer.damaged.includes(partition as PartitionId))
         return new Set(whole as PartitionId[])
       },
+      indexes,
     })
     responders.set(id, responder)
     const peerOf = (other: PeerId) => peers.find(each => each.id === other)!
@@ -104,6 +107,7 @@ export async function searchFleet(
       responder,
       monotonicMs: clock.monotonicMs,
       keeper,
+      indexes,
       desk: { parts: { clock, keys }, access: { checkReader: () => undefined } } as unknown as StoreDesk,
       failed: failure => {
         throw failure

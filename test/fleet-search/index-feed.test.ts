@@ -2,70 +2,26 @@
 // disk. Method: a driver on a virtual disk whose batches are listed, a store that writes through it, a real index.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { toHex } from '../../base/bytes.ts'
-import type { ContextKey, RoleName } from '../../base/ids.ts'
+import type { RoleName } from '../../base/ids.ts'
 import { IndexFeed } from '../../node/fleet-search/index-feed.ts'
-import type { ContextChanges } from '../../node/fleet-search/ports.ts'
-import { contextSubject } from '../../node/local-changes.ts'
 import { localHistories } from '../../node/local-histories.ts'
-import type { DiskChange } from '../../node/ports/ports.ts'
 import type { SearchHost } from '../../node/search/search-host.ts'
 import { StoreDesk } from '../../node/store/store-desk.ts'
 import { newDir, startSearch } from '../search/fixtures.ts'
 import { roleKeys, roleRecipients } from '../store/identities.ts'
+import { ListedChanges } from '../store/listed-changes.ts'
 import { keysFor, storeOn } from '../store/stores.ts'
 import { openWorldBench } from '../store/world-bench.ts'
 
 const at = (path: string) => `ucxl://any:any@feed:any/*^/${path}`
 const heldRoles = ['admin', 'developer'] as RoleName[]
 
-/** What batches touched, in memory; `forget` makes the list begin anew. */
-class ListedChanges implements ContextChanges {
-  readonly source = 'disk'
-  readonly batches: ContextKey[][] = []
-  readonly #told = new Set<() => void>()
-  #from = 0
-  reads = 0
-
-  get last(): number {
-    return this.batches.length
-  }
-
-  note(batch: readonly DiskChange[]): void {
-    const subjects = batch.flatMap(({ key }) => contextSubject(key) ?? [])
-    this.batches.push(subjects.map(subject => toHex(subject) as ContextKey))
-    for (const told of this.#told) told()
-  }
-
-  forget(): void {
-    this.#from = this.last
-  }
-
-  async read(after: number, stepsMax: number) {
-    this.reads += 1
-    if (after < this.#from || after > this.last) return null
-    const through = Math.min(this.last, after + stepsMax)
-    return { through, keys: [...new Set(this.batches.slice(after, through).flat())] }
-  }
-
-  listen(told: () => void): () => void {
-    this.#told.add(told)
-    return () => this.#told.delete(told)
-  }
-}
-
 async function openFeedBench(t: TestContext) {
   const bench = await openWorldBench(1)
   t.after(() => bench.close())
   const process = bench.processes[0]!
   const disk = bench.disks[0]!
-  const changes = new ListedChanges()
-  const write = disk.write.bind(disk)
-  disk.write = (batch, done) =>
-    write(batch, failure => {
-      changes.note(batch)
-      done(failure)
-    })
+  const changes = ListedChanges.of(disk)
   const desk = new StoreDesk({
     ...process,
     fleet: { id: bench.fleet, roles: roleRecipients },

@@ -17,6 +17,7 @@ export function memorySearch(roles: readonly string[]): MemorySearch {
     indexes: [
       {
         name: 'main',
+        ready: true,
         shelves: [
           { roles: ['developer'], documents: 1, ended: 0, segments: 1, words: 2, memoryBytes: 1_500_000 },
         ],

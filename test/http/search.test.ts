@@ -2,7 +2,7 @@
 // Method: a real door on a peer in memory.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openTestDoor } from './open-door.ts'
+import { openTestDoor, pathOf } from './open-door.ts'
 
 const post = (body: unknown) => ({
   method: 'POST',
@@ -45,6 +45,45 @@ test('a question is taken as it is meant', async t => {
   assert.deepEqual([answer.total, answer.coverage, answer.missing], [1, 1, []])
   assert.deepEqual(answer.hits[0].highlights, { content: [[4, 9]] })
   assert.equal(JSON.parse((await ask('/v1/search', post({}))).text).total, 1)
+})
+
+test('the past is that of a time, or of when the version at an address was written', async t => {
+  const {
+    ask,
+    memory: { search },
+  } = await openTestDoor(t)
+  const address = (temporal: string, path = 'plan') => `ucxl://any:any@shop:any/${temporal}/${path}`
+  const put = async (summary: string) => {
+    const { status, text } = await ask(pathOf(address('*^')), {
+      ...post({ summary }),
+      method: 'PUT',
+    })
+    assert.equal(status, 200, text)
+  }
+  for (const summary of ['first', 'second', 'third']) await put(summary)
+  const history = JSON.parse((await ask(`${pathOf(address('*^'))}/history`)).text)
+  const written = history.versions.map(({ writtenAt }: { writtenAt: string }) => Date.parse(writtenAt))
+  const meant: [string, number][] = [
+    ['2026-03-01', Date.UTC(2026, 2, 1)],
+    [address('~~1'), written[1]],
+    [address('*~'), written[2]],
+    [address('^^1'), written[1]],
+    [address('*^'), written[0]],
+    [address('@2026-03-01T00:00:00Z'), Date.UTC(2026, 2, 1)],
+  ]
+  for (const [asOf, ms] of meant) {
+    const { status, text } = await ask('/v1/search', post({ query: 'token', asOf }))
+    assert.deepEqual([status, search.asked?.asOfMs], [200, ms], `${asOf}: ${text}`)
+  }
+  const refused: [string, string][] = [
+    [address('~~1', 'nothing'), 'NOT_FOUND'],
+    ['ucxl://nonsense', 'ADDRESS_INVALID'],
+    ['~~1', 'USAGE'],
+  ]
+  for (const [asOf, code] of refused) {
+    const { body } = await ask('/v1/search', post({ query: 'token', asOf }))
+    assert.deepEqual([body.error.code, body.error.hint !== ''], [code, true], asOf)
+  }
 })
 
 test('what is wrong is refused with its place and a way on', async t => {

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import type { ContextKey, RoleName, Version } from '../../base/ids.ts'
 import { newRoleKey, type RoleKey } from '../../crypto/roles.ts'
 import type { Change, IndexDocument } from '../../node/search/api.ts'
+import { type IndexConfiguration, mainIndex } from '../../node/search/engine/configuration.ts'
 import { SearchHost, type SearchHostOptions } from '../../node/search/search-host.ts'
 
 export const developer = 'developer' as RoleName
@@ -87,8 +88,12 @@ export async function startSearch(
 }
 
 /** A search with some changes in it. */
-export async function searchWith(t: TestContext, changes: readonly Change[]): Promise<SearchHost> {
-  const host = await startSearch(t, await newDir(t))
+export async function searchWith(
+  t: TestContext,
+  changes: readonly Change[],
+  indexes: readonly IndexConfiguration[] = [mainIndex],
+): Promise<SearchHost> {
+  const host = await startSearch(t, await newDir(t), { indexes })
   await host.apply(changes, at(changes.length))
   await host.noteComplete()
   return host

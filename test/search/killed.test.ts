@@ -1,9 +1,11 @@
 // Goal: after a kill at any moment the index is at a checkpoint that is not before the last one that was acknowledged,
 // and every document up to there is found exactly once. Method: a process that feeds it is killed again and again, at
-// a random number of acknowledged steps, so that stores and merges are hit too.
+// a random number of acknowledged steps, so that stores and merges are hit too; then all files are looked through.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +17,20 @@ const kills = 6
 const perStep = 37
 const child = fileURLToPath(new URL('./killed-child.ts', import.meta.url))
 
-test('a kill loses nothing that was acknowledged', async t => {
+/** Of what is being written when it is killed either. */
+async function hasNoWord(dir: string): Promise<void> {
+  let files = 0
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    files += 1
+    const text = (await readFile(join(entry.parentPath, entry.name))).toString('latin1')
+    for (const word of ['canary', 'everywhere', 'replaced', 'ucxl'])
+      assert.ok(!text.includes(word), `${word} in ${entry.name}`)
+  }
+  assert.ok(files > 3)
+}
+
+test('a kill loses nothing that was acknowledged, and leaves no word on the disk', async t => {
   const random = seeded(11)
   const dir = await newDir(t)
   const secret = keys.find(({ name }) => name === developer)!.identity.secretText()
@@ -35,6 +50,7 @@ test('a kill loses nothing that was acknowledged', async t => {
       if (acknowledged >= until) feeder.kill('SIGKILL')
     }
     if (feeder.exitCode === null && feeder.signalCode === null) await once(feeder, 'exit')
+    await hasNoWord(dirname(dir))
     const host = await startSearch(t, dir, own)
     const checkpoint = await host.checkpoint()
     assert.ok(

@@ -3,8 +3,6 @@ import type { IndexList, IndexStatistics, IndexVerdict } from '../../fleet-searc
 import { type FleetOptions, withClient, withExamples, withFleet } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
 
-type NamedOptions = FleetOptions & { name?: string }
-
 const partial = 3
 
 export function addIndex(command: Command, session: Session): void {
@@ -24,18 +22,22 @@ export function addIndex(command: Command, session: Session): void {
   )
   for (const [name, summary, description] of begun) {
     const each = command.command(name).summary(summary).description(description)
-    withExamples(withName(each), [`slurp index ${name}`]).action(async (options: NamedOptions) => {
-      await post<IndexStatistics>(session, options, name, describeStatistics)
-    })
+    withExamples(withName(each), [`slurp index ${name}`, `slurp index ${name} code`]).action(
+      async (index: string | undefined, options: FleetOptions) => {
+        await post<IndexStatistics>(session, options, name, index, describeStatistics)
+      },
+    )
   }
   const verify = command.command('verify').summary('Check every piece of the index')
   verify.description(
     'Opens every piece of the index. What is damaged is dropped and made anew from the disk; then the exit code is 3.',
   )
-  withExamples(withName(verify), ['slurp index verify']).action(async (options: NamedOptions) => {
-    const { damaged } = await post<IndexVerdict>(session, options, 'verify', describeVerdict)
-    if (damaged > 0) session.exitCode = partial
-  })
+  withExamples(withName(verify), ['slurp index verify']).action(
+    async (index: string | undefined, options: FleetOptions) => {
+      const { damaged } = await post<IndexVerdict>(session, options, 'verify', index, describeVerdict)
+      if (damaged > 0) session.exitCode = partial
+    },
+  )
 }
 
 const begun = [
@@ -52,7 +54,7 @@ const begun = [
 ] as const
 
 const withName = (command: Command): Command =>
-  withFleet(command).option('--name <name>', 'Which index; main without it')
+  withFleet(command).argument('[name]', 'Which index; main without it')
 
 async function get<T extends object>(
   session: Session,
@@ -69,11 +71,12 @@ async function get<T extends object>(
 
 async function post<T extends object>(
   session: Session,
-  options: NamedOptions,
+  options: FleetOptions,
   what: string,
+  name: string | undefined,
   text: (found: T) => string,
 ): Promise<T> {
-  const { json, timeoutMs, name } = options
+  const { json, timeoutMs } = options
   const call = { method: 'POST' as const, path: `/v1/index/${what}`, body: { name }, timeoutMs }
   const found = (await withClient(session, options, client => client.call(call))) as T
   answer(session, json, found, () => text(found))
@@ -81,9 +84,9 @@ async function post<T extends object>(
 }
 
 function describe({ phase, indexes }: IndexList): string {
-  const rows = indexes.flatMap(({ name, shelves }) =>
+  const rows = indexes.flatMap(({ name, ready, shelves }) =>
     shelves.map(({ roles, documents, ended, segments, words, memoryBytes }) => [
-      name,
+      ready ? name : `${name} (being made)`,
       roles.join(', '),
       ...[documents, ended, segments, words].map(String),
       megabytes(memoryBytes),
@@ -97,15 +100,16 @@ function describe({ phase, indexes }: IndexList): string {
 
 function describeStatistics(found: IndexStatistics): string {
   const { partitions, partitionsTotal, lagChanges, lagSeconds, unindexed, damaged, work, memoryBytes } = found
-  const documents = found.indexes
-    .flatMap(({ shelves }) => shelves)
-    .reduce((sum, each) => sum + each.documents, 0)
+  const [main] = found.indexes
+  const documents = (main?.shelves ?? []).reduce((sum, each) => sum + each.documents, 0)
+  const unready = found.indexes.filter(({ ready }) => !ready).map(({ name }) => name)
   return [
     `${found.phase}: ${documents} contexts for ${found.roles.join(', ')}`,
     `looked through: ${partitions} of ${partitionsTotal} partitions`,
     `behind: ${lagChanges} changes, ${lagSeconds.toFixed(1)} s`,
     `memory: ${megabytes(memoryBytes)}`,
     `not in it: ${unindexed}; dropped as damaged: ${damaged}`,
+    ...(unready.length === 0 ? [] : [`being made, answers nothing yet: ${unready.join(', ')}`]),
     work === null ? 'nothing goes on' : `${work.kind}: ${work.done} of ${work.of}`,
   ].join('\n')
 }

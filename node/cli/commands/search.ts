@@ -55,7 +55,7 @@ export function addSearch(command: Command, session: Session): void {
     .option('--created-before <time>', 'Only created before')
     .option('--decided-from <time>', 'Only written then or later')
     .option('--decided-before <time>', 'Only written before')
-    .option('--as-of <time>', 'What held at that time')
+    .option('--as-of <time>', 'What held at that time, or when the version at an address was written')
     .option('--facets <names>', 'Count hits by these fields', names)
     .addOption(
       new Option('--sort <order>', 'Best first by this').choices(['relevance', 'time', 'confidence']),
@@ -71,6 +71,7 @@ export function addSearch(command: Command, session: Session): void {
     `slurp search '"refresh token" OR session -deprecated' --project shop --limit 5`,
     'slurp search expiry --fields summary,content --max-tokens 2000 --json',
     'slurp search -- expiry -draft',
+    "slurp search expiry --as-of 'ucxl://any:any@shop:any/~~2/src/auth.ts'",
     'slurp search --status withdrawn --facets project,author',
   ]).action((words: string[], options: SearchOptions) => search(session, words, options))
 }

@@ -7,7 +7,7 @@ import type { LogOp } from '../disk/shelf-disk.ts'
 import { searchLimits } from '../limits.ts'
 import { compareVersion, type Place } from '../rank/shelf.ts'
 import { buildSegment } from '../segment/build.ts'
-import { type IndexConfiguration, weightsOf } from './configuration.ts'
+import { analyzersOf, type IndexConfiguration, weightsOf } from './configuration.ts'
 import type { KeptShelf } from './kept-shelf.ts'
 
 /** What a step has to write to the disk, in one batch. */
@@ -18,6 +18,8 @@ type Waiting = { readonly document: IndexDocument; readonly record: number; read
 export class Catalog {
   readonly configuration: IndexConfiguration
   readonly kept: KeptShelf[] = []
+  /** It is being made of what another one has, and lacks most of it. */
+  filling = false
   readonly #waiting = new Map<KeptShelf, Waiting[]>()
   readonly #waitingKeys = new Set<string>()
 
@@ -52,8 +54,8 @@ export class Catalog {
   }
 
   /**
-   * Takes a document over into a shelf that is being filled, as it stands in the one that it takes the place of. Until
-   * that shelf is stored as a whole it does not count, so its log need not say when the document ended.
+   * Takes a document over into a shelf that is being filled, as it stands in the one that it is made of. Until that shelf is
+   * stored as a whole it does not count, so its log need not say when the document ended.
    */
   copy(document: IndexDocument, untilMs: number, to: KeptShelf): PieceChange[] {
     const step: Step = { changes: [], ops: new Map() }
@@ -183,12 +185,13 @@ export class Catalog {
   /** Makes segments of the documents that wait for it. */
   #build(): void {
     const weights = weightsOf(this.configuration)
+    const analyzers = analyzersOf(this.configuration)
     for (const [kept, waiting] of this.#waiting) {
       const { shelf } = kept
       const entries = waiting.map(({ document, record }) => ({
         document,
         record,
-        analyzed: analyze(document, term => shelf.lexicon.add(term)),
+        analyzed: analyze(document, term => shelf.lexicon.add(term), analyzers),
       }))
       const segment = buildSegment(entries, weights, shelf.tables)
       for (const [at, { untilMs }] of waiting.entries()) segment.end(at, untilMs)

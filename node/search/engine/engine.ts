@@ -17,11 +17,12 @@ import { PieceStore } from '../disk/piece-store.ts'
 import { searchLimits } from '../limits.ts'
 import { type Ranked, rank } from '../rank/rank.ts'
 import type { Catalog } from './catalog.ts'
-import { bm25Of, weightsOf } from './configuration.ts'
+import { analyzersOf, bm25Of, indexUnknown, weightsOf } from './configuration.ts'
 import { Highlighter } from './highlight.ts'
 import type { KeptShelf } from './kept-shelf.ts'
 import { isDamage, Library, type LibraryOptions } from './library.ts'
 import { type IndexReport, Maintenance, type Work } from './maintenance.ts'
+import { newestIn } from './newest.ts'
 import { Budget, present } from './present.ts'
 import { type Difference, differenceOf } from './reconcile.ts'
 import { checkRequest } from './request.ts'
@@ -38,7 +39,6 @@ export class SearchEngine {
   readonly #library: Library
   readonly #maintenance: Maintenance
   #applying: Promise<unknown> = Promise.resolve()
-  #newestMs = 0
   #applied: Checkpoint | null
 
   private constructor(store: PieceStore, library: Library) {
@@ -46,11 +46,6 @@ export class SearchEngine {
     this.#library = library
     this.#applied = library.checkpoint
     this.#maintenance = new Maintenance(store, library)
-    for (const { kept } of library.all) {
-      for (const { columns } of kept.shelf.segments) {
-        for (const writtenMs of columns.writtenMs) this.#newestMs = Math.max(this.#newestMs, writtenMs)
-      }
-    }
   }
 
   static async open(options: EngineOptions): Promise<SearchEngine> {
@@ -59,6 +54,7 @@ export class SearchEngine {
     const library = await Library.open({ ...options, store, mark })
     const engine = new SearchEngine(store, library)
     engine.#maintenance.rebuildStale()
+    engine.#maintenance.fillNew()
     return engine
   }
 
@@ -107,8 +103,8 @@ export class SearchEngine {
 
   /** Candidates and what they are weighed with, for a fan-out. @throws SlurpError as {@link search}. */
   rank(request: RankRequest): Ranking {
-    const { ranked } = this.#rank(request)
-    return { ...ranked.ranking, candidates: ranked.candidates, complete: this.#library.complete }
+    const { catalog, ranked } = this.#rank(request)
+    return { ...ranked.ranking, candidates: ranked.candidates, complete: this.#isComplete(catalog) }
   }
 
   /**
@@ -129,7 +125,7 @@ export class SearchEngine {
       statistics: ranking.statistics,
       cursor: left > 0 ? ranked.cursorAfter(hits.length - 1) : ranking.cursor,
       cut: ranking.cut,
-      complete: this.#library.complete,
+      complete: this.#isComplete(catalog),
       truncated: left > 0 || hits.some(({ truncated }) => truncated === true),
       tookMs: performance.now() - startedMs,
     }
@@ -191,9 +187,6 @@ export class SearchEngine {
         // Not awaited one by one: the store writes them in this order.
         void this.#store.write(pieces).catch(failure => this.#maintenance.noteFailure(failure))
       }
-      for (const change of some) {
-        if (change.kind === 'put') this.#newestMs = Math.max(this.#newestMs, change.document.writtenMs)
-      }
       await rest()
     }
     if (checkpoint !== null) await this.#note(checkpoint)
@@ -223,11 +216,19 @@ export class SearchEngine {
       )
     }
     const { configuration } = catalog
+    if (request.asOfMs !== undefined && configuration.history === false)
+      throw new SlurpError('USAGE', `The index ${configuration.name} keeps no past.`, {
+        hint: 'Ask the index main for what held at a time.',
+      })
     const shelves = catalog.shown
       .map(({ shelf }) => shelf)
       .filter(({ roles }) => roles.some(role => request.roles.includes(role)))
-    const weighing = { weights: weightsOf(configuration), bm25: bm25Of(configuration) }
-    return { catalog, ranked: rank(shelves, request, weighing, this.#newestMs) }
+    const weighing = {
+      weights: weightsOf(configuration),
+      bm25: bm25Of(configuration),
+      analyzers: analyzersOf(configuration),
+    }
+    return { catalog, ranked: rank(shelves, request, weighing, newestIn(shelves)) }
   }
 
   #present(catalog: Catalog, ranked: Ranked, request: SearchRequest): { hits: Hit[]; left: number } {
@@ -241,8 +242,7 @@ export class SearchEngine {
         const document = kept.disk.record(candidate.place.record)
         if (document === null)
           throw new SlurpError('INTEGRITY_FAILED', 'A record of the search index is missing.')
-        const highlighter =
-          highlighters.get(kept) ?? new Highlighter(kept.shelf, ranked.resolved.get(kept.shelf) ?? [])
+        const highlighter = highlighters.get(kept) ?? highlighterOf(catalog, kept, ranked)
         highlighters.set(kept, highlighter)
         const wanted = request.highlights === false ? null : highlighter
         const bare = present(document, candidate, kept.shelf, wanted, request)
@@ -257,9 +257,16 @@ export class SearchEngine {
     return { hits, left: 0 }
   }
 
+  #isComplete(catalog: Catalog): boolean {
+    return this.#library.complete && !catalog.filling
+  }
+
   #catalogNamed(name = 'main'): Catalog {
     const catalog = this.#library.catalogs.find(({ configuration }) => configuration.name === name)
-    if (catalog === undefined) throw new SlurpError('INDEX_UNKNOWN', 'There is no index with this name.')
+    if (catalog === undefined) throw indexUnknown(name)
     return catalog
   }
 }
+
+const highlighterOf = ({ configuration }: Catalog, { shelf }: KeptShelf, ranked: Ranked): Highlighter =>
+  new Highlighter(shelf, ranked.resolved.get(shelf) ?? [], analyzersOf(configuration))

@@ -1,4 +1,5 @@
 import { eachPlace, textsOf } from '../analysis/analyze.ts'
+import { type Analyzers, english, isExactTerm, plainTerm } from '../analysis/analyzers.ts'
 import { fold, termCharsMax } from '../analysis/tokens.ts'
 import { type Highlights, type IndexDocument, type TextField, textFields } from '../api.ts'
 import { searchLimits } from '../limits.ts'
@@ -12,9 +13,11 @@ type Found = { readonly id: number; readonly position: number; readonly start: n
 export class Highlighter {
   readonly #asked: readonly (Asked | null)[]
 
-  constructor(shelf: Shelf, terms: readonly Resolved[]) {
-    const everywhere = terms.every(({ term }) => term.field === null) ? askedIn(shelf, terms, 0) : undefined
-    this.#asked = textFields.map((_, field) => everywhere ?? askedIn(shelf, terms, field))
+  constructor(shelf: Shelf, terms: readonly Resolved[], analyzers: Analyzers = english) {
+    const isUniform = new Set(analyzers).size === 1 && terms.every(({ term }) => term.field === null)
+    const askedOf = (field: number) => askedIn(shelf, terms, field, analyzers[field]!)
+    const everywhere = isUniform ? askedOf(0) : null
+    this.#asked = textFields.map((_, field) => (isUniform ? everywhere : askedOf(field)))
   }
 
   of(document: IndexDocument): Highlights {
@@ -47,9 +50,11 @@ class Wanted {
   /** For each length the first letters, one of 32 bits a letter. */
   readonly #starts = new Int32Array(termCharsMax + 1)
 
-  constructor(shelf: Shelf, ids: Iterable<number>) {
+  constructor(shelf: Shelf, ids: Iterable<number>, exact: boolean) {
     for (const id of ids) {
-      const text = shelf.lexicon.textOf(id)
+      const term = shelf.lexicon.textOf(id)
+      if (isExactTerm(term) !== exact) continue
+      const text = plainTerm(term)
       this.#ids.set(text, id)
       this.#starts[text.length]! |= 1 << (text.charCodeAt(0) & 31)
     }
@@ -78,12 +83,18 @@ type Asked = {
   readonly phrases: readonly Resolved[]
 }
 
-function askedIn(shelf: Shelf, terms: readonly Resolved[], field: number): Asked | null {
+function askedIn(
+  shelf: Shelf,
+  terms: readonly Resolved[],
+  field: number,
+  analyzer: Analyzers[number],
+): Asked | null {
+  if (analyzer === 'none') return null
   const asked = terms.filter(({ term }) => term.boost > 0 && (term.field === null || term.field === field))
   const words = new Set(asked.filter(({ slots }) => slots.length === 1).flatMap(({ slots }) => slots[0]!.ids))
   const phrases = asked.filter(({ slots }) => slots.length > 1)
   const all = new Set([...words, ...phrases.flatMap(({ slots }) => slots.flatMap(({ ids }) => ids))])
-  return all.size === 0 ? null : { wanted: new Wanted(shelf, all), words, phrases }
+  return all.size === 0 ? null : { wanted: new Wanted(shelf, all, analyzer === 'exact'), words, phrases }
 }
 
 function spansIn(text: string, { wanted, words, phrases }: Asked): Span[] {

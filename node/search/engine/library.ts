@@ -9,7 +9,7 @@ import { emptyManifest, ShelfDisk } from '../disk/shelf-disk.ts'
 import { newShelfKey, openShelfKey, recipientOf } from '../disk/shelf-key.ts'
 import { searchLimits } from '../limits.ts'
 import { Catalog } from './catalog.ts'
-import { fingerprintOf, type IndexConfiguration } from './configuration.ts'
+import { fingerprintOf, type IndexConfiguration, identityOf } from './configuration.ts'
 import { KeptShelf } from './kept-shelf.ts'
 import { inSlices } from './slices.ts'
 
@@ -46,11 +46,18 @@ export class Library {
     const found = await options.mark.read()
     const mark = found ?? emptyMark()
     const roles = [...new Set(options.roleKeys.map(({ name }) => name))].sort()
-    const indexes = options.indexes.map(({ name }) => name).sort()
-    const gained =
-      roles.some(role => !mark.roles.includes(role)) || indexes.some(name => !mark.indexes.includes(name))
-    const library = new Library(options, { ...mark, roles, indexes, incomplete: mark.incomplete || gained })
-    for (const id of Object.keys(mark.shelves)) await library.#load(id, mark.shelves[id]!)
+    const wanted = options.indexes.map(identityOf)
+    const known = wanted.filter(identity => mark.indexes.includes(identity))
+    const gained = roles.some(role => !mark.roles.includes(role)) || known.length === 0
+    const incomplete = mark.incomplete || gained
+    // Of a whole index a new one is made beside it; else both are fed.
+    const indexes = (incomplete ? wanted : known).sort()
+    const library = new Library(options, { ...mark, roles, indexes, incomplete })
+    for (const catalog of library.catalogs) {
+      const identity = identityOf(catalog.configuration)
+      catalog.filling = !indexes.includes(identity)
+    }
+    for (const id of Object.keys(mark.shelves)) await library.#load(id, mark.shelves[id]!, known)
     for (const id of await ShelfDisk.ids(options.store)) {
       if (library.#mark.shelves[id] === undefined) await ShelfDisk.erase(options.store, id)
     }
@@ -64,6 +71,19 @@ export class Library {
 
   get complete(): boolean {
     return !this.#mark.incomplete
+  }
+
+  /** One that has everything, to make others of. */
+  get source(): Catalog {
+    return this.catalogs.find(({ filling }) => !filling)!
+  }
+
+  /** An index has all that the others have. */
+  async noteFilled(catalog: Catalog): Promise<void> {
+    catalog.filling = false
+    const indexes = [...this.#mark.indexes, identityOf(catalog.configuration)].sort()
+    this.#mark = { ...this.#mark, indexes }
+    await this.#writeMark()
   }
 
   /** Where the feed goes on; null: at the beginning. */
@@ -165,7 +185,8 @@ export class Library {
     await this.#writeMark()
   }
 
-  async #load(id: string, generation: number): Promise<void> {
+  /** @param known - indexes of which something is there: of others it is an attempt that did not come to its end. */
+  async #load(id: string, generation: number, known: readonly string[]): Promise<void> {
     try {
       const header = this.#options.store.get(ShelfDisk.headerKey(id))
       if (header === null) throw new SlurpError('INTEGRITY_FAILED', 'A shelf is missing.')
@@ -173,7 +194,7 @@ export class Library {
       const identities = roleKeys.map(({ identity }) => identity)
       const key = await openShelfKey(header, identities, bindingSecret)
       const catalog = this.catalogs.find(({ configuration }) => configuration.name === key?.header.index)
-      if (key === null || catalog === undefined) {
+      if (key === null || catalog === undefined || !known.includes(identityOf(catalog.configuration))) {
         this.losses.lostRoles += key === null ? 1 : 0
         this.#forget(id)
         return

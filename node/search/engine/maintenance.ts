@@ -27,6 +27,8 @@ export type Work = {
 
 export type IndexReport = {
   readonly name: string
+  /** False while it is being made of the others, and answers nothing. */
+  readonly ready: boolean
   readonly shelves: readonly {
     readonly roles: readonly string[]
     readonly documents: number
@@ -73,6 +75,13 @@ export class Maintenance {
     for (const { catalog, kept } of this.#library.all) {
       if (!this.#library.isStale(catalog, kept)) continue
       void this.#inTurn(() => this.#rebuild(catalog, kept)).catch(failure => this.noteFailure(failure))
+    }
+  }
+
+  /** Makes the indexes that are new of what another one has, set of roles by set of roles. */
+  fillNew(): void {
+    for (const catalog of this.#library.catalogs) {
+      if (catalog.filling) void this.#fillNew(catalog).catch(failure => this.noteFailure(failure))
     }
   }
 
@@ -124,8 +133,9 @@ export class Maintenance {
   }
 
   reports(): IndexReport[] {
-    return this.#library.catalogs.map(({ configuration, shown }) => ({
+    return this.#library.catalogs.map(({ configuration, shown, filling }) => ({
       name: configuration.name,
+      ready: !filling,
       shelves: shown.map(({ shelf }) => ({
         roles: shelf.roles,
         documents: shelf.documents,
@@ -175,6 +185,35 @@ export class Maintenance {
     }
   }
 
+  async #fillNew(catalog: Catalog): Promise<void> {
+    const { source } = this.#library
+    for (const { shelf } of source.shown) {
+      const isWhole = await this.#inTurn(async () => {
+        // It may have been made anew since, and is another one then.
+        const from = source.shelfFor(shelf.roles)
+        return from === null || (await this.#takeOver(source, from, catalog))
+      })
+      if (!isWhole) return
+    }
+    await this.#inTurn(() => this.#library.noteFilled(catalog))
+  }
+
+  /** @returns false when it was ended, as everything is. */
+  async #takeOver(source: Catalog, from: KeptShelf, catalog: Catalog): Promise<boolean> {
+    const to = await this.#library.ensureShelf(catalog, from.shelf.roles)
+    try {
+      if (!(await this.#copyAll(catalog, from, to))) return false
+    } catch (thrown) {
+      if (!isDamage(thrown)) throw thrown
+      // All is fed again, and this one with it.
+      await this.#library.drop(source, from)
+      return true
+    }
+    await to.flush(fingerprintOf(catalog.configuration))
+    await this.#library.noteGeneration(to)
+    return true
+  }
+
   async #rebuild(catalog: Catalog, old: KeptShelf): Promise<void> {
     if (!catalog.kept.includes(old)) return
     const fresh = await this.#library.newShelf(catalog, old.shelf.roles)
@@ -182,7 +221,8 @@ export class Maintenance {
     await fresh.disk.create()
     catalog.kept.push(fresh)
     try {
-      await this.#fill(catalog, old, fresh)
+      if (await this.#copyAll(catalog, old, fresh)) await this.#takeItsPlace(catalog, old, fresh)
+      else await this.#library.discard(catalog, fresh)
     } catch (thrown) {
       await this.#library.discard(catalog, fresh)
       if (!isDamage(thrown)) throw thrown
@@ -190,8 +230,16 @@ export class Maintenance {
     }
   }
 
-  async #fill(catalog: Catalog, old: KeptShelf, fresh: KeptShelf): Promise<void> {
-    const records = old.shelf.segments.flatMap(segment =>
+  async #takeItsPlace(catalog: Catalog, old: KeptShelf, fresh: KeptShelf): Promise<void> {
+    await fresh.flush(fingerprintOf(catalog.configuration))
+    fresh.checkpoint = old.checkpoint
+    await fresh.commit({ checkpoint: old.checkpoint })
+    await this.#library.swap(catalog, old, fresh)
+  }
+
+  /** Copies all documents of one shelf into another one of `catalog`. @returns false when it was ended before. */
+  async #copyAll(catalog: Catalog, from: KeptShelf, to: KeptShelf): Promise<boolean> {
+    const records = from.shelf.segments.flatMap(segment =>
       Array.from({ length: segment.documents }, (_, at) => ({
         record: segment.columns.records[at]!,
         key: segment.columns.keys.slice(at * keyBytes, (at + 1) * keyBytes),
@@ -200,24 +248,24 @@ export class Maintenance {
     )
     records.sort((a, b) => a.record - b.record)
     for (const [done, { record, key, version }] of records.entries()) {
+      if (this.#closing) return false
       if (done % recordsAtOnce === 0) {
         this.work = { kind: 'rebuild', done, of: records.length }
         await rest()
       }
       // As it stands at this moment: it may have ended or gone since the list was made.
-      const place = old.shelf.placesOf(key).find(one => compareVersion(one, version) === 0)
+      const place = from.shelf.placesOf(key).find(one => compareVersion(one, version) === 0)
       if (place === undefined) continue
-      const document = old.disk.record(record)
+      const document = from.disk.record(record)
       if (document === null) throw damaged()
-      await this.#store.write(catalog.copy(document, place.segment.until[place.at]!, fresh))
-      for (let group = nextMerge(fresh.unstored); group !== null; group = nextMerge(fresh.unstored)) {
-        await fresh.rewrite(group, false)
+      const untilMs = place.segment.until[place.at]!
+      if (untilMs !== Number.POSITIVE_INFINITY && catalog.configuration.history === false) continue
+      await this.#store.write(catalog.copy(document, untilMs, to))
+      for (let group = nextMerge(to.unstored); group !== null; group = nextMerge(to.unstored)) {
+        await to.rewrite(group, false)
       }
     }
-    await fresh.flush(fingerprintOf(catalog.configuration))
-    fresh.checkpoint = old.checkpoint
-    await fresh.commit({ checkpoint: old.checkpoint })
-    await this.#library.swap(catalog, old, fresh)
+    return true
   }
 
   async #openAll(kept: KeptShelf): Promise<number> {

@@ -1,4 +1,5 @@
 import { eachWord } from '../analysis/analyze.ts'
+import { type Analyzers, english, exactTerm } from '../analysis/analyzers.ts'
 import { textFields } from '../api.ts'
 import { searchLimits } from '../limits.ts'
 import { unreadable } from './lexer.ts'
@@ -42,15 +43,16 @@ const fuzzyBoosts = [1, 0.6, 0.3]
 /**
  * What has to be looked up for a query, and how it decides.
  *
+ * @param analyzers - of the index that is asked.
  * @throws SlurpError QUERY_INVALID.
  */
-export function planQuery(query: string, mode: 'any' | 'all'): Plan {
+export function planQuery(query: string, mode: 'any' | 'all', analyzers: Analyzers = english): Plan {
   const node = parseQuery(query)
   if (node === null) {
     if (query.trim() === '') return { terms: [], matches: () => true, any: false, all: true }
     throw unreadable(0, 'there is no word in it.', 'Ask for a word, or leave the query empty for everything.')
   }
-  const planner = new Planner(mode)
+  const planner = new Planner(mode, analyzers)
   const matches = planner.test(node, true)
   if (matches === null) {
     throw unreadable(0, 'all of its words are too common to be indexed.', 'Add a word that says more.')
@@ -59,13 +61,18 @@ export function planQuery(query: string, mode: 'any' | 'all'): Plan {
   return { terms: planner.terms, matches, any: one && matches(1) && !matches(0), all: matches(0) }
 }
 
+/** How a word stands in an index: with its kin, or for itself alone. */
+type Writing = 'kin' | 'exact'
+
 class Planner {
   readonly terms: Term[] = []
   readonly #mode: 'any' | 'all'
+  readonly #analyzers: Analyzers
   #conditions = 0
 
-  constructor(mode: 'any' | 'all') {
+  constructor(mode: 'any' | 'all', analyzers: Analyzers) {
     this.#mode = mode
+    this.#analyzers = analyzers
   }
 
   /** @returns null when nothing is left of it: words too common to be indexed. */
@@ -117,19 +124,22 @@ class Planner {
   /** A leaf on its own: all parts of a joined word are wanted. */
   #leaf(leaf: Leaf, weighed: boolean): Test | null {
     if (leaf.kind !== 'word') return this.#alone(leaf, weighed)
-    const { parts, wholes } = wordsOf(leaf.text)
+    const writings = this.#writingsOf(leaf)
+    const { parts, wholes } = wordsOf(leaf.text, writings)
     if (parts.length === 0) return null
     const field = fieldOf(leaf)
     if (parts.length > 1 && (field !== null || !weighed)) {
       return this.#alone({ ...leaf, kind: 'phrase' }, weighed)
     }
     for (const word of weighed ? wholes : []) {
-      this.terms.push({ what: { kind: 'exact', word }, field, boost: 1, condition: null })
+      for (const writing of writings)
+        this.terms.push({ what: itself(word, writing), field, boost: 1, condition: null })
     }
     return every(
       parts.map(({ word }) => {
         const condition = this.#newCondition(leaf.at)
-        this.terms.push({ what: { kind: 'stem', word }, field, boost: weighed ? 1 : 0, condition })
+        for (const writing of writings)
+          this.terms.push({ what: kinOf(word, writing), field, boost: weighed ? 1 : 0, condition })
         return bit(condition)
       }),
     )
@@ -145,21 +155,29 @@ class Planner {
   }
 
   #addTerms(leaf: Leaf, weighed: boolean, condition: number): void {
-    const add = (what: Term['what'], boost = 1) =>
-      this.terms.push({ what, field: fieldOf(leaf), boost: weighed ? boost : 0, condition })
+    const writings = this.#writingsOf(leaf)
+    for (const writing of writings) {
+      for (const [what, boost] of this.#lookupsOf(leaf, writing, writings))
+        this.terms.push({ what, field: fieldOf(leaf), boost: weighed ? boost : 0, condition })
+    }
+  }
+
+  /** What is looked up for a leaf in the fields of one writing, and how much each counts. */
+  #lookupsOf(leaf: Leaf, writing: Writing, writings: readonly Writing[]): [Term['what'], number][] {
     switch (leaf.kind) {
       case 'pattern':
-        add({ kind: 'pattern', parts: leaf.parts })
-        return
+        return patternsOf(leaf.parts, writing, writings).map(what => [what, 1])
       case 'fuzzy': {
-        const word = fuzzyWord(leaf)
+        const word = fuzzyWord(leaf, writings)
         const edits = leaf.edits ?? (word.length < 9 ? 1 : 2)
-        add({ kind: 'stem', word })
-        for (let away = 1; away <= edits; away++) add({ kind: 'near', word, edits: away }, fuzzyBoosts[away]!)
-        return
+        const near = Array.from({ length: edits }, (_, at): [Term['what'], number] => [
+          { kind: 'near', word: written(word, writing), edits: at + 1 },
+          fuzzyBoosts[at + 1]!,
+        ])
+        return [[kinOf(word, writing), 1], ...near]
       }
       case 'phrase': {
-        const { parts } = wordsOf(leaf.text)
+        const { parts } = wordsOf(leaf.text, writings)
         if (parts.length > searchLimits.phraseWordsMax) {
           throw unreadable(
             leaf.at,
@@ -167,20 +185,32 @@ class Planner {
             'Shorten it.',
           )
         }
-        if (parts.length === 1) add({ kind: 'stem', word: parts[0]!.word })
-        if (parts.length > 1) add({ kind: 'phrase', words: parts })
-        return
+        if (parts.length === 1) return [[kinOf(parts[0]!.word, writing), 1]]
+        return parts.length > 1 ? [[phraseOf(parts, writing), 1]] : []
       }
       case 'word': {
-        const { parts, wholes } = wordsOf(leaf.text)
-        if (parts.length > 1 && leaf.field !== null) {
-          add({ kind: 'phrase', words: parts })
-          return
-        }
-        for (const { word } of parts) add({ kind: 'stem', word })
-        for (const word of wholes) add({ kind: 'exact', word })
+        const { parts, wholes } = wordsOf(leaf.text, writings)
+        if (parts.length > 1 && leaf.field !== null) return [[phraseOf(parts, writing), 1]]
+        return [
+          ...parts.map(({ word }): [Term['what'], number] => [kinOf(word, writing), 1]),
+          ...wholes.map((word): [Term['what'], number] => [itself(word, writing), 1]),
+        ]
       }
     }
+  }
+
+  /** How words stand in the fields that a leaf is looked for in. @throws SlurpError QUERY_INVALID for a field that is not indexed. */
+  #writingsOf(leaf: Leaf): Writing[] {
+    const field = fieldOf(leaf)
+    const meant = field === null ? this.#analyzers : [this.#analyzers[field]!]
+    if (field !== null && meant[0] === 'none')
+      throw unreadable(
+        leaf.at,
+        `the field ${leaf.field} is not searched in this index.`,
+        'Ask the index main, or leave the field out.',
+      )
+    const kin = meant.includes('english')
+    return meant.includes('exact') ? (kin ? ['kin', 'exact'] : ['exact']) : ['kin']
   }
 
   #newCondition(at: number): number {
@@ -195,20 +225,55 @@ class Planner {
   }
 }
 
-/** Words of a text with their distance from the first, and the identifiers that some of them are parts of. */
-function wordsOf(text: string): { parts: { word: string; offset: number }[]; wholes: string[] } {
+const written = (word: string, writing: Writing): string => (writing === 'exact' ? exactTerm(word) : word)
+/** One word as it is. */
+const itself = (word: string, writing: Writing): Term['what'] => ({
+  kind: 'exact',
+  word: written(word, writing),
+})
+const kinOf = (word: string, writing: Writing): Term['what'] =>
+  writing === 'exact' ? itself(word, writing) : { kind: 'stem', word }
+const phraseOf = (parts: readonly { word: string; offset: number }[], writing: Writing): Term['what'] => ({
+  kind: 'phrase',
+  words: parts.map(({ word, offset }) => ({ word: written(word, writing), offset })),
+})
+
+/** One whose end is open finds words however they are written. */
+function patternsOf(
+  parts: readonly string[],
+  writing: Writing,
+  writings: readonly Writing[],
+): Term['what'][] {
+  const end = parts.at(-1)!
+  if (end === '') return writing === writings[0] ? [{ kind: 'pattern', parts }] : []
+  return [{ kind: 'pattern', parts: [...parts.slice(0, -1), written(end, writing)] }]
+}
+
+/**
+ * Words of a text with their distance from the first, and the identifiers that some of them are parts of. Those that are
+ * too common to be indexed are left out, unless all that is looked through has them.
+ */
+function wordsOf(
+  text: string,
+  writings: readonly Writing[],
+): { parts: { word: string; offset: number }[]; wholes: string[] } {
   const parts: { word: string; offset: number }[] = []
   const wholes: string[] = []
-  eachWord(text, 0, (word, position, whole) => {
-    if (whole) wholes.push(word)
-    else parts.push({ word, offset: position })
-  })
+  eachWord(
+    text,
+    0,
+    (word, position, whole) => {
+      if (whole) wholes.push(word)
+      else parts.push({ word, offset: position })
+    },
+    !writings.includes('kin'),
+  )
   const first = parts[0]?.offset ?? 0
   return { parts: parts.map(({ word, offset }) => ({ word, offset: offset - first })), wholes }
 }
 
-function fuzzyWord(leaf: Leaf & { kind: 'fuzzy' }): string {
-  const { parts } = wordsOf(leaf.text)
+function fuzzyWord(leaf: Leaf & { kind: 'fuzzy' }, writings: readonly Writing[]): string {
+  const { parts } = wordsOf(leaf.text, writings)
   const [part] = parts
   if (parts.length !== 1 || part === undefined || part.word.length < searchLimits.fuzzyCharsMin) {
     throw unreadable(

@@ -1,3 +1,4 @@
+import { isExactTerm } from '../analysis/analyzers.ts'
 import { searchLimits } from '../limits.ts'
 import type { Term } from '../query/plan.ts'
 import { startsPerDocument } from '../segment/columns.ts'
@@ -39,8 +40,9 @@ export function resolveTerm(shelf: Shelf, term: Term): Resolved {
     case 'near': {
       const kin = new Set(lexicon.sameStem(what.word))
       const ring = lexicon.near(what.word, what.edits)[what.edits - 1]!
+      const isExact = isExactTerm(what.word)
       return one(
-        ring.filter(id => !kin.has(id)),
+        ring.filter(id => !kin.has(id) && isExactTerm(lexicon.textOf(id)) === isExact),
         searchLimits.fuzzyWordsMax,
       )
     }

@@ -1,3 +1,4 @@
+import { type Analyzers, plainTerm } from '../analysis/analyzers.ts'
 import type { Candidate, Ranking, RankRequest, Sort, Statistics } from '../api.ts'
 import { searchLimits } from '../limits.ts'
 import { type Plan, planQuery } from '../query/plan.ts'
@@ -14,7 +15,12 @@ import { lookUp, type Resolved, resolveTerm } from './lookup.ts'
 import type { Shelf } from './shelf.ts'
 import { type View, type Visible, visibleIn } from './view.ts'
 
-export type Weighing = { readonly weights: FieldWeights; readonly bm25: Bm25 }
+/** How an index is asked. */
+export type Weighing = {
+  readonly weights: FieldWeights
+  readonly bm25: Bm25
+  readonly analyzers: Analyzers
+}
 
 /** One segment within a query: what is visible of it and where its documents lie in `found`, term by term. */
 type Part = {
@@ -53,10 +59,10 @@ const touchedBit = 1 << 31
 export function rank(
   shelves: readonly Shelf[],
   request: RankRequest,
-  { weights, bm25 }: Weighing,
+  { weights, bm25, analyzers }: Weighing,
   newestMs: number,
 ): Ranked {
-  const plan = planQuery(request.query, request.mode ?? 'any')
+  const plan = planQuery(request.query, request.mode ?? 'any', analyzers)
   const cursor = request.cursor === undefined ? null : readCursor(request.cursor, request, plan.terms.length)
   const view: View = {
     asOfMs: cursor?.asOfMs ?? request.asOfMs ?? null,
@@ -106,7 +112,7 @@ function lookUpAll(
     const terms = plan.terms.map(term => resolveTerm(shelf, term))
     resolved.set(shelf, terms)
     for (const { term, cut: isCut } of terms) {
-      if (isCut) cut.add(term.what.kind === 'pattern' ? term.what.parts.join('*') : '~')
+      if (isCut) cut.add(term.what.kind === 'pattern' ? plainTerm(term.what.parts.join('*')) : '~')
     }
     for (const segment of shelf.segments) {
       const visible = visibleIn(segment, view)

@@ -1,21 +1,21 @@
 import { SlurpError } from '../../../base/errors.ts'
 import type { ContextKey, PartitionId, PeerId, Version } from '../../../base/ids.ts'
 import { partitionOf } from '../../../dht/keyspace.ts'
-import type { ScanEntry, Value } from '../../../replication/messages.ts'
+import type { Value } from '../../../replication/messages.ts'
 import { formatAddress, parseAddress } from '../address.ts'
 import type { Deadline } from '../deadline.ts'
 import type { LocalHistories } from '../retention/ports.ts'
 import type { StoreDesk } from '../store-desk.ts'
 import { authorOf, contextFrom, isGone, writtenAtOf } from '../version-opener.ts'
 import { bytesOf, type Entry, entryOf } from './entry.ts'
-import type { ContextEntries, Known } from './ports.ts'
+import type { ContextEntries, ContextTouches, Known } from './ports.ts'
 import { Snapshot } from './snapshot.ts'
 
 export type LocalEntriesParts = {
   readonly desk: StoreDesk
-  readonly local: LocalHistories
-  /** Goes up with everything that becomes durable on this disk: while it stands, nothing has changed. */
-  readonly changes: () => number
+  /** `head`: what stands at a key, without its bytes; null where nothing does, or it is damaged. @throws DiskFailure. */
+  readonly local: LocalHistories & { head(key: ContextKey): Value | null }
+  readonly changes: ContextTouches
   /** Memory for entries; what does not fit is counted and not listed. */
   readonly bytesMax?: number
 }
@@ -30,6 +30,9 @@ type Met = {
 /** How far a walk has come, for those who wait for this very one. */
 type Walk = { readonly progress: { partitions: number }; readonly done: Promise<void> }
 
+/** What the disk had come to, and which partitions were there. */
+type State = { readonly sequence: number; readonly partitions: string }
+
 type Standing = readonly [ContextKey, Value]
 
 const bytesMaxDefault = 128 * 1024 * 1024
@@ -38,10 +41,14 @@ const headsAtOnce = 256
 const runMax = 32
 /** Versions opened in one go; in between whatever else waits has its turn. */
 const opensAtOnce = 16
+const stepsAtOnce = 4096
+/** More than these are found sooner by a look at everything. */
+const touchedMax = 4096
 
 /**
- * The catalogue of one process: it looks through the heads on its own disk and opens what its roles open. A walk costs the
- * look at every head; only what has changed since the walk before is opened. Nothing of it is ever written down.
+ * The catalogue of one process: it looks through the heads on its own disk and opens what its roles open. The first walk
+ * looks at every head, later ones at what the disk says was touched; only what has changed is opened. Nothing of it is ever
+ * written down.
  */
 export class LocalEntries implements ContextEntries {
   readonly #parts: LocalEntriesParts
@@ -53,7 +60,9 @@ export class LocalEntries implements ContextEntries {
   #walking: Walk | null = null
   #next: Walk | null = null
   /** What the disk had come to when the last whole walk began; null: none was whole. */
-  #walkedTo: string | null = null
+  #walkedTo: State | null = null
+  /** Goes up when all is forgotten: a walk in progress has lost what it found before. */
+  #forgettings = 0
   /** Roles whose keys were there when it was walked last. */
   #roles = ''
   #opened = 0
@@ -73,7 +82,7 @@ export class LocalEntries implements ContextEntries {
     const roles = desk.parts.keys.heldRoles.join()
     if (roles !== this.#roles) this.forget()
     this.#roles = roles
-    const walk = this.#walkedTo === this.#state() ? null : this.#walkAfresh()
+    const walk = this.#isUpToDate() ? null : this.#walkAfresh()
     if (walk !== null) await this.#withinTime(walk.done, deadline)
     const here = local.partitions().length
     if (this.#isStale) {
@@ -97,6 +106,7 @@ export class LocalEntries implements ContextEntries {
     this.#snapshot = new Snapshot([])
     this.#unlisted = []
     this.#walkedTo = null
+    this.#forgettings += 1
   }
 
   /** No walk goes on. */
@@ -104,8 +114,14 @@ export class LocalEntries implements ContextEntries {
     this.#closed = true
   }
 
-  #state(): string {
-    return `${this.#parts.changes()} ${this.#parts.local.partitions().join()}`
+  #state(): State {
+    const { changes, local } = this.#parts
+    return { sequence: changes.last, partitions: local.partitions().join() }
+  }
+
+  #isUpToDate(): boolean {
+    const { sequence, partitions } = this.#state()
+    return this.#walkedTo?.sequence === sequence && this.#walkedTo.partitions === partitions
   }
 
   /** A walk that begins after this call; those who come meanwhile share the next one. */
@@ -131,22 +147,76 @@ export class LocalEntries implements ContextEntries {
   }
 
   async #walk(progress: Walk['progress']): Promise<void> {
-    const { local } = this.#parts
-    const state = this.#state()
-    const mine = local.partitions()
+    const [before, state, forgettings] = [this.#walkedTo, this.#state(), this.#forgettings]
     this.#walkedTo = null
+    const touched = before?.partitions === state.partitions ? await this.#touchedSince(before, state) : null
+    const isWhole =
+      touched === null ? await this.#walkAll(progress) : await this.#walkTouched(touched, progress)
+    if (isWhole && forgettings === this.#forgettings) this.#walkedTo = state
+  }
+
+  /** Keys that were touched from one state to another; null: too many, or nobody can tell. */
+  async #touchedSince(from: State, to: State): Promise<Set<ContextKey> | null> {
+    const keys = new Set<ContextKey>()
+    for (let after = from.sequence; after < to.sequence; ) {
+      const found = await this.#parts.changes.read(after, stepsAtOnce).catch(unlessDisk)
+      if (found === null || found.through <= after || keys.size > touchedMax) return null
+      for (const key of found.keys) keys.add(key)
+      after = found.through
+    }
+    return keys
+  }
+
+  /** @returns false where something could not be read. */
+  async #walkTouched(keys: Iterable<ContextKey>, progress: Walk['progress']): Promise<boolean> {
+    const { local } = this.#parts
+    const mine = new Set(local.partitions())
+    const unread = new Set<PartitionId>()
+    for (const key of keys) {
+      const partition = partitionOf(key, local.partitionsTotal())
+      if (mine.has(partition) && !(await this.#takeOne(partition, key))) unread.add(partition)
+      if (this.#closed) return false
+    }
+    progress.partitions = mine.size - unread.size
+    return unread.size === 0
+  }
+
+  async #takeOne(partition: PartitionId, key: ContextKey): Promise<boolean> {
+    const met = this.#met.get(partition) ?? new Map<ContextKey, Met>()
+    this.#met.set(partition, met)
+    let value: Value | null
+    try {
+      value = this.#standing(this.#parts.local.head(key))
+    } catch (thrown) {
+      return unlessDisk(thrown) !== null
+    }
+    if (value === null) this.#forget(met, key)
+    return value === null || (await this.#takeNewer(met, key, value))
+  }
+
+  /** @returns false where something of it could not be read. */
+  async #takeNewer(met: Map<ContextKey, Met>, key: ContextKey, value: Value): Promise<boolean> {
+    if (met.get(key)?.version === value.version) return true
+    this.#opened += 1
+    if (this.#opened % opensAtOnce === 0) await this.#rest()
+    return !this.#closed && (await this.#meet(met, key, value))
+  }
+
+  async #walkAll(progress: Walk['progress']): Promise<boolean> {
+    const { local } = this.#parts
+    const mine = local.partitions()
     for (const partition of this.#met.keys()) if (!mine.includes(partition)) this.#drop(partition)
     let isWhole = true
     for (const run of runsOf(mine)) {
       const heads = await this.#scan(run)
       for (const partition of run) {
-        if (this.#closed) return
+        if (this.#closed) return false
         if (heads !== null && (await this.#take(partition, heads.get(partition) ?? [])))
           progress.partitions += 1
         else isWhole = false
       }
     }
-    if (isWhole) this.#walkedTo = state
+    return isWhole
   }
 
   /** What stands in a run of partitions; null where that cannot be read. */
@@ -159,7 +229,7 @@ export class LocalEntries implements ContextEntries {
         if (this.#closed) return null
         const { entries, isLast } = await local.heads(run[0]!, after, headsAtOnce, run.at(-1)!)
         for (const head of entries) {
-          const value = this.#standing(head)
+          const value = this.#standing(head.value)
           if (value !== null)
             standing.get(partitionOf(head.key, local.partitionsTotal()))?.push([head.key, value])
           after = head.key
@@ -179,17 +249,14 @@ export class LocalEntries implements ContextEntries {
     let isWhole = true
     for (const [key, value] of heads) {
       there.add(key)
-      if (before.get(key)?.version === value.version) continue
-      this.#opened += 1
-      if (this.#opened % opensAtOnce === 0) await this.#rest()
+      if (!(await this.#takeNewer(before, key, value))) isWhole = false
       if (this.#closed) return false
-      if (!(await this.#meet(before, key, value))) isWhole = false
     }
     for (const key of before.keys()) if (!there.has(key)) this.#forget(before, key)
     return isWhole
   }
 
-  #standing({ value }: ScanEntry): Value | null {
+  #standing(value: Value | null): Value | null {
     return value === null || isGone(value, this.#parts.desk.wallMs) ? null : value
   }
 

@@ -1,3 +1,4 @@
+import type { ContextKey } from '../../../base/ids.ts'
 import type { Deadline } from '../deadline.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -10,6 +11,22 @@ export type Known = {
   readonly partitionsTotal: number
   /** Roles of each context that is known and not in the snapshot. */
   readonly unlisted: readonly (readonly string[])[]
+}
+
+/** What became of the contexts on the disk of this peer, in order. */
+export interface ContextTouches {
+  /** Number of the newest change. */
+  readonly last: number
+  /**
+   * Keys that were touched behind `after`, each once; `through` says how far that goes.
+   *
+   * @returns null where the order cannot be told from there.
+   * @throws DiskFailure.
+   */
+  read(
+    after: number,
+    stepsMax: number,
+  ): Promise<{ readonly through: number; readonly keys: readonly ContextKey[] } | null>
 }
 
 /** Where a catalogue comes from. */

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import { partitionOf } from '../../../dht/keyspace.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
@@ -5,12 +6,15 @@ import { type Ring, readCopied, readRing } from '../fleet/ring.ts'
 import type { ChainEntry } from '../history/call.ts'
 import type { Violation } from '../history/check.ts'
 import type { Recorder } from '../history/recorder.ts'
+import { type Searched, searchEverywhere, searchOver } from './canaries.ts'
 import { type Comparison, compareReplicas, type Replica } from './compare.ts'
 import { impatient, patient, readChains, readEverywhere } from './read-back.ts'
 import { readReplica } from './replica-disk.ts'
 import { settle } from './settle.ts'
 
 const settleMsMax = 180_000
+/** For the indexes to have what the disks have; those of peers that just started are filled meanwhile. */
+const searchMsMax = 60_000
 /** Each round reads what was apart at every door again, stops the fleet and compares its disks. */
 const roundsMax = 4
 
@@ -21,6 +25,8 @@ export type Verified = {
   /** What was on the disks at last, by the name of the peer. */
   readonly replicas: ReadonlyMap<string, Replica>
   readonly rounds: number
+  /** Words that were looked for at every door. */
+  readonly searched: Pick<Searched, 'standing' | 'gone'>
   /** Who owned what at last. */
   readonly ring: Ring
   /** Partition of an address; null when nothing of it was ever stored. */
@@ -28,7 +34,7 @@ export type Verified = {
 }
 
 /**
- * Heals the fleet, reads everything back at every door, stops all peers, and compares their disks.
+ * Heals the fleet, reads everything back and looks for it at every door, stops all peers, and compares their disks.
  *
  * @throws ChaosFailure when a peer does not start or stop.
  */
@@ -41,6 +47,7 @@ export async function verify(
   const violations: Violation[] = []
   const broken = (address: string, what: string) => void violations.push({ address, what })
   const chains = new Map<string, ChainEntry[]>()
+  const searched = { standing: 0, gone: 0 }
   let unread: ReadonlySet<string> = addresses
   for (let round = 1; ; round++) {
     told(`round ${round}: waiting until every peer is well`)
@@ -52,6 +59,14 @@ export async function verify(
     // A write of unknown outcome may have surfaced since: what was read again gets its history read again.
     for (const [address, entries] of await readChains(fleet.doors, unread, persistence))
       chains.set(address, entries)
+    told(`round ${round}: searching`)
+    const { calls } = recorder
+    const agent = new Agent({ keepAlive: true })
+    const all = { doors: fleet.doors, addresses: unread, chains, calls }
+    const found = await searchEverywhere(all, searchMsMax, searchOver(agent))
+    agent.destroy()
+    searched.standing = Math.max(searched.standing, found.standing)
+    searched.gone = Math.max(searched.gone, found.gone)
     const ring = await readRing(fleet)
     if (ring === null) throw new ChaosFailure('no peer tells who owns what')
     await readCopied(fleet)
@@ -71,7 +86,13 @@ export async function verify(
       [...chains].flatMap(([address, entries]) => entries.map(({ version }) => [version, address] as const)),
     )
     const { behind } = comparison
-    if (behind.length === 0 || round === roundsMax) {
+    const apart = new Set(
+      behind.flatMap(({ versions }) => versions.flatMap(each => addressOf.get(each) ?? [])),
+    )
+    // An index has what its own disk has: where that is behind, it is looked for again once it is not.
+    const isLast = behind.length === 0 || round === roundsMax
+    violations.push(...found.violations.filter(({ address }) => isLast || !apart.has(address)))
+    if (isLast) {
       for (const { key, versions, what } of behind)
         broken(addressOf.get(versions[0] ?? '') ?? key, `its replicas stay apart: ${what}`)
       return {
@@ -80,12 +101,13 @@ export async function verify(
         comparison,
         replicas,
         rounds: round,
+        searched,
         ring,
         partitionOf: partitionsFrom(replicas, ring.parts.length, addressOf),
       }
     }
     told(`round ${round}: ${behind.length} keys are apart; again`)
-    unread = new Set(behind.flatMap(({ versions }) => versions.flatMap(each => addressOf.get(each) ?? [])))
+    unread = apart
     await fleet.heal()
   }
 }

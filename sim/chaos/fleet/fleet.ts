@@ -11,6 +11,7 @@ import { PeerProcess } from './peer.ts'
 
 const revivalsMax = 10
 const revivalPauseMs = 2_000
+const startingPollMs = 50
 
 export type FleetPlan = {
   /** File of the command line. */
@@ -113,12 +114,14 @@ export class ChaosFleet {
   }
 
   /**
-   * Starts a peer that is down, and again when something hinders it; one that left the fleet meanwhile stays away.
+   * Starts a peer that is down, and again when something hinders it; one that left the fleet meanwhile stays away, and one
+   * that somebody else is starting is waited for.
    *
    * @throws ChaosFailure when it does not come up.
    */
   async revive(name: string): Promise<void> {
     for (let tries = 1; ; tries++) {
+      while (this.peers.get(name)?.state === 'starting') await delay(startingPollMs)
       const peer = this.peers.get(name)
       if (peer === undefined || peer.state !== 'down') return
       try {

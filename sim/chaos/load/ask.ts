@@ -37,7 +37,8 @@ export async function ask(
   switch (wanted.kind) {
     case 'put': {
       if (wanted.ifVersion !== null) query.set('ifVersion', wanted.ifVersion)
-      const body = { summary: wanted.mark, content: filler, decision: { reason: wanted.mark } }
+      const { mark } = wanted
+      const body = { title: canaryOf(mark), summary: mark, content: filler, decision: { reason: mark } }
       const answer = await send({ ...common, method: 'PUT', path: contextPath(address, `?${query}`), body })
       return outcomeOf(answer, fields => ({
         kind: 'written',
@@ -72,6 +73,9 @@ export async function ask(
       return unreachable(wanted)
   }
 }
+
+/** The one word that only the version with this mark has. */
+export const canaryOf = (mark: string): string => `canary${mark.replaceAll('-', 'x')}`
 
 /** The versions of one page of a history. */
 export function entriesOf(fields: Fields): ChainEntry[] {

@@ -54,6 +54,8 @@ export type Report = {
     readonly holes: number
     readonly rounds: number
   }
+  /** Contexts that were looked for at every door by a word of theirs, and words that must not be found. */
+  readonly searched: { readonly standing: number; readonly gone: number }
   readonly tookS: number
   readonly violations: readonly Violation[]
   /** Where the recorded history and the data are kept; null when they are not. */

@@ -44,6 +44,9 @@ export function reportWords(report: Report): string[] {
   lines.push(
     `  replicas    ${keys} keys compared, ${behind} behind, ${ahead} with a value never chosen, ${holes} older versions missing, round ${rounds}`,
   )
+  lines.push(
+    `  searched    ${report.searched.standing} contexts found once by their word, ${report.searched.gone} words found nowhere`,
+  )
   lines.push(`  took        ${report.tookS} s`)
   lines.push(`  violations  ${violations.length}`)
   for (const { address, what } of violations) lines.push(`    ${address}: ${what}`)

@@ -259,3 +259,21 @@ test('bad limits and cursors are refused', async () => {
   equal((await refusal(catalogue.tree({ prefix: project, cursor: cursor! }))).code, 'USAGE')
   equal((await refusal(catalogue.tree({ depth: 65 }))).code, 'USAGE')
 })
+
+test('where nobody can tell what was touched everything is looked through', async () => {
+  const project = newProject()
+  const catalogue = fleet.catalogueAt(0)
+  await put([at(project, 'a'), at(project, 'b')])
+  const listed = async () => (await listAll(catalogue, { prefix: project })).length
+  equal(await listed(), 2)
+  await put([at(project, 'c')])
+  await fleet.storeAt(0).deleteContext(at(project, 'a'))
+  await fleet.pass(200)
+  fleet.listed[0]!.forget()
+  equal(await listed(), 2)
+  const { reads } = fleet.listed[0]!
+  equal(await listed(), 2)
+  equal(fleet.listed[0]!.reads, reads, 'nothing was touched since')
+  await put([at(project, 'd')])
+  equal(await listed(), 3)
+})
