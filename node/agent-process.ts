@@ -23,9 +23,7 @@ import { writePrivately } from './peer-settings.ts'
 import type { Log } from './running-peer.ts'
 import type { ContextStore } from './store/api.ts'
 import type { Catalogue } from './store/catalogue/api.ts'
-import { CatalogueDesk } from './store/catalogue/catalogue-desk.ts'
 import { newContextStore, type StoreParts } from './store/context-store.ts'
-import { StoreDesk } from './store/store-desk.ts'
 
 export type JoinFleetOptions = {
   /** `/ip4/…/tcp/…/p2p/…` of members to ask first; one that is up is enough. */
@@ -60,7 +58,6 @@ export type JoinedFleet = {
   readonly fleet: FleetId
   /** As the grant of this agent allows. */
   readonly store: ContextStore
-  readonly catalogue: Catalogue
   readonly rights: RightsDesk
   readonly grants: GrantKeeper
   readonly keys: AgentKeys
@@ -221,14 +218,7 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
     }
     const store = newContextStore(storeParts)
-    const desk = new StoreDesk(storeParts)
-    const catalogue = new CatalogueDesk({
-      entries: { current: () => Promise.reject(new SlurpError('SEALED', 'Not yet.')) },
-      store,
-      clock,
-      checkReader: role => desk.access.checkReader(role),
-    })
-    const rights = new RightsDesk({ keeper: grants, store, catalogue, keys: keys.held })
+    const rights = new RightsDesk({ keeper: grants, store, catalogue: unlisted, keys: keys.held })
     links.start()
     const tending = setInterval(() => void keys.tend(), tendMs)
     closers.unshift(() => clearInterval(tending))
@@ -244,7 +234,6 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       id: identity.peerId,
       fleet,
       store: rights.storeOf(rights.self, null),
-      catalogue: rights.catalogueOf(rights.self, null),
       rights,
       grants,
       keys,
@@ -271,6 +260,14 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
 }
 
 const askMs = 3_000
+/** What there is can be listed by who has it on its disk and can open it: an agent has no disk for that. */
+const unlisted = {
+  seenBy(): Catalogue {
+    throw new SlurpError('ROUTE_UNKNOWN', 'An agent keeps no list of what there is.', {
+      hint: 'Name the door of a peer that holds roles; `slurp status` at a door shows which.',
+    })
+  },
+}
 const linking = { operation: 'link', target: 'fleet', address: 'notAsked' } as const
 
 /** A member shows a grant of a peer for the id that its connection has proven. */

@@ -6,7 +6,6 @@ import type { Libp2pPeer } from './adapters/libp2p/start.ts'
 import { AgentDesk } from './agents/agent-desk.ts'
 import type { PeerAudit } from './audit/peer-audit.ts'
 import type { Driver } from './driver/driver.ts'
-import type { LocalContexts } from './fleet-search/ports.ts'
 import type { GrantKeeper } from './grants/grant-keeper.ts'
 import type { KeyService } from './keys/key-service.ts'
 import type { AddressFile } from './known-addresses.ts'
@@ -21,14 +20,13 @@ export type AgentServiceParts = {
   readonly keys: KeyService
   readonly grants: GrantKeeper
   readonly audit: PeerAudit
-  readonly local: LocalContexts
   readonly addressFile: AddressFile
   readonly log: Log
 }
 
 /** What this peer does for agents, from now on. @returns its counters. */
 export function serveAgents(parts: AgentServiceParts): () => Record<string, number> {
-  const { self, view, libp2p, driver, hlc, keys, grants, audit, local, addressFile, log } = parts
+  const { self, view, libp2p, driver, hlc, keys, grants, audit, addressFile, log } = parts
   const addressesOf = (peer: PeerId) =>
     peer === self ? libp2p.addresses() : (addressFile.known()[peer] ?? [])
   const desk = new AgentDesk({
@@ -45,10 +43,8 @@ export function serveAgents(parts: AgentServiceParts): () => Record<string, numb
     }),
     registry: () => keys.registryBytes,
     submit: (operation, timeoutMs) => new Promise(resolve => driver.submit(operation, timeoutMs, resolve)),
-    local,
     answerAboutGrants: (from, question, mayGive) => grants.sync.answerAgent(from, question, mayGive),
     clock: hlc,
-    wallMs: () => driver.clock.wallMs(),
     log,
   })
   libp2p.agents.serve((from, question, address) => desk.answer(from, question, address))

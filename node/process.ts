@@ -295,7 +295,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     })
     const { search, stop: stopSearch } = finder
     closers.unshift(stopSearch)
-    const ofAgents = { self, view: () => view, libp2p, driver, hlc, keys, grants, audit, local, addressFile }
+    const ofAgents = { self, view: () => view, libp2p, driver, hlc, keys, grants, audit, addressFile }
     const agentCounters = serveAgents({ ...ofAgents, log })
     const counters = () => ({
       ...health.counters(),

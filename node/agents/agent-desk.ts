@@ -8,17 +8,14 @@ import { verifiedHeader } from '../../crypto/verified-envelopes.ts'
 import type { Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
 import type { Auditor } from '../audit/auditor.ts'
 import type { Audit } from '../audit/peer-audit.ts'
-import type { LocalContexts } from '../fleet-search/ports.ts'
 import type { AgentRights } from '../grants/agent-rights.ts'
 import type { Log } from '../running-peer.ts'
 import { Allowance } from './allowance.ts'
-import { standingHeads } from './heads.ts'
 import {
   type AgentAnswer,
   type AgentQuestion,
   decodeQuestion,
   encodeAnswer,
-  encodeHeads,
   encodeOutcome,
   encodePulse,
   type Pulse,
@@ -32,7 +29,6 @@ export type AgentDeskParts = {
   /** The registry of keys. */
   readonly registry: () => Uint8Array
   readonly submit: (operation: Operation, timeoutMs: number) => Promise<Outcome>
-  readonly local: LocalContexts
   /** @param mayGive - whether who asks may bring in grants, and see all of them. Null for what is no question. */
   readonly answerAboutGrants: (
     from: PeerId,
@@ -40,7 +36,6 @@ export type AgentDeskParts = {
     mayGive: boolean,
   ) => Promise<Uint8Array | null>
   readonly clock: { readonly last: Parameters<typeof encodeOutcome>[0] }
-  readonly wallMs: () => number
   readonly log: Log
   readonly allowance?: Allowance
 }
@@ -111,8 +106,6 @@ export class AgentDesk {
         const answer = await this.#parts.answerAboutGrants(from, asked.question, mayGive)
         return answer === null ? { kind: 'unable' } : done(answer)
       }
-      case 'heads':
-        return await this.#heads(who, asked)
       case 'operate':
         return await this.#operate(who, asked)
     }
@@ -148,15 +141,6 @@ export class AgentDesk {
     }
     await this.#record(who, chain, operations[0]!, operation.key, headers.slice(0, 1))
     return done(encodeOutcome(clock.last, outcome))
-  }
-
-  async #heads(who: Who, asked: Extract<AgentQuestion, { kind: 'heads' }>): Promise<AgentAnswer> {
-    const chain = this.#check(who, ['search'], ({ grant }) => ({ roles: someRole(grant), scope: null }))
-    const sees = (header: EnvelopeHeader) =>
-      this.#verdict(who, ['search'], () => targetOf(header)).kind === 'allowed'
-    const heads = await standingHeads(this.#parts.local, asked, this.#parts.wallMs(), sees)
-    await this.#record(who, chain, 'search', null, [])
-    return done(encodeHeads(heads))
   }
 
   /** @throws Denied when its grant lets it ask nothing at all. */

@@ -1,5 +1,5 @@
 import { decode, encode } from 'cborg'
-import type { ContextKey, Digest, Hlc, PartitionId, PeerId } from '../../base/ids.ts'
+import type { Digest, Hlc, PeerId } from '../../base/ids.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
 import { DecodeError } from '../driver/codec/reader.ts'
 import { decodeFrame, encodeFrame } from '../driver/codec/wire.ts'
@@ -15,8 +15,6 @@ import { decodeFrame, encodeFrame } from '../driver/codec/wire.ts'
 export const questionBytesMax = 2 * 2 ** 20
 /** Bytes of one answer: a page of a history. */
 export const answerBytesMax = 16 * 2 ** 20
-/** Contexts in one page of what stands. */
-export const headsMax = 256
 const addressesMax = 8
 export const membersMax = 1_024
 const formatVersion = 1
@@ -26,19 +24,12 @@ export type AgentQuestion =
   /** Is my grant good here, and what time is it? First and then every second. */
   | { readonly kind: 'pulse'; readonly isFirst: boolean }
   | { readonly kind: 'operate'; readonly operation: Operation; readonly timeoutMs: number }
-  /** What stands on the disk of the member in a run of partitions, with its bytes. */
-  | {
-      readonly kind: 'heads'
-      readonly from: PartitionId
-      readonly through: PartitionId
-      readonly after: ContextKey | null
-    }
   /** The registry of keys. */
   | { readonly kind: 'registry' }
   /** A question about grants, as members ask each other (node/grants/exchange.ts). */
   | { readonly kind: 'grants'; readonly question: Uint8Array }
 
-const kinds = ['pulse', 'operate', 'heads', 'registry', 'grants'] as const
+const kinds = ['pulse', 'operate', 'registry', 'grants'] as const
 
 export type KnownMember = {
   readonly id: PeerId
@@ -55,23 +46,6 @@ export type Pulse = {
   /** Of a first pulse: what the member shows of itself, and whom it knows; empty later. */
   readonly grant: string
   readonly members: readonly KnownMember[]
-}
-
-export type Heads = {
-  /** Envelopes in the order of the key space, and what says what they are. */
-  readonly entries: readonly HeadEntry[]
-  /** The last key that was looked at. */
-  readonly last: ContextKey | null
-  readonly isLast: boolean
-  readonly partitionsTotal: number
-}
-export type HeadEntry = {
-  readonly key: ContextKey
-  readonly version: string
-  readonly parent: string | null
-  readonly expiresAtMs: number
-  readonly hash: Digest
-  readonly data: Uint8Array
 }
 
 export type AgentAnswer =
@@ -93,8 +67,6 @@ function fieldsOf(asked: AgentQuestion): unknown[] {
       const { operation, timeoutMs } = asked
       return [frameOf(zeroClock, { kind: 'request', id: 0, timeoutMs, operation })]
     }
-    case 'heads':
-      return [asked.from, asked.through, bytesOf(asked.after)]
     case 'registry':
       return []
     case 'grants':
@@ -107,7 +79,7 @@ export function decodeQuestion(bytes: Uint8Array): AgentQuestion | null {
   const fields = arrayFrom(bytes, questionBytesMax)
   const kind = kinds[fields?.[1] as number]
   if (fields === null || kind === undefined) return null
-  const [, , a, b, c] = fields
+  const [, , a] = fields
   switch (kind) {
     case 'pulse':
       return fields.length === 3 && typeof a === 'boolean' ? { kind, isFirst: a } : null
@@ -115,11 +87,6 @@ export function decodeQuestion(bytes: Uint8Array): AgentQuestion | null {
       const message = fields.length === 3 ? messageIn(a) : null
       if (message?.kind !== 'request') return null
       return { kind, operation: message.operation, timeoutMs: message.timeoutMs }
-    }
-    case 'heads': {
-      const after = hexOr(c, 32)
-      if (fields.length !== 5 || !isCount(a) || !isCount(b) || after === undefined) return null
-      return { kind, from: a as PartitionId, through: b as PartitionId, after: after as ContextKey | null }
     }
     case 'registry':
       return fields.length === 2 ? { kind } : null
@@ -188,47 +155,6 @@ export function decodePulse(bytes: Uint8Array): Pulse | null {
   const members = list.map(memberFrom)
   if (!members.every(each => each !== null)) return null
   return { wallMs: wallMs as number | null, registry: digest as Digest, epoch, grant, members }
-}
-
-export const encodeHeads = ({ entries, last, isLast, partitionsTotal }: Heads): Uint8Array =>
-  encode([
-    entries.map(each => [
-      bytesOf(each.key),
-      bytesOf(each.version),
-      bytesOf(each.parent),
-      each.expiresAtMs,
-      bytesOf(each.hash),
-      each.data,
-    ]),
-    bytesOf(last),
-    isLast,
-    partitionsTotal,
-  ])
-
-export function decodeHeads(bytes: Uint8Array): Heads | null {
-  const fields = decoded(bytes)
-  if (!Array.isArray(fields) || fields.length !== 4) return null
-  const [list, lastBytes, isLast, partitionsTotal] = fields as unknown[]
-  const last = hexOr(lastBytes, 32)
-  if (!Array.isArray(list) || list.length > headsMax || last === undefined) return null
-  if (typeof isLast !== 'boolean' || !isCount(partitionsTotal)) return null
-  const entries = list.map(entryFrom)
-  if (!entries.every(each => each !== null)) return null
-  return { entries, last: last as ContextKey | null, isLast, partitionsTotal }
-}
-
-function entryFrom(value: unknown): HeadEntry | null {
-  if (!Array.isArray(value) || value.length !== 6) return null
-  const [key, version, parent, expiresAtMs, hash, data] = value as unknown[]
-  const named = {
-    key: hexOr(key, 32),
-    version: hexOr(version, 12),
-    parent: hexOr(parent, 12),
-    hash: hexOr(hash, 32),
-  }
-  if (!named.key || !named.version || !named.hash || named.parent === undefined) return null
-  if (!isCount(expiresAtMs) || !(data instanceof Uint8Array)) return null
-  return { ...named, expiresAtMs, data } as HeadEntry
 }
 
 function memberFrom(value: unknown): KnownMember | null {

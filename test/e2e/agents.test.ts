@@ -154,19 +154,32 @@ test('a revoked agent is refused within five seconds, and has no keys any more',
   )
 })
 
-test('a grant that has ended, and one of somebody else, open nothing', async () => {
-  const brief = await agentDir('brief', ['--roles', 'developer', '--ttl', '1s', ...everything])
-  const mine = await agentDir('mine', ['--roles', 'developer', ...everything])
-  const stolen = join(work, 'thief')
-  const thief = await runSlurp([
-    ...['agent', '--dir', stolen, '--bootstrap', addressOf('p1')],
-    ...['--grant', join(mine.dir, 'grant.json'), '--json'],
-  ])
-  assert.notEqual(thief.code, 0)
-  assert.ok(['GRANT_INVALID', 'UNREACHABLE'].includes(codeOf(thief)!), thief.out)
+test('an agent whose grant ends has no keys any more, and does not come in again', async () => {
+  const brief = await agentDir('brief', ['--roles', 'developer', '--ttl', '1m', ...everything])
+  const { process: ending, door } = await run(['agent', '--dir', brief.dir])
+  assert.equal((await call(door, 'GET', '/v1/keys')).state, 'open')
+  await until(
+    'its keys are gone',
+    async () => (await call(door, 'GET', '/v1/keys')).state === 'sealed',
+    90_000,
+  )
+  const refused = await through(door, ['get', at('orders')])
+  assert.equal(codeOf(refused), 'GRANT_DENIED', refused.out)
+  await ending.end('SIGTERM')
+  rmSync(join(brief.dir, 'fleet.json'))
   const late = await runSlurp(['agent', '--dir', brief.dir, '--json'])
   assert.equal(late.code, 7, late.out)
   assert.equal(codeOf(late), 'UNREACHABLE')
+})
+
+test('a grant of somebody else opens nothing', async () => {
+  const mine = await agentDir('mine', ['--roles', 'developer', ...everything])
+  const thief = await runSlurp([
+    ...['agent', '--dir', join(work, 'thief'), '--bootstrap', addressOf('p1')],
+    ...['--grant', join(mine.dir, 'grant.json'), '--json'],
+  ])
+  assert.notEqual(thief.code, 0)
+  assert.equal(codeOf(thief), 'UNREACHABLE', thief.out)
 })
 
 test('an agent goes on with another peer when one is killed', async () => {
