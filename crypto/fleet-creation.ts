@@ -4,13 +4,13 @@ import { dirname, join, resolve } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { type ContextKey, type FleetId, isRoleName, type RoleName } from '../base/ids.ts'
 import { initialView, type Member } from '../dht/view.ts'
-import { createAuthority, newAuthority } from './authority.ts'
+import { type Authority, createAuthority, newAuthority } from './authority.ts'
 import { type Custodian, checkCustodians, splitAuthority } from './authority-shares.ts'
 import { newFleetSecret } from './context-key.ts'
 import { sha256Hex } from './digest.ts'
 import { codeOf } from './failure-code.ts'
 import { encodeFleetRecord, type FleetRecord, signFleetRecord } from './fleet-record.ts'
-import { furnishGrant, newIssuer } from './grants/first-grants.ts'
+import { furnishGrant, furnishGranter, newIssuer } from './grants/first-grants.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { newNetworkKey, writeNetworkKey } from './network-key.ts'
 import { dealSecrets, furnishKeys } from './registry/genesis.ts'
@@ -21,6 +21,7 @@ import { wipe } from './shares/share.ts'
 const partitionCount = 256
 const memberNameShape = /^[a-z][a-z0-9-]{0,31}$/
 const authorityName = 'authority'
+const granterName = 'granter'
 
 export type FleetPlan = {
   /** New, or an empty directory. */
@@ -45,6 +46,8 @@ export type CreatedFleet = {
   readonly fleet: FleetId
   readonly record: FleetRecord
   readonly members: readonly CreatedMember[]
+  /** The agent that grants, where all members are blind; else null. */
+  readonly granter: CreatedMember | null
 }
 
 /**
@@ -54,7 +57,8 @@ export type CreatedFleet = {
  * crash leaves a whole fleet or none.
  *
  * @throws SlurpError DIRECTORY_TAKEN when `dir` is not empty; USAGE for names or counts that cannot be, and for a
- * role that no member is given: nobody could ever open what is sealed to it.
+ * role that no member is given, where some are given any: nobody could ever open what is sealed to it. Where all members
+ * are blind, an agent is made that can grant others what they may open: `DIR/granter`.
  */
 export async function createFleet(plan: FleetPlan): Promise<CreatedFleet> {
   const roles = checkPlan(plan)
@@ -65,14 +69,15 @@ export async function createFleet(plan: FleetPlan): Promise<CreatedFleet> {
   try {
     await mkdir(dirname(dir), { recursive: true })
     await mkdir(draft, { mode: 0o700 })
-    const { record, identities } = await furnish(draft, plan, roles)
+    const { record, identities, granter } = await furnish(draft, plan, roles)
     await moveIntoPlace(draft, dir)
     const members = plan.memberNames.map((name, place) => ({
       name,
       id: identities[place]!.peerId,
       dir: join(dir, name),
     }))
-    return { fleet: record.view.fleet, record, members }
+    const named = granter && { name: granterName, id: granter.peerId, dir: join(dir, granterName) }
+    return { fleet: record.view.fleet, record, members, granter: named }
   } finally {
     await rm(draft, { recursive: true, force: true })
   }
@@ -105,7 +110,8 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   }))
   const record = signFleetRecord(authority, { view, roles: recipients })
   const recordBytes = encodeFleetRecord(record)
-  const issuer = await newIssuer(authority, 0)
+  const isBlind = plan.memberNames.every(name => plan.rolesOf(name).length === 0)
+  const issuer = await newIssuer(authority, 0, isBlind ? 'members' : undefined)
   const fleetSecret = newFleetSecret()
   const given = plan.memberNames.map((name, place) => ({
     peer: identities[place]!.peerId,
@@ -130,6 +136,7 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
       name,
       recipient,
       hasRoles: rolesOfMember.length > 0,
+      mayGrant: isBlind || rolesOfMember.length > 0,
     })
   }
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
@@ -142,12 +149,36 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
       await writeNewSecretFile(join(draft, authorityName, `${name}.share.age`), share)
     }
   }
-  return { record, identities }
+  const granter = isBlind ? await furnishAgent(draft, plan, authority, recordBytes, networkKey) : null
+  return { record, identities, granter }
+}
+
+/** Where no member may open anything, no member may grant it either: an agent does. */
+async function furnishAgent(
+  draft: string,
+  { memberNames, passphrase }: FleetPlan,
+  authority: Authority,
+  recordBytes: Uint8Array,
+  networkKey: Uint8Array | null,
+): Promise<Identity> {
+  const dir = join(draft, granterName)
+  await mkdir(dir, { mode: 0o700 })
+  if (networkKey !== null) await writeNetworkKey(dir, networkKey)
+  const identity = await createIdentity(join(dir, 'identity.key'), passphrase)
+  await writeFile(join(dir, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
+  const issuer = await newIssuer(authority, 0, 'agents')
+  const { peerId: peer, ageRecipient: recipient } = identity
+  const chain = await furnishGranter(dir, issuer, { peer, name: granterName, recipient })
+  for (const name of memberNames)
+    await writeNewSecretFile(join(draft, name, 'grants.ndjson'), Buffer.from(`${JSON.stringify(chain)}\n`))
+  return identity
 }
 
 /** @returns the roles of the fleet. */
 function checkPlan({ memberNames, roles = defaultRoles, replicas, rolesOf }: FleetPlan): readonly RoleName[] {
-  const badName = memberNames.find(name => !memberNameShape.test(name) || name === authorityName)
+  const badName = memberNames.find(
+    name => !memberNameShape.test(name) || name === authorityName || name === granterName,
+  )
   if (badName !== undefined) throw usage(`"${badName}" is no name for a peer: 1 to 32 of a-z, 0-9 and -.`)
   if (memberNames.length === 0 || new Set(memberNames).size !== memberNames.length) {
     throw usage('The peers are none or one of them twice.')
@@ -163,7 +194,7 @@ function checkPlan({ memberNames, roles = defaultRoles, replicas, rolesOf }: Fle
   const given = new Set(memberNames.flatMap(name => rolesOf(name)))
   const stranger = [...given].find(role => !roles.includes(role))
   if (stranger !== undefined) throw usage(`A peer is given the role "${stranger}", which the fleet has not.`)
-  const orphan = roles.find(role => !given.has(role))
+  const orphan = given.size === 0 ? undefined : roles.find(role => !given.has(role))
   if (orphan !== undefined) {
     throw usage(`No peer is given the role "${orphan}", so nobody could open what is sealed to it.`)
   }

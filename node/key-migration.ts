@@ -92,7 +92,13 @@ export async function migrateKeys(dir: string, passphrase?: PassphraseSource): P
       await mkdir(path, { mode: 0o700 })
       if (dealt !== null) await furnishKeys(path, identity.peerId, dealt)
       const { peerId: peer, ageRecipient: recipient } = identity
-      await furnishGrant(path, issuer, { peer, name, recipient, hasRoles: roles.length > 0 })
+      await furnishGrant(path, issuer, {
+        peer,
+        name,
+        recipient,
+        hasRoles: roles.length > 0,
+        mayGrant: roles.length > 0,
+      })
     }
     writePrivately(join(dir, marker), JSON.stringify(names))
     return await finish(dir)

@@ -44,6 +44,10 @@ const wiring: Wiring = {
     const source = ask ? new ProcessPassphrase({ environment: process.env, ask }) : passphrase
     return servePeer(dir, settings, version, onLeft, source.of)
   },
+  async serveAgent(dir, settings) {
+    const { serveAgent } = await import('./serve-agent.ts')
+    return serveAgent(dir, settings, version, passphrase.of)
+  },
   passphraseOf: path => passphrase.of(path),
   async identityIn(dir) {
     const { inspectIdentity } = await import('../crypto/identity.ts')

@@ -15,21 +15,23 @@ import { leaseDefaultMs } from '../election/lease-state.ts'
 import { defaultLimits } from '../replication/limits.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
 import type { News } from './adapters/libp2p/news.ts'
-import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
+import { wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
+import { serveAgents } from './agent-service.ts'
 import { PeerAudit } from './audit/peer-audit.ts'
 import { ControlPlane, keysRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
-import { controlTexts, keyTexts, logEvent } from './event-log.ts'
+import { controlTexts, logEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
-import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
+import { newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
+import { authorsOf } from './grants/authors.ts'
 import { delegateFile } from './grants/delegate-file.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { joinTokensRegisterKey } from './grants/join-desk.ts'
-import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
+import { tendGrants, timeOf } from './grants/links.ts'
 import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
@@ -38,6 +40,7 @@ import { AddressFile } from './known-addresses.ts'
 import { contextSubject } from './local-changes.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
 import { PeerHealth } from './peer-health.ts'
+import { startPeerNetwork } from './peer-network.ts'
 import { publishNews } from './peer-news.ts'
 import { type PeerSearch, startPeerSearch } from './peer-search.ts'
 import { readPeerFile } from './peer-settings.ts'
@@ -100,7 +103,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const nameOf = (peer: PeerId) => view.members.find(member => member.id === peer)?.name ?? null
     const isMember = (peer: PeerId) => view.members.some(member => member.id === peer)
     // What somebody wrote stays theirs when they have left the fleet.
-    const isAuthor = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
+    const wasMember = (peer: PeerId) => isMember(peer) || view.former.includes(peer)
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     let fleetTime = timeOf(null)
@@ -115,6 +118,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       time: () => fleetTime,
       log,
     })
+    const authors = authorsOf(grants, grants.agents, wasMember)
     let tellNews: (news: News) => void = () => undefined
     // The log begins before the time of the fleet is known.
     let wallMs = () => systemClock.wallMs()
@@ -135,28 +139,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     })
     closers.unshift(() => audit.stop(auditGraceMs))
     const networkKey = await readNetworkKey(dir)
-    const libp2p = await startLibp2p({
-      privateKey: identity.privateKey,
-      networkKey,
-      onKeyTrouble: (trouble, from) => log.warn({ from, trouble }, keyTexts[trouble]),
-      fleet: view.fleet,
-      listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
-      bootstrap: options.bootstrap ?? [],
-      known: addressFile.known(),
-      members: () => view.members,
-      epoch: () => view.epoch,
-      guard: linkGuard(grants),
-      incarnation,
-      verifyRecord: bytes => epochOf(bytes, view.fleet),
-      onAddresses: (peer, multiaddrs) => addressFile.learn(peer, multiaddrs),
-      onNews: (from, news) => {
-        if (news.kind === 'checkpoint') return audit.heard(from, news.checkpoint)
-        health.heard(from, news)
-        if (news.kind === 'grants' && news.digest !== grants.digest()) void grants.sync.compareWith(from)
-      },
-      onHello: peer => void grants.sync.compareWith(peer),
-      onTurnedAway: (peer, address, reason) => audit.turnedAway(peer, address, reason),
-    })
+    const network = { identity, fleet: view.fleet, networkKey, view: () => view, incarnation }
+    const libp2p = await startPeerNetwork({ ...network, options, addressFile, grants, audit, health })
     closers.unshift(() => libp2p.stop())
     tellNews = news => libp2p.gossip.publish(news)
     grants.connect(libp2p.questions)
@@ -170,11 +154,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       damageMarked: () => void opened.acknowledgeDamage().catch(failure => stopForDisk(failure)),
       network: health.watching(libp2p.network),
       clock: systemClock,
-      checker: newEnvelopeChecker({
-        fleet: view.fleet,
-        isAuthor,
-        isGranted: (header, isFresh) => grants.judge.isGranted(header, isFresh),
-      }),
+      // Who may have written something is judged with the grant that it names.
+      checker: newEnvelopeChecker({ ...authors, fleet: view.fleet, isAuthor: () => true }),
       limits: defaultLimits,
       random: seeded(Number.parseInt(hlc.tag, 16)),
       report: (event: DriverEvent) => {
@@ -218,6 +199,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       exchange: libp2p.keys,
       register: sharedRegister(registers, keysRegisterKey),
       isGranted: (peer, role) => grants.judge.mayHold(peer, role),
+      isAgentGranted: (peer, role) => grants.agents.mayCollect(peer, role),
       meet: peer => grants.meet(peer),
       clock: systemClock,
       log,
@@ -238,11 +220,11 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       keys,
       meter: cryptoMeter,
       grants,
-      isAuthor,
+      isAuthor: authors.isAuthor,
       nameOf,
       options,
     })
-    const { retention, rights } = stores
+    const { retention, rights, local } = stores
     closers.unshift(async () => stores.close())
     const retentionDuty = new RetentionDuty({ desk: retention, clock: systemClock, log })
     const control = new ControlPlane({
@@ -305,7 +287,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       driver,
       exchange: libp2p.search,
       changes: opened.changes,
-      local: stores.local,
+      local,
       desk: stores.desk,
       entitledTo: peer =>
         keys.entitlementsOf(peer).filter(role => grants.judge.mayHold(peer, role as RoleName)),
@@ -313,6 +295,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       log,
     })
     closers.unshift(finder.stop)
+    const ofAgents = { self, view: () => view, libp2p, driver, hlc, keys, grants, audit, addressFile }
+    const agentCounters = serveAgents({ ...ofAgents, log })
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),
@@ -320,6 +304,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...grants.sync.counters,
       ...audit.counters(),
       ...keys.counters(),
+      ...agentCounters(),
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({

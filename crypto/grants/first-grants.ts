@@ -6,8 +6,8 @@ import type { SigningKey } from '../signing-key.ts'
 import type { X25519Recipient } from '../x25519.ts'
 import { encodeGrantFile } from './chain-text.ts'
 import { newDelegateKey, sealDelegateKey } from './delegate-key.ts'
-import { openDelegate } from './grant-chain.ts'
-import type { Delegate } from './grant-shape.ts'
+import { type ChainText, newGrantId, openDelegate } from './grant-chain.ts'
+import type { Delegate, Limits } from './grant-shape.ts'
 import { certify, memberLimits, membershipIdOf, signMembership } from './membership.ts'
 
 export const grantFile = 'grant.json'
@@ -27,22 +27,60 @@ export type FirstHolder = {
   readonly recipient: X25519Recipient
   /** Without roles it is blind. */
   readonly hasRoles: boolean
+  /** It is given the key that signs grants. */
+  readonly mayGrant: boolean
 }
 
 /** @param grantlessBeforeMs - versions from before this moment count without a grant; 0: none does. */
-export async function newIssuer(authority: Authority, grantlessBeforeMs: number): Promise<FirstIssuer> {
+export async function newIssuer(
+  authority: Authority,
+  grantlessBeforeMs: number,
+  signs?: 'members' | 'agents',
+): Promise<FirstIssuer> {
   const key = await newDelegateKey()
-  const certificate = await certify(authority, key.publicKey, Date.now(), { grantlessBeforeMs })
+  const certificate = await certify(authority, key.publicKey, Date.now(), {
+    grantlessBeforeMs,
+    ...(signs === undefined ? {} : { signs }),
+  })
   const delegate = await openDelegate(certificate, authority.publicKey)
   return { fleet: authority.fleet, key, certificate, delegate }
 }
 
 /** Writes what one member shows to the others, and for who holds roles the key that signs grants. */
 export async function furnishGrant(dir: string, issuer: FirstIssuer, holder: FirstHolder): Promise<void> {
-  const { peer, name, recipient, hasRoles } = holder
+  const { peer, name, recipient, hasRoles, mayGrant } = holder
   const { fleet, key, certificate, delegate } = issuer
   const membership = { peer, name, limits: memberLimits(hasRoles), id: membershipIdOf(fleet, peer) }
   const grant = await signMembership(key, delegate, membership, Date.now())
   await writeNewSecretFile(join(dir, grantFile), encodeGrantFile({ delegate: certificate, grant }))
-  if (hasRoles) await writeNewSecretFile(join(dir, delegateKeyFile), await sealDelegateKey(recipient, key))
+  if (mayGrant) await writeNewSecretFile(join(dir, delegateKeyFile), await sealDelegateKey(recipient, key))
 }
+
+/**
+ * Writes the directory of the agent that grants, in a fleet whose members are all blind: its own grant, and the key that signs
+ * those of agents.
+ *
+ * @returns its grant as one text, for the members to know it by.
+ */
+export async function furnishGranter(
+  dir: string,
+  { key, certificate, delegate }: FirstIssuer,
+  { peer, name, recipient }: Pick<FirstHolder, 'peer' | 'name' | 'recipient'>,
+): Promise<ChainText> {
+  const limits = { ...memberLimits(true), operations: granterOperations }
+  const asked = { peer, name, limits, id: newGrantId() }
+  const grant = await signMembership(key, delegate, asked, Date.now(), 'agent')
+  const chain = { delegate: certificate, grant }
+  await writeNewSecretFile(join(dir, grantFile), encodeGrantFile(chain))
+  await writeNewSecretFile(join(dir, delegateKeyFile), await sealDelegateKey(recipient, key))
+  return chain
+}
+
+const granterOperations: Limits['operations'] = [
+  'admin:grants',
+  'delete',
+  'history',
+  'read',
+  'search',
+  'write',
+]

@@ -29,13 +29,19 @@ export const membershipIdOf = (fleet: FleetId, peer: PeerId): GrantId =>
  * signed before under an earlier one goes on by that one.
  *
  * @param more.id - of the certificate that this one continues, for the same key.
+ * @param more.signs - left out: grants of members and of agents. `members`: of members that hold no role, so that who has
+ * the key can give nobody a role. `agents`: of agents only.
  * @param more.grantlessBeforeMs - versions from before count without a grant; 0 for a fleet that always had them.
  */
 export const certify = (
   authority: Authority,
   publicKey: Uint8Array,
   nowMs: number,
-  more: { readonly id?: GrantId; readonly grantlessBeforeMs?: number } = {},
+  more: {
+    readonly id?: GrantId
+    readonly grantlessBeforeMs?: number
+    readonly signs?: 'members' | 'agents'
+  } = {},
 ): Promise<string> => {
   const issuedAtMs = nowMs - grantSlackMs
   return signDelegate(authority, {
@@ -44,10 +50,11 @@ export const certify = (
     issuedAtMs,
     notBeforeMs: issuedAtMs,
     expiresMs: issuedAtMs + delegateMsMax,
-    subjectKinds: ['agent', 'peer'],
+    subjectKinds:
+      more.signs === undefined ? ['agent', 'peer'] : [more.signs === 'members' ? 'peer' : 'agent'],
     grantMsMax,
     grantlessBeforeMs: more.grantlessBeforeMs ?? 0,
-    limits: { ...anywhere, roles: 'any' },
+    limits: { ...anywhere, roles: more.signs === 'members' ? [] : 'any' },
   })
 }
 
@@ -59,16 +66,17 @@ export type Membership = {
   readonly id: GrantId
 }
 
-/** Signs what a member shows to the others, from now on for as long as a grant may be valid. */
+/** Signs what a member shows to the others, or an agent, from now on for as long as a grant may be valid. */
 export const signMembership = (
   key: SigningKey,
   issuer: Pick<Delegate, 'id' | 'fleet'>,
   { peer, name, limits, id }: Membership,
   nowMs: number,
+  subjectKind: 'peer' | 'agent' = 'peer',
 ): Promise<string> =>
   signGrant(key, issuer, {
     id,
-    subjectKind: 'peer',
+    subjectKind,
     subject: peer,
     name,
     bearer: null,

@@ -4,7 +4,7 @@ import { SlurpError } from '../../base/errors.ts'
 import { isRoleName } from '../../base/ids.ts'
 import { hasLeft, newToken, peerFilePath, readPeerFile, tokenPath, writePeerFile } from '../peer-settings.ts'
 import { pickFreePorts } from './free-ports.ts'
-import type { Custody, PlannedMember, Wiring } from './wiring.ts'
+import type { CreatedFleet, Custody, Wiring } from './wiring.ts'
 
 export const defaultRoles = [
   'admin',
@@ -32,7 +32,7 @@ export type FleetChoices = {
   readonly privateNetwork?: boolean
 }
 
-export type NewFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
+export type NewFleet = CreatedFleet
 
 export const memberNamesOf = (peers: number): string[] => Array.from({ length: peers }, (_, i) => `p${i + 1}`)
 
@@ -112,17 +112,17 @@ export async function makeFleet(wiring: Wiring, choices: FleetChoices): Promise<
       privateNetwork: choices.privateNetwork === true,
       rolesOf: name => (choices.blind.includes(name) ? [] : choices.roles),
     })
-    await furnish(created.members, choices.blind)
+    await furnish(created, choices.blind)
     return created
   } catch (thrown) {
-    for (const name of existed ? ['authority', ...memberNames] : ['']) {
+    for (const name of existed ? ['authority', 'granter', ...memberNames] : ['']) {
       rmSync(join(dir, name), { recursive: true, force: true })
     }
     throw thrown
   }
 }
 
-async function furnish(members: readonly PlannedMember[], blind: readonly string[]): Promise<void> {
+async function furnish({ members, granter }: CreatedFleet, blind: readonly string[]): Promise<void> {
   const ports = await pickFreePorts(members.length * 2)
   const doorToken = newToken()
   const addresses = members.map((member, i) => `/ip4/127.0.0.1/tcp/${ports[i]}/p2p/${member.id}`)
@@ -133,6 +133,9 @@ async function furnish(members: readonly PlannedMember[], blind: readonly string
     const settings = { port: ports[i], httpPort: ports[members.length + i], bootstrap }
     writePeerFile(member.dir, { name: member.name, settings })
   }
+  if (granter === null) return
+  writeFileSync(tokenPath(granter.dir), `${newToken()}\n`, { mode: 0o600, flag: 'wx' })
+  writePeerFile(granter.dir, { name: granter.name, settings: { bootstrap: addresses } })
 }
 
 /** Name of every peer of an existing fleet with its directory; without those that left the fleet. */

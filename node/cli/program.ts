@@ -25,6 +25,10 @@ const registered: Readonly<Record<string, Registered>> = {
   },
   init: { summary: 'Make a fleet', load: async () => (await import('./commands/init.ts')).addInit },
   up: { summary: 'Run one peer', load: async () => (await import('./commands/up.ts')).addUp },
+  agent: {
+    summary: 'Run an agent: the door of a process that is no peer',
+    load: async () => (await import('./commands/agent.ts')).addAgent,
+  },
   join: {
     summary: 'Come into a fleet by a join token',
     load: async () => (await import('./commands/join.ts')).addJoinByToken,

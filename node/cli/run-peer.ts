@@ -24,6 +24,8 @@ export type RunOptions = {
   readonly child: boolean
   /** Whether commands talk to this peer from now on where they are not told another one. */
   readonly remember: boolean
+  /** It is an agent, and no peer. */
+  readonly isAgent?: boolean
 }
 
 /** Runs the one peer whose data is in a directory until it is asked to stop, or has left its fleet. */
@@ -31,7 +33,9 @@ export async function runPeer(session: Session, options: RunOptions): Promise<vo
   const { dir, settings, json, child } = options
   const stop = listenForStop({ child, input: session.input })
   const ask = child ? askParent(session) : undefined
-  const peer = await session.wiring.servePeer(dir, settings, () => stop.ask('left'), ask)
+  const peer = options.isAgent
+    ? await session.wiring.serveAgent(dir, settings)
+    : await session.wiring.servePeer(dir, settings, () => stop.ask('left'), ask)
   const { name, id, url, tokenFile, addresses } = peer
   const remember = options.remember && !child && !isRemembered(session.environment, url)
   if (remember) rememberFleet(session.environment, { url, others: [], tokenFile, pid: process.pid })
@@ -45,7 +49,7 @@ export async function runPeer(session: Session, options: RunOptions): Promise<vo
         `${name} is ${state}: ${url}`,
         ...reasons.map(reason => `  ! ${reason}`),
         `  token file  ${tokenFile}`,
-        `  peers at    ${addresses.join(', ')}`,
+        ...(addresses.length === 0 ? [] : [`  peers at    ${addresses.join(', ')}`]),
       ].join('\n'),
     )
   }

@@ -24,7 +24,12 @@ export type Custody = {
 }
 
 export type PlannedMember = { readonly name: string; readonly id: string; readonly dir: string }
-export type CreatedFleet = { readonly fleet: string; readonly members: readonly PlannedMember[] }
+export type CreatedFleet = {
+  readonly fleet: string
+  readonly members: readonly PlannedMember[]
+  /** The agent that grants, where all members are blind; else null. */
+  readonly granter: PlannedMember | null
+}
 
 /** Asks for a passphrase. @throws SlurpError PASSPHRASE_NEEDED. */
 export type AskPassphrase = (question: string) => Promise<Uint8Array>
@@ -75,6 +80,12 @@ export type Wiring = {
     onLeft: () => void,
     ask?: AskPassphrase,
   ): Promise<ServedPeer>
+  /**
+   * Runs the agent whose identity and grant are in a directory.
+   *
+   * @throws SlurpError GRANT_INVALID, UNREACHABLE, DATA_MISSING, CONFIG_INVALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG.
+   */
+  serveAgent(dir: string, settings: ProcessSettings): Promise<ServedPeer>
   /** The passphrase that SLURP_PASSPHRASE_FILE or the terminal gives. @throws SlurpError PASSPHRASE_NEEDED, CONFIG_INVALID. */
   passphraseOf(path: string): Promise<Uint8Array>
   /** What can be told of the identity in a directory without its passphrase. @throws SlurpError. */

@@ -35,3 +35,14 @@ export function denied(name: string, { rule, link, opensAtMs }: Denied): SlurpEr
     hint: `It opens at ${new Date(opensAtMs).toISOString()}.`,
   })
 }
+
+/** A refusal that a member told: what it says is not repeated, only which rule it names. */
+export function refusedBy(name: string, rule: string, opensAtMs: number | null): SlurpError {
+  const known = Object.hasOwn(sentences, rule) ? (rule as Denial) : null
+  const why = known === null ? '' : ` ${sentences[known]}`
+  const message = `The members refuse the grant ${name}${known === null ? '' : ` by the rule "${known}"`}.${why}`
+  if (opensAtMs === null) return new SlurpError('GRANT_DENIED', message)
+  return new SlurpError('GRANT_DENIED', message, {
+    hint: `It opens at ${new Date(opensAtMs).toISOString()}.`,
+  })
+}

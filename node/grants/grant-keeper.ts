@@ -11,6 +11,7 @@ import { type ProjectScope, projectScopeOf } from '../../crypto/grants/project-s
 import type { Identity } from '../../crypto/identity.ts'
 import { writePrivately } from '../peer-settings.ts'
 import type { Log } from '../running-peer.ts'
+import { AgentRights } from './agent-rights.ts'
 import { GrantBook, grantsFile, ignoreInvalid } from './grant-book.ts'
 import { GrantSigner, type SigningKeyPort } from './grant-signer.ts'
 import { GrantSync, type SyncLink } from './grant-sync.ts'
@@ -41,6 +42,8 @@ export class GrantKeeper {
   readonly judge: Judge
   readonly signer: GrantSigner
   readonly sync: GrantSync
+  /** What those may do who are no members. */
+  readonly agents: AgentRights
   readonly #parts: KeeperParts
   #own: GrantChain | null = null
   #ownText = ''
@@ -51,6 +54,7 @@ export class GrantKeeper {
     this.grants = grants
     this.revocations = revocations
     this.judge = new Judge(grants, revocations, parts.time)
+    this.agents = new AgentRights(this)
     this.signer = new GrantSigner({ ...parts, grants, revocations, judge: this.judge })
     this.sync = new GrantSync({
       grants,

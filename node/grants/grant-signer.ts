@@ -63,6 +63,11 @@ export class GrantSigner {
   /** @returns a chain as one text. @throws SlurpError SEALED, CONFIG_INVALID. */
   async sign({ ttlMs, ...wish }: GrantWish): Promise<string> {
     const { key, delegate, text } = await this.#issuer()
+    if (!delegate.subjectKinds.includes(wish.subjectKind)) {
+      throw new SlurpError('SEALED', 'The key that signs grants here is not for grants of this kind.', {
+        hint: 'All members are blind: `slurp agent --dir DIR/granter` opens the door that grants to agents.',
+      })
+    }
     const nowMs = this.#parts.judge.nowMs
     const expiresMs = Math.min(nowMs + ttlMs, delegate.expiresMs)
     const times = { issuedAtMs: nowMs, notBeforeMs: nowMs, expiresMs }

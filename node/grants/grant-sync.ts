@@ -115,6 +115,21 @@ export class GrantSync {
     return encodeReply(await this.#answerTo(from, asked))
   }
 
+  /**
+   * Answers an agent: it may ask for grants that envelopes name, and for what was revoked.
+   *
+   * @param mayGive - it may also bring in grants and revocations, and see all of them.
+   * @returns null for what is no question of an agent.
+   */
+  async answerAgent(from: PeerId, message: Uint8Array, mayGive: boolean): Promise<Uint8Array | null> {
+    const asked = decodeQuestion(message)
+    if (asked === null || asked.kind === 'renew') return null
+    if (mayGive || asked.kind === 'fetch') return encodeReply(await this.#answerTo(from, asked))
+    if (asked.kind === 'give') return null
+    const { revocations } = await this.#answerTo(from, asked)
+    return encodeReply({ ...noReply, revocations })
+  }
+
   async #answerTo(from: PeerId, asked: Question): Promise<Reply> {
     const { grants, revocations, renewFor } = this.#parts
     switch (asked.kind) {

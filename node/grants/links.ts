@@ -13,6 +13,7 @@ export const linkGuard = (keeper: GrantKeeper) => ({
   admits: (peer: PeerId, shown: string, address: string | null) => keeper.admits(peer, shown, address),
   stays: (peer: PeerId, address: string | null) => keeper.judge.stays(peer, address),
   isBarred: (peer: PeerId) => keeper.judge.isBarred(peer),
+  isAgent: (peer: PeerId, address: string | null) => keeper.agents.isAdmitted(peer, address),
   answer: (from: PeerId, question: Uint8Array) => keeper.sync.answer(from, question),
 })
 

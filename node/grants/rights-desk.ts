@@ -69,7 +69,9 @@ export class RightsDesk implements Rights {
         return grant.limits.roles
       },
       check: (operation: ContextOperation, place: Place, roles: readonly RoleName[]) => {
-        if (keys.fleetSecret === null) return
+        // Nothing can be told apart without it, but whether anything is granted at all.
+        if (keys.fleetSecret === null)
+          return this.#decide(caller, address, { operation: 'link', target: 'fleet' })
         const target = {
           sight: 'open',
           roles,

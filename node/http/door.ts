@@ -1,7 +1,9 @@
 import type { FastifyRequest } from 'fastify'
+import type { SlurpError } from '../../base/errors.ts'
 import type { Metrics } from '../monitoring/metrics.ts'
 import type { Log, RunningPeer } from '../running-peer.ts'
 import type { PeerStatus } from '../status.ts'
+import type { OperationName } from './contract.ts'
 
 export const urlBytesMax = 8192
 export const headerBytesMax = 16_384
@@ -27,6 +29,8 @@ export type Door = {
   readonly log: Log
   /** Version of SLURP. */
   readonly version: string
+  /** What is asked for at another door; null: all is asked for here. */
+  readonly notServed: ((name: OperationName) => SlurpError | null) | null
   /** Who asks, as the audit log names them; only of a request that the guard let in. */
   subjectOf(request: FastifyRequest): string
   /** Status of the peer with the door's own address. */

@@ -11,6 +11,8 @@ export function addRoute<Name extends OperationName>(app: FastifyInstance, door:
   const operation: Operation = operations[name]
   const handler = handlers[name]
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const elsewhere = door.notServed?.(name) ?? null
+    if (elsewhere !== null) throw elsewhere
     const parsed = operation.query.safeParse(request.query)
     if (!parsed.success) throw fromSchema('The query', parsed.error)
     const { address = '', name: member = '' } = request.params as { address?: string; name?: string }

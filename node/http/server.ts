@@ -25,6 +25,8 @@ export type DoorOptions = {
   readonly metrics: (requestsInFlight: () => number) => Metrics
   readonly log: Log
   readonly version: string
+  /** Of an agent: what its door does not do. */
+  readonly notServed?: Door['notServed']
 }
 
 export type RunningDoor = {
@@ -50,6 +52,7 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     limits,
     log: options.log,
     version: options.version,
+    notServed: options.notServed ?? null,
     closing: admission.closing,
     subjectOf: request => subjectFrom(request) ?? subject,
     status() {

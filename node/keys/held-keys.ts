@@ -1,5 +1,5 @@
-import type { PeerId, RoleName } from '../../base/ids.ts'
-import { entitledTo, isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
+import type { RoleName } from '../../base/ids.ts'
+import { isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
 import { fleetSecretName, type SecretName } from '../../crypto/shares/secret-name.ts'
 import type { X25519Identity } from '../../crypto/x25519.ts'
 import type { RoleVersion } from '../store/api.ts'
@@ -10,24 +10,25 @@ type KeyName = Pick<SecretEntry, 'name' | 'keyVersion'>
 
 /** What the store may open now: what was collected, and nothing on any disk. */
 export class HeldKeys implements StoreKeys {
-  readonly #self: PeerId
+  readonly #entitled: () => readonly SecretName[]
   readonly #registry: () => Registry
   readonly #collector: Collector
   readonly #why: () => string
   readonly #catchUp: (wanted: readonly RoleVersion[]) => Promise<void>
 
   /**
+   * @param entitled - secrets that this process may have; none for a blind peer.
    * @param why - one sentence: why keys are missing.
    * @param catchUp - learns of key versions that others seal to already, and collects them.
    */
   constructor(
-    self: PeerId,
+    entitled: () => readonly SecretName[],
     registry: () => Registry,
     collector: Collector,
     why: () => string,
     catchUp: (wanted: readonly RoleVersion[]) => Promise<void>,
   ) {
-    this.#self = self
+    this.#entitled = entitled
     this.#registry = registry
     this.#collector = collector
     this.#why = why
@@ -66,9 +67,9 @@ export class HeldKeys implements StoreKeys {
     if (late.length > 0) await this.#catchUp(late)
   }
 
-  /** Secrets that this peer is entitled to; none for a blind one. */
+  /** Secrets that this process may have; none for a blind peer. */
   get entitled(): readonly SecretName[] {
-    return entitledTo(this.#registry(), this.#self)
+    return this.#entitled()
   }
 
   #entries(name: SecretName): readonly SecretEntry[] {

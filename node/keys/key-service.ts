@@ -47,6 +47,8 @@ export type KeyServiceParts = {
   readonly sealed: () => void
   /** Whether a grant in force lets a peer hold a role, null: any; left out, what the registry entitles to is enough. */
   readonly isGranted?: (peer: PeerId, role: RoleName | null) => boolean
+  /** Whether a grant lets who is no member hold a role, null: the secret of the fleet; left out, nothing does. */
+  readonly isAgentGranted?: (peer: PeerId, role: RoleName | null) => boolean
   /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
   readonly meet?: (peer: PeerId) => Promise<void>
   readonly meter: CryptoTimer
@@ -85,7 +87,12 @@ export class KeyService implements KeyControl {
     this.#parts = parts
     this.#book = new RegistryBook({ ...parts, path: join(dir, registryFile) })
     const registry = () => this.#book.registry
-    const rule = entitlementRule(registry, peer => this.#isMember(peer), parts.isGranted ?? (() => true))
+    const rule = entitlementRule(
+      registry,
+      peer => this.#isMember(peer),
+      parts.isGranted ?? (() => true),
+      parts.isAgentGranted,
+    )
     this.#holder = new ShareHolder({
       dir: join(dir, sharesFolder),
       self,
@@ -101,7 +108,7 @@ export class KeyService implements KeyControl {
       changed: () => this.#changed(),
     })
     this.held = new HeldKeys(
-      self.peerId,
+      () => entitledTo(registry(), self.peerId),
       registry,
       this.#collector,
       () => this.status().reason ?? 'Not now.',
@@ -196,6 +203,11 @@ export class KeyService implements KeyControl {
     const why = this.held.sealedWhy
     const detail = why === null ? (this.held.entitled.length === 0 ? 'blind' : 'open') : `sealed: ${why}`
     return { name: 'keys', ok: why === null, detail }
+  }
+
+  /** As the fleet agreed on it, in its one encoding: it proves itself. */
+  get registryBytes(): Uint8Array {
+    return this.#book.bytes
   }
 
   shares(): KeyShares {
@@ -329,9 +341,11 @@ export class KeyService implements KeyControl {
     question: NonNullable<ReturnType<typeof decodeQuestion>>,
   ): Promise<readonly Answered[]> {
     const answers: Answered[] = []
+    // Agents ask for shares, and have no say in anything else.
+    if (question.kind !== 'release' && !this.#isMember(from)) return answers
     switch (question.kind) {
       case 'release':
-        await this.#parts.meet?.(from)
+        if (this.#isMember(from)) await this.#parts.meet?.(from)
         for (const request of question.requests) answers.push(await this.#holder.release(from, request))
         return answers
       case 'keep':

@@ -1,6 +1,6 @@
 import type { PeerId, RoleName } from '../../base/ids.ts'
 import { entitledTo, isRole, type Registry } from '../../crypto/registry/registry.ts'
-import type { SecretName } from '../../crypto/shares/secret-name.ts'
+import { fleetSecretName, type SecretName } from '../../crypto/shares/secret-name.ts'
 
 export type ReleaseDecision =
   | { readonly kind: 'allowed' }
@@ -13,17 +13,24 @@ export interface ReleaseRule {
 }
 
 /**
- * Members get what the registry entitles them to; blind ones are entitled to nothing.
+ * Members get what the registry entitles them to; blind ones are entitled to nothing. Agents get what their grants say.
  *
  * @param isGranted - whether a grant in force lets the peer hold a role; null: the secret of the fleet.
+ * @param isAgentGranted - the same of who is no member.
  */
 export const entitlementRule = (
   registry: () => Registry,
   isMember: (peer: PeerId) => boolean,
   isGranted: (peer: PeerId, role: RoleName | null) => boolean,
+  isAgentGranted: (peer: PeerId, role: RoleName | null) => boolean = () => false,
 ): ReleaseRule => ({
   mayRelease(requester, secret) {
-    if (!isMember(requester)) return { kind: 'denied', reason: 'Who asks is no member of the fleet.' }
+    if (!isMember(requester)) {
+      const isShared = isRole(secret) || secret === fleetSecretName
+      if (isShared && isAgentGranted(requester, isRole(secret) ? (secret as RoleName) : null))
+        return { kind: 'allowed' }
+      return { kind: 'denied', reason: `Who asks is no member, and has no grant in force for ${secret}.` }
+    }
     const isEntitled = entitledTo(registry(), requester).includes(secret)
     if (isEntitled && !isGranted(requester, isRole(secret) ? (secret as RoleName) : null))
       return { kind: 'denied', reason: `No grant of who asks, in force now, is for ${secret}.` }

@@ -34,6 +34,7 @@ const noWiring: Wiring = {
   sampleFile: 'none',
   createFleet: () => Promise.reject(new Error('not in this test')),
   servePeer: () => Promise.reject(new Error('not in this test')),
+  serveAgent: () => Promise.reject(new Error('not in this test')),
   passphraseOf: () => Promise.reject(new Error('not in this test')),
   identityIn: () => Promise.reject(new Error('not in this test')),
   resealIdentity: () => Promise.reject(new Error('not in this test')),

@@ -137,10 +137,23 @@ test('plans that cannot be are refused before anything is written', async contex
     { roles: ['tester', 'tester'] },
     { roles: ['Not A Role'] },
     { roles: ['reader'] },
-    { rolesOf: () => [] },
     { rolesOf: () => ['tester' as RoleName] },
   ]
   for (const lie of wrong)
     await assert.rejects(createFleet({ ...plan, ...lie }), refusedAs('USAGE'), JSON.stringify(lie))
   assert.deepEqual(await readdir(parent), [])
+})
+
+test('where all peers are blind an agent grants, and no peer has the key for that', async context => {
+  const parent = await directoryFor(context)
+  const { granter, record } = await createFleet({ ...planFor(join(parent, 'fleet')), rolesOf: () => [] })
+  const chainIn = async (dir: string) =>
+    openGrantChain(decodeGrantFile(await readFile(join(dir, 'grant.json'))), record.authorityPublicKey)
+  const ofMember = await chainIn(join(parent, 'fleet', 'p1'))
+  const ofGranter = await chainIn(granter!.dir)
+  assert.deepEqual(ofMember.delegate.subjectKinds, ['peer'])
+  assert.deepEqual(ofMember.delegate.limits.roles, [])
+  assert.deepEqual(ofGranter.delegate.subjectKinds, ['agent'])
+  assert.equal(ofGranter.grant.subject, granter!.id)
+  assert.ok(ofGranter.grant.limits.operations.includes('admin:grants'))
 })

@@ -27,7 +27,7 @@ export async function until(
 }
 
 /** A process of SLURP whose standard output is JSON lines. */
-class JsonProcess {
+export class Process {
   readonly child: ChildProcess
   readonly lines: Record<string, unknown>[] = []
   stderr = ''
@@ -67,14 +67,14 @@ class JsonProcess {
 
 /** A real fleet: `slurp demo` and its peers as processes, used through its doors as anybody would. */
 export class Fleet {
-  readonly #demo: JsonProcess
-  readonly #revived: JsonProcess[] = []
+  readonly #demo: Process
+  readonly #revived: Process[] = []
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 })
   readonly tokenFile: string
   readonly dir: string
   peers: PeerLine[]
 
-  private constructor(demo: JsonProcess, ready: Record<string, unknown>, dir: string) {
+  private constructor(demo: Process, ready: Record<string, unknown>, dir: string) {
     this.#demo = demo
     this.tokenFile = String(ready.tokenFile)
     this.peers = ready.peers as PeerLine[]
@@ -84,7 +84,7 @@ export class Fleet {
   /** @param stateDir - where this user's last fleet is remembered; never the real one. */
   static async start(dir: string, stateDir: string, more: readonly string[] = []): Promise<Fleet> {
     const args = ['demo', '--no-input', '--json', '--dir', dir, ...more]
-    const demo = new JsonProcess(args, { ...process.env, XDG_STATE_HOME: stateDir })
+    const demo = new Process(args, { ...process.env, XDG_STATE_HOME: stateDir })
     return new Fleet(demo, await demo.line('ready'), dir)
   }
 
@@ -146,7 +146,7 @@ export class Fleet {
   /** `slurp up` on the directory of a killed peer. */
   async revive(name: string): Promise<void> {
     const peer = this.peer(name)
-    const up = new JsonProcess(['up', '--dir', peer.dir, '--json'], {
+    const up = new Process(['up', '--dir', peer.dir, '--json'], {
       ...process.env,
       XDG_STATE_HOME: this.dir,
     })
@@ -159,7 +159,7 @@ export class Fleet {
   /** `slurp peer join` or `replace`: another process, by one door of the fleet. */
   async join(door: string, dir: string, more: readonly string[] = ['join']): Promise<PeerLine> {
     const target = ['--url', this.peer(door).url, '--token-file', this.tokenFile]
-    const joined = new JsonProcess(['peer', ...more, '--dir', dir, '--json', ...target], {
+    const joined = new Process(['peer', ...more, '--dir', dir, '--json', ...target], {
       ...process.env,
       XDG_STATE_HOME: this.dir,
     })

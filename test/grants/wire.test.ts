@@ -83,6 +83,7 @@ async function takeOver(limits: Limits): Promise<Attacker> {
       admits: async () => true,
       stays: () => true,
       isBarred: () => false,
+      isAgent: () => false,
       answer: async () => null,
     },
     verifyRecord: () => null,

@@ -5,10 +5,10 @@ import { SlurpError } from '../../../base/errors.ts'
 import type { PeerId } from '../../../base/ids.ts'
 import type { AddressBook } from './address-book.ts'
 import type { RecordBook } from './fleet-record.ts'
-import type { Host } from './host.ts'
+import type { AgentHost } from './host.ts'
 
 export type DiscoveryOptions = {
-  readonly host: Host
+  readonly host: AgentHost
   readonly self: PeerId
   members(): Iterable<PeerId>
   isMember(peer: PeerId): boolean

@@ -17,6 +17,7 @@ import { createLibp2p } from 'libp2p'
 import { SlurpError } from '../../../base/errors.ts'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { coalescing } from './coalescing.ts'
+import { addressOf } from './exchange.ts'
 import { type MeshGossip, newsBytesMax, newsTopic } from './gossip.ts'
 import { cachedKeyCrypto } from './noise-crypto.ts'
 import { type PrivateNetworkOptions, privateNetwork } from './private-network.ts'
@@ -26,7 +27,9 @@ const portsTried = 50
 const streamsMax = 256
 const connectionsMax = 1_000
 
-export type Services = { identify: Identify; ping: Ping; dht: KadDHT; pubsub: GossipSub }
+/** What members and agents have alike; only members take part in gossip. */
+export type BaseServices = { identify: Identify; ping: Ping; dht: KadDHT }
+export type Services = BaseServices & { pubsub: GossipSub }
 export type Host = {
   readonly libp2p: Libp2p<Services>
   readonly mesh: MeshGossip
@@ -51,7 +54,9 @@ export type HostOptions = {
   /** An IP address, and the port wanted; the next free one is taken when it is not free. 0: any. */
   readonly listen: { readonly host: string; readonly port: number }
   isMember(peer: PeerId): boolean
-  /** Somebody who is no member was cut off. @param address - multiaddress that it came from. */
+  /** Whether who is no member may call all the same. @param address - IP address that it calls from. */
+  isAgent(peer: PeerId, address: string | null): boolean
+  /** Somebody who is neither was cut off. @param address - multiaddress that it came from. */
   onStranger?(peer: string, address: string | null): void
   readonly record: RecordRules
   readonly tickEnd: TickEnd
@@ -65,7 +70,7 @@ export type HostOptions = {
  * @throws SlurpError CONFIG_INVALID when the address cannot be listened on at all.
  */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const prefix = `slurp/${options.fleet.slice(0, 16)}`
+  const prefix = prefixOf(options.fleet)
   const { gater, denied } = membersOnly(options)
   const protector = await privateNetwork(options.network)
   for (const port of await portsToTry(options.listen)) {
@@ -91,12 +96,43 @@ function newLibp2p(
 ) {
   const { host } = options.listen
   return createLibp2p<Services>({
-    start: false,
-    privateKey: options.privateKey,
+    ...connecting(options, prefix, connectionGater, connectionProtector),
     addresses: { listen: [`/ip${isIP(host)}/${host}/tcp/${port}`] },
+    services: {
+      ...baseServices(prefix, options.record, false),
+      pubsub: gossipsub({
+        D: 2,
+        Dlo: 1,
+        Dhi: 4,
+        Dout: 0,
+        heartbeatInterval: 300,
+        globalSignaturePolicy: StrictSign,
+        allowedTopics: [newsTopic(options.fleet)],
+        maxInboundDataLength: newsBytesMax,
+        maxInboundStreams: 8,
+        maxOutboundStreams: 8,
+        maxOutboundBufferSize: 2 ** 20,
+        allowPublishToZeroTopicPeers: true,
+        // Peers of one fleet may share one address; that is no attack.
+        scoreParams: { IPColocationFactorWeight: 0 },
+      }),
+    },
+  })
+}
+
+/** How a process of a fleet connects: members and agents alike. */
+function connecting(
+  { privateKey, tickEnd }: Pick<HostOptions, 'privateKey' | 'tickEnd'>,
+  prefix: string,
+  connectionGater: ConnectionGater,
+  connectionProtector: () => ConnectionProtector,
+) {
+  return {
+    start: false,
+    privateKey,
     transports: [tcp()],
     connectionProtector,
-    connectionEncrypters: [coalescing(noise({ crypto: cachedKeyCrypto }), options.tickEnd)],
+    connectionEncrypters: [coalescing(noise({ crypto: cachedKeyCrypto }), tickEnd)],
     streamMuxers: [
       yamux({
         maxInboundStreams: streamsMax,
@@ -118,40 +154,53 @@ function newLibp2p(
     },
     // Links have a pulse of their own; this one finds dead connections without a link.
     connectionMonitor: { protocolPrefix: prefix, pingInterval: 15_000 },
-    services: {
-      identify: identify({ protocolPrefix: prefix, maxInboundStreams: 4, maxOutboundStreams: 4 }),
-      ping: ping({ protocolPrefix: prefix, maxInboundStreams: 8, maxOutboundStreams: 8 }),
-      dht: kadDHT({
-        protocol: `/${prefix}/kad/1.0.0`,
-        clientMode: false,
-        peerInfoMapper: passthroughMapper,
-        maxInboundStreams: streamsMax,
-        maxOutboundStreams: streamsMax,
-        initialQuerySelfInterval: 200,
-        validators: { [options.record.name]: options.record.validate },
-        selectors: { [options.record.name]: options.record.select },
-      }),
-      pubsub: gossipsub({
-        D: 2,
-        Dlo: 1,
-        Dhi: 4,
-        Dout: 0,
-        heartbeatInterval: 300,
-        globalSignaturePolicy: StrictSign,
-        allowedTopics: [newsTopic(options.fleet)],
-        maxInboundDataLength: newsBytesMax,
-        maxInboundStreams: 8,
-        maxOutboundStreams: 8,
-        maxOutboundBufferSize: 2 ** 20,
-        allowPublishToZeroTopicPeers: true,
-        // Peers of one fleet may share one address; that is no attack.
-        scoreParams: { IPColocationFactorWeight: 0 },
-      }),
-    },
-  })
+  }
 }
 
-function membersOnly({ isMember, onStranger }: Pick<HostOptions, 'isMember' | 'onStranger'>): {
+function baseServices(prefix: string, record: RecordRules, clientMode: boolean) {
+  return {
+    identify: identify({ protocolPrefix: prefix, maxInboundStreams: 4, maxOutboundStreams: 4 }),
+    ping: ping({ protocolPrefix: prefix, maxInboundStreams: 8, maxOutboundStreams: 8 }),
+    dht: kadDHT({
+      protocol: `/${prefix}/kad/1.0.0`,
+      clientMode,
+      peerInfoMapper: passthroughMapper,
+      maxInboundStreams: streamsMax,
+      maxOutboundStreams: streamsMax,
+      initialQuerySelfInterval: 200,
+      validators: { [record.name]: record.validate },
+      selectors: { [record.name]: record.select },
+    }),
+  }
+}
+
+export type AgentHost = Pick<Host, 'protocolPrefix'> & { readonly libp2p: Libp2p<BaseServices> }
+
+/**
+ * An agent of a fleet: it listens nowhere, asks Kademlia and answers nothing, and takes no part in gossip. Whom it calls has
+ * to prove that it is a member before it is told anything.
+ */
+export async function startAgentHost(
+  options: Pick<HostOptions, 'privateKey' | 'fleet' | 'record' | 'tickEnd' | 'network'>,
+): Promise<AgentHost> {
+  const prefix = prefixOf(options.fleet)
+  const protector = await privateNetwork(options.network)
+  const libp2p = await createLibp2p<BaseServices>({
+    ...connecting(options, prefix, { denyInboundConnection: () => true }, protector),
+    addresses: { listen: [] },
+    services: baseServices(prefix, options.record, true),
+  })
+  await libp2p.start()
+  return { libp2p, protocolPrefix: `/${prefix}` }
+}
+
+const prefixOf = (fleet: FleetId): string => `slurp/${fleet.slice(0, 16)}`
+
+function membersOnly({
+  isMember,
+  isAgent,
+  onStranger,
+}: Pick<HostOptions, 'isMember' | 'isAgent' | 'onStranger'>): {
   gater: ConnectionGater
   denied: () => number
 } {
@@ -164,8 +213,10 @@ function membersOnly({ isMember, onStranger }: Pick<HostOptions, 'isMember' | 'o
   const gater: ConnectionGater = {
     denyDialPeer: isStranger,
     denyInboundEncryptedConnection: (id, connection) => {
+      const peer = id.toString() as PeerId
+      if (!isMember(peer) && isAgent(peer, addressOf(connection))) return false
       const isDenied = isStranger(id)
-      if (isDenied) onStranger?.(id.toString(), connection.remoteAddr.toString())
+      if (isDenied) onStranger?.(peer, connection.remoteAddr.toString())
       return isDenied
     },
     denyOutboundEncryptedConnection: isStranger,

@@ -5,6 +5,7 @@ import { assert } from '../../../base/assert.ts'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import type { Network, NetworkListener } from '../../ports/ports.ts'
 import type { AddressBook } from './address-book.ts'
+import { addressOf } from './exchange.ts'
 import { answerHandshake, type Handshake } from './handshake.ts'
 import type { Hello, RefusalReason, VersionRange } from './hello.ts'
 import type { Host } from './host.ts'
@@ -42,6 +43,8 @@ export type LinkGuard = {
   stays(peer: PeerId, address: string | null): boolean
   /** Whether a member is known to have lost its rights: no connection to it is wanted at all. */
   isBarred(peer: PeerId): boolean
+  /** Whether who is no member may be connected as an agent. @param address - IP address that it calls from. */
+  isAgent(peer: PeerId, address: string | null): boolean
   /** Answers a member's question about grants, linked or not; null for what is no question. */
   answer(from: PeerId, question: Uint8Array): Promise<Uint8Array | null>
 }
@@ -277,6 +280,3 @@ export class Libp2pNetwork implements Network {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
   }
 }
-
-const addressOf = ({ remoteAddr }: Connection): string | null =>
-  /^\/ip[46]\/([^/]+)/.exec(remoteAddr.toString())?.[1] ?? null

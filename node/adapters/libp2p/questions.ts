@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import type { Connection, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { SlurpError } from '../../../base/errors.ts'
 import type { PeerId } from '../../../base/ids.ts'
 import { ByteQueue } from './byte-queue.ts'
+import { sendFramed } from './framed-send.ts'
 import type { Host } from './host.ts'
 import { crash } from './pursuit.ts'
 
@@ -16,7 +16,6 @@ export type QuestionOptions = {
 
 const headerBytes = 4
 const messageBytesMax = 8 * 2 ** 20
-const writeBytes = 128 * 1024
 const answerMs = 10_000
 /** Questions of one peer that are answered at a time. */
 const streamsMax = 4
@@ -54,7 +53,7 @@ export class Questions {
       const stream = await connection?.newStream(this.#protocol, { signal, maxOutboundStreams: streamsMax })
       if (stream === undefined) throw new Error('no connection')
       const answer = await conversation(stream, signal, async hear => {
-        await send(stream, question, signal)
+        await sendFramed(stream, question, signal)
         return await hear()
       })
       if (answer !== null) return answer
@@ -73,7 +72,7 @@ export class Questions {
         const question = await hear()
         const answer = question === null ? null : await this.#options.answer(from, question)
         if (answer === null) throw new Error('no question')
-        await send(stream, answer, signal)
+        await sendFramed(stream, answer, signal)
         return answer
       })
     } catch (failure) {
@@ -115,16 +114,5 @@ async function conversation(
     stream.removeEventListener('remoteCloseWrite', end)
     signal.removeEventListener('abort', end)
     if (stream.status === 'open') stream.abort(new Error('the conversation is over'))
-  }
-}
-
-async function send(stream: Stream, message: Uint8Array, signal: AbortSignal): Promise<void> {
-  const header = Buffer.alloc(headerBytes)
-  header.writeUInt32BE(message.length, 0)
-  const bytes = Buffer.concat([header, message])
-  for (let at = 0; at < bytes.length; at += writeBytes) {
-    const isFull = !stream.send(bytes.subarray(at, at + writeBytes))
-    if (isFull && at + writeBytes < bytes.length)
-      await once(stream as unknown as EventTarget, 'drain', { signal })
   }
 }

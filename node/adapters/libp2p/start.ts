@@ -2,6 +2,7 @@ import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { AddressBook, parseBootstrap } from './address-book.ts'
+import { AgentConnections } from './agent-connections.ts'
 import { Discovery } from './discovery.ts'
 import { Libp2pExchange } from './exchange.ts'
 import { RecordBook } from './fleet-record.ts'
@@ -58,6 +59,8 @@ export type Libp2pPeer = {
   readonly keys: Libp2pExchange
   /** Questions about what is in the search index of another peer. */
   readonly search: Libp2pExchange
+  /** Questions of agents. */
+  readonly agents: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   readonly questions: Questions
@@ -67,6 +70,14 @@ export type Libp2pPeer = {
   /** Queued frames leave if they can; everything is closed within two seconds. Safe to call twice. */
   stop(): Promise<void>
 }
+
+/** How questions of agents are carried: operations and their outcomes, with all that they hold. */
+export const agentExchange = {
+  name: 'agents',
+  streamsMax: 256,
+  questionBytesMax: 2 * 2 ** 20,
+  answerBytesMax: 16 * 2 ** 20 + 1024,
+} as const
 
 const drainMs = 800
 const hangUpMs = 400
@@ -96,16 +107,23 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const onStranger = (peer: string, address: string | null) =>
     options.onTurnedAway?.(peer, address, 'notMember')
   const troubles = new KeyTroubles((trouble, from) => options.onKeyTrouble?.(trouble, from))
+  let agentConnections: AgentConnections | null = null
+  const isAgent = (peer: PeerId, address: string | null) => options.guard.isAgent(peer, address)
   const host = await startHost({
     ...options,
     isMember,
+    isAgent: (peer, address) => agentConnections?.isFull !== true && isAgent(peer, address),
     record: records.rules(),
     tickEnd,
     onStranger,
     network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
   })
-  const keys = new Libp2pExchange({ host, name: 'keys', isMember })
+  agentConnections = new AgentConnections({ host, isMember, isAgent })
+  const isKnown = (peer: PeerId) => isMember(peer) || isAgent(peer, 'notAsked')
+  const keys = new Libp2pExchange({ host, name: 'keys', isMember: isKnown })
   const search = new Libp2pExchange({ host, name: 'search', isMember, streamsMax: 128 })
+  // Whose grant has just ended still has its connection for a moment, and hears why: the desk judges each question.
+  const agents = new Libp2pExchange({ host, ...agentExchange, isMember: peer => !isMember(peer) })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -145,6 +163,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
 
   let stopping: Promise<void> | null = null
   const stop = async () => {
+    agentConnections.stop()
     discovery.stop()
     gossip.stop()
     await network.stop(drainMs)
@@ -158,6 +177,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     network,
     keys,
     search,
+    agents,
     discovery,
     gossip,
     questions,
@@ -165,6 +185,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     counters: () => ({
       ...network.counters(),
       networkKeysRefused: troubles.count,
+      agentsConnected: agentConnections.count,
       ...discovery.counters(),
       ...gossip.counters(),
     }),

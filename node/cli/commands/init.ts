@@ -82,8 +82,8 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     answer(session, options.json, plan, () => `would ${verb} ${dir} with ${choices.peers} peers`)
     return
   }
-  const { fleet, members } = await makeFleet(session.wiring, choices)
-  const made = { fleet, dir, replicas: choices.replicas, roles: choices.roles, members }
+  const { fleet, members, granter } = await makeFleet(session.wiring, choices)
+  const made = { fleet, dir, replicas: choices.replicas, roles: choices.roles, members, granter }
   answer(session, options.json, made, () =>
     [
       `made fleet ${fleet}`,
@@ -96,6 +96,12 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       '',
       'Start each peer in a terminal of its own:',
       ...members.map(member => `  slurp up --dir ${member.dir}`),
+      ...(granter === null
+        ? []
+        : [
+            'All peers are blind. Agents open what they keep; this one grants it to others:',
+            `  slurp agent --dir ${granter.dir}`,
+          ]),
     ].join('\n'),
   )
 }

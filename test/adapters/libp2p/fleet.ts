@@ -23,6 +23,7 @@ export const openGuard: LinkGuard = {
   admits: async () => true,
   stays: () => true,
   isBarred: () => false,
+  isAgent: () => false,
   answer: async () => null,
 }
 

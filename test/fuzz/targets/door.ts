@@ -43,6 +43,7 @@ async function openApp() {
     limits,
     log: { debug: note, info: note, warn: note, error: note },
     version: '0.0.0',
+    notServed: null,
     closing: admission.closing,
     subjectOf: () => 'token:0000000000000000',
     status: () => peer.status(),

@@ -1,0 +1,164 @@
+import { SlurpError } from '../base/errors.ts'
+import type { JoinedFleet } from './agent-process.ts'
+import type { Audit } from './audit/peer-audit.ts'
+import type { GrantAdmin } from './grants/api.ts'
+import { GrantDesk } from './grants/grant-desk.ts'
+import type { OperationName } from './http/contract.ts'
+import type { KeyStatus } from './key-control.ts'
+import type { RunningPeer } from './running-peer.ts'
+import type { PeerStatus, ReadinessCheck } from './status.ts'
+
+/** What the door of an agent does: contexts, and how the agent is. */
+const served: ReadonlySet<OperationName> = new Set([
+  'storeContext',
+  'retrieveContext',
+  'deleteContext',
+  'contextHistory',
+  'resolveContext',
+  'compareContexts',
+  'batchStore',
+  'status',
+  'keys',
+  'openapi',
+  'health',
+  'healthLive',
+  'healthReady',
+  'healthChecks',
+  'metrics',
+])
+const ofGranters: ReadonlySet<OperationName> = new Set([
+  'grants',
+  'grant',
+  'createGrant',
+  'revokeGrant',
+  'explainGrant',
+  'delegate',
+])
+
+/** What this door leaves to others. @param mayGrant - this agent has the key that signs grants of agents. */
+export const notServedBy = (mayGrant: boolean) => (name: OperationName) => {
+  if (served.has(name) || (mayGrant && ofGranters.has(name))) return null
+  return new SlurpError(
+    'ROUTE_UNKNOWN',
+    'The door of an agent does not do this: an agent is no peer of the ring.',
+    {
+      hint: 'Name the door of a peer with --url and --token-file: the url that `slurp up` printed.',
+    },
+  )
+}
+
+/** An agent as a door sees a peer. What `notServedBy` refuses is never reached. */
+export function agentAtDoor(
+  joined: JoinedFleet,
+  name: string,
+  version: string,
+): RunningPeer & { readonly search: Pick<RunningPeer['search'], 'lag'> } {
+  const startedAt = new Date().toISOString()
+  return {
+    id: joined.id,
+    name,
+    fleet: joined.fleet,
+    store: joined.store,
+    rights: joined.rights,
+    grants: granterOf(joined),
+    joinTokens: notHere(),
+    retention: notHere(),
+    catalogue: notHere(),
+    search: notHere<RunningPeer['search']>({ lag: { phase: 'blind', changes: 0, seconds: 0 } }),
+    audit: unkept,
+    addresses: () => [],
+    status: () => statusOf(joined, name, version, startedAt),
+    checks: () => checksOf(joined),
+    counters: () => joined.counters(),
+    cryptoMeter: joined.cryptoMeter,
+    ring: () => joined.view,
+    control: notHere(),
+    keys: notHere<RunningPeer['keys']>({ status: () => keysOf(joined), roles: () => ({ roles: [] }) }),
+    stop: () => joined.stop(),
+  }
+}
+
+const granterOf = ({ grants: keeper, rights, authorityPublicKey, state }: JoinedFleet): GrantAdmin =>
+  new GrantDesk({
+    keeper,
+    rights,
+    memberNamed: text => state().members.find(({ id, name }) => id === text || name === text)?.id ?? null,
+    authorityPublicKey,
+  })
+
+function statusOf(joined: JoinedFleet, name: string, version: string, startedAt: string): PeerStatus {
+  const { view, id, fleet } = joined
+  const { state, reason, epoch, members } = joined.state()
+  const held = new Set<string>(joined.keys.held.heldRoles)
+  const weightOf = (member: string) => view.members.find(each => each.id === member)
+  return {
+    fleet,
+    peer: { id, name, url: null, pid: process.pid, version, startedAt },
+    state: state === 'open' ? 'ready' : 'degraded',
+    reasons: reason === null ? [] : [reason],
+    replicas: view.replicas,
+    epoch,
+    leader: null,
+    moves: { moving: 0, pending: 0, paused: false },
+    partitions: { total: view.partitions.length, owned: 0, damaged: 0 },
+    roles: joined.keys.recipients.map(role => ({
+      name: role.name,
+      keyVersion: role.keyVersion,
+      held: held.has(role.name),
+    })),
+    members: members.map(member => ({
+      id: member.id,
+      name: member.name,
+      zone: weightOf(member.id)?.zone ?? member.name,
+      weight: weightOf(member.id)?.weight ?? 1,
+      connected: member.isConnected,
+      partitions: 0,
+      leaving: false,
+      health: member.isConnected ? 'up' : 'unreachable',
+      clockOffMs: null,
+      lag: null,
+    })),
+    counters: joined.counters(),
+  }
+}
+
+function checksOf(joined: JoinedFleet): ReadinessCheck[] {
+  const { state, reason, members } = joined.state()
+  const linked = members.filter(({ isConnected }) => isConnected).length
+  return [
+    { name: 'members', ok: linked > 0, detail: `${linked} of ${members.length} members are connected` },
+    { name: 'keys', ok: state === 'open', detail: reason ?? 'open' },
+  ]
+}
+
+function keysOf(joined: JoinedFleet): KeyStatus {
+  const { state, reason } = joined.state()
+  return { state, reason, short: 0, missing: [], keys: [] }
+}
+
+/** Decisions are on record at the members that carry out what an agent asks for. */
+const unkept: Audit = {
+  check: () => undefined,
+  decided: async () => undefined,
+  refused: () => undefined,
+  keyOf: () => null,
+  rolesOf: () => [],
+  page: () => Promise.reject(new SlurpError('ROUTE_UNKNOWN', 'An agent keeps no audit log.')),
+  records: () => {
+    throw new SlurpError('ROUTE_UNKNOWN', 'An agent keeps no audit log.')
+  },
+  verify: () => Promise.reject(new SlurpError('ROUTE_UNKNOWN', 'An agent keeps no audit log.')),
+}
+
+/** Stands where a peer has something that an agent has not. @param here - what of it there is all the same. */
+function notHere<T extends object>(here: Partial<T> = {}): T {
+  return new Proxy(here, {
+    get(parts, name) {
+      const part = Reflect.get(parts, name) as unknown
+      if (part !== undefined) return part
+      return () => {
+        throw new SlurpError('ROUTE_UNKNOWN', 'An agent is no peer of the ring, and does not have this.')
+      }
+    },
+  }) as T
+}

@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SlurpError } from '../base/errors.ts'
+import { decodeGrantFile, joinChain } from '../crypto/grants/chain-text.ts'
+import { delegateKeyFile, grantFile } from '../crypto/grants/first-grants.ts'
+import { loadIdentity } from '../crypto/identity.ts'
+import { readNetworkKey } from '../crypto/network-key.ts'
+import type { PassphraseSource } from '../crypto/sealed-key.ts'
+import { agentAtDoor, notServedBy } from './agent-door.ts'
+import { type JoinedFleet, joinFleet } from './agent-process.ts'
+import type { ProcessSettings } from './config.ts'
+import { openDoor } from './http/server.ts'
+import { createMetrics } from './monitoring/metrics.ts'
+import { openPeerLog } from './monitoring/peer-log.ts'
+import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
+import type { ServedPeer } from './serve-peer.ts'
+
+/** An agent with its HTTP door, up in this process: found the fleet, and collects its keys. @throws SlurpError as `joinFleet` does. */
+export async function serveAgent(
+  dir: string,
+  settings: ProcessSettings,
+  version: string,
+  passphrase?: PassphraseSource,
+): Promise<ServedPeer> {
+  const startedAtMs = Date.now()
+  const token = readTokenOf(dir)
+  const { name } = readPeerFile(dir)
+  const identity = await loadIdentity(join(dir, 'identity.key'), passphrase)
+  const log = openPeerLog(join(dir, 'peer.log'), { level: settings.logLevel, bytesMax: settings.logBytesMax })
+  let joined: JoinedFleet | null = null
+  try {
+    const fleet = await joinFleet({
+      bootstrap: settings.bootstrap,
+      identity,
+      grant: joinChain(decodeGrantFile(readFileSync(join(dir, grantFile)))),
+      dir,
+      networkKey: await readNetworkKey(dir),
+      contextBytesMax: settings.contextBytesMax,
+      log,
+    })
+    joined = fleet
+    const atDoor = agentAtDoor(fleet, name, version)
+    const door = await openDoor({
+      peer: atDoor,
+      host: settings.httpHost,
+      preferredPort: settings.httpPort,
+      token,
+      limits: settings,
+      metrics: requestsInFlight =>
+        createMetrics({
+          counters: () => fleet.counters(),
+          crypto: fleet.cryptoMeter,
+          indexLag: () => atDoor.search.lag,
+          clocks: () => [],
+          ready: () => atDoor.checks().every(check => check.ok),
+          requestsInFlight,
+          startedAtMs,
+        }),
+      log,
+      version,
+      notServed: notServedBy(existsSync(join(dir, delegateKeyFile))),
+    })
+    notePort(dir, door.url)
+    log.info({ url: door.url }, 'agent is up')
+    return {
+      id: fleet.id,
+      name,
+      url: door.url,
+      tokenFile: tokenPath(dir),
+      addresses: [],
+      reasons: () =>
+        atDoor.checks().flatMap(({ ok, name: what, detail }) => (ok ? [] : [`${what}: ${detail}`])),
+      async stop(graceMs) {
+        await door.stop(graceMs)
+        await fleet.stop()
+        log.info({}, 'agent stopped')
+        log.close()
+      },
+    }
+  } catch (thrown) {
+    log.error({ err: thrown instanceof SlurpError ? thrown.message : thrown }, 'agent could not start')
+    await joined?.stop()
+    log.close()
+    throw thrown
+  }
+}
+
+function notePort(dir: string, url: string): void {
+  const file = readPeerFile(dir)
+  const httpPort = Number(new URL(url).port)
+  if (file.settings.httpPort === httpPort) return
+  writePeerFile(dir, { name: file.name, settings: { ...file.settings, httpPort } })
+}
