@@ -20,6 +20,8 @@ const peers = new Map<string, Process>()
 
 type Door = { readonly url: string; readonly tokenFile: string; readonly id: string; readonly name: string }
 let granter: Door
+/** An agent with a grant for one minute. */
+let brief: { readonly dir: string; readonly process: Process; readonly door: Door }
 
 async function run(args: readonly string[]): Promise<{ process: Process; door: Door }> {
   const started = new Process([...args, '--json'], environment)
@@ -79,6 +81,10 @@ before(async () => {
   const up = await Promise.all(names.map(name => run(['up', '--dir', join(dir, name)])))
   for (const [place, name] of names.entries()) peers.set(name, up[place]!.process)
   granter = (await run(['agent', '--dir', join(dir, 'granter')])).door
+  // Its minute goes by while the others work.
+  const { dir: own } = await agentDir('brief', ['--roles', 'developer', '--ttl', '1m', ...everything])
+  brief = { dir: own, ...(await run(['agent', '--dir', own])) }
+  assert.equal((await call(brief.door, 'GET', '/v1/keys')).state, 'open')
 })
 after(async () => {
   await Promise.all(running.map(each => each.end('SIGTERM')))
@@ -154,24 +160,6 @@ test('a revoked agent is refused within five seconds, and has no keys any more',
   )
 })
 
-test('an agent whose grant ends has no keys any more, and does not come in again', async () => {
-  const brief = await agentDir('brief', ['--roles', 'developer', '--ttl', '1m', ...everything])
-  const { process: ending, door } = await run(['agent', '--dir', brief.dir])
-  assert.equal((await call(door, 'GET', '/v1/keys')).state, 'open')
-  await until(
-    'its keys are gone',
-    async () => (await call(door, 'GET', '/v1/keys')).state === 'sealed',
-    90_000,
-  )
-  const refused = await through(door, ['get', at('orders')])
-  assert.equal(codeOf(refused), 'GRANT_DENIED', refused.out)
-  await ending.end('SIGTERM')
-  rmSync(join(brief.dir, 'fleet.json'))
-  const late = await runSlurp(['agent', '--dir', brief.dir, '--json'])
-  assert.equal(late.code, 7, late.out)
-  assert.equal(codeOf(late), 'UNREACHABLE')
-})
-
 test('a grant of somebody else opens nothing', async () => {
   const mine = await agentDir('mine', ['--roles', 'developer', ...everything])
   const thief = await runSlurp([
@@ -226,3 +214,19 @@ function filesWith(text: string, from = work): string[] {
     return readFileSync(path).includes(text) ? [path] : []
   })
 }
+
+test('an agent whose grant ends has no keys any more, and does not come in again', async () => {
+  const { dir: own, process: ending, door } = brief
+  await until(
+    'its keys are gone',
+    async () => (await call(door, 'GET', '/v1/keys')).state === 'sealed',
+    90_000,
+  )
+  const refused = await through(door, ['get', at('orders')])
+  assert.equal(codeOf(refused), 'GRANT_DENIED', refused.out)
+  await ending.end('SIGTERM')
+  rmSync(join(own, 'fleet.json'))
+  const late = await runSlurp(['agent', '--dir', own, '--json'])
+  assert.equal(late.code, 7, late.out)
+  assert.equal(codeOf(late), 'UNREACHABLE')
+})
