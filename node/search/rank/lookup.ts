@@ -1,3 +1,4 @@
+import type { Lexicon, Seen } from '../analysis/lexicon.ts'
 import { searchLimits } from '../limits.ts'
 import type { Term } from '../query/plan.ts'
 import { startsPerDocument } from '../segment/columns.ts'
@@ -5,9 +6,8 @@ import { PackedReader } from '../segment/packed-bytes.ts'
 import { eachPosition, type Segment } from '../segment/segment.ts'
 import type { Found } from './found.ts'
 import { findPhrase } from './phrase.ts'
-import type { Shelf } from './shelf.ts'
 
-/** The words of one shelf that a term stands for: one set, or one for each word of a phrase. */
+/** The words that a term stands for: one set, or one for each word of a phrase. */
 export type Resolved = {
   readonly term: Term
   readonly slots: readonly {
@@ -19,9 +19,9 @@ export type Resolved = {
   readonly cut: boolean
 }
 
-export function resolveTerm(shelf: Shelf, term: Term): Resolved {
+/** @param seen - whether a word occurs on a shelf of the asker: patterns and misspellings stand for no other. */
+export function resolveTerm(lexicon: Lexicon, seen: Seen, term: Term): Resolved {
   const { what } = term
-  const { lexicon } = shelf
   const one = (ids: readonly number[], most = Number.POSITIVE_INFINITY): Resolved => ({
     term,
     slots: [{ ids: ascending(ids.length > most ? ids.slice(0, most) : ids), offset: 0 }],
@@ -35,10 +35,10 @@ export function resolveTerm(shelf: Shelf, term: Term): Resolved {
       return one(id === null ? [] : [id])
     }
     case 'pattern':
-      return one(lexicon.matching(what.parts), searchLimits.patternWordsMax)
+      return one(lexicon.matching(what.parts, seen), searchLimits.patternWordsMax)
     case 'near': {
       const kin = new Set(lexicon.sameStem(what.word))
-      const ring = lexicon.near(what.word, what.edits)[what.edits - 1]!
+      const ring = lexicon.near(what.word, what.edits, seen)[what.edits - 1]!
       return one(
         ring.filter(id => !kin.has(id)),
         searchLimits.fuzzyWordsMax,
@@ -84,16 +84,19 @@ export function lookUp(
 /** Makes one entry of all that a document has from `start` on. */
 function addUp(segment: Segment, found: Found, start: number): void {
   if (sums.length < segment.documents) sums = new Uint32Array(segment.documents)
-  const { places, weights } = found
+  const { places, weights, length } = found
+  const added = sums
   let end = start
-  for (let i = start; i < found.length; i++) {
+  for (let i = start; i < length; i++) {
     const place = places[i]!
-    if (sums[place] === 0) places[end++] = place
-    sums[place]! += weights[i]!
+    const before = added[place]!
+    if (before === 0) places[end++] = place
+    added[place] = before + weights[i]!
   }
   for (let i = start; i < end; i++) {
-    weights[i] = sums[places[i]!]!
-    sums[places[i]!] = 0
+    const place = places[i]!
+    weights[i] = added[place]!
+    added[place] = 0
   }
   found.length = end
 }
@@ -103,6 +106,10 @@ function addPostings(segment: Segment, slot: number, visible: Uint8Array, found:
   const { postings, postingStarts } = segment.words
   const end = postingStarts[slot + 1]!
   let at = postingStarts[slot]!
+  // A document takes a byte at least.
+  found.reserve(end - at)
+  const { places, weights } = found
+  let { length } = found
   let place = -1
   while (at < end) {
     let code = postings[at++]!
@@ -126,8 +133,12 @@ function addPostings(segment: Segment, slot: number, visible: Uint8Array, found:
         at = reader.at
       }
     }
-    if (visible[place] === 1) found.add(place, weight)
+    // Written in any case, and kept when it is visible: quicker than to ask.
+    places[length] = place
+    weights[length] = weight
+    length += visible[place]!
   }
+  found.length = length
 }
 
 function addInField(
