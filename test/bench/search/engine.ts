@@ -1,7 +1,7 @@
 // Goal: what one process's search reaches with 100,000 contexts of 1 KB: latency of each kind of question, questions a
 // second, memory, documents a second, and for how long its main thread is held up. Method: a worker as in production, random
 // words by Zipf's law; first the index is filled, then questions come at a fixed rate whether or not the ones before are
-// answered, then from clients that wait. Run it with `node test/bench/search/main.ts [--contexts N] [--seconds N]`.
+// answered, then from clients that wait. Run it with `node test/bench/search/engine.ts [--contexts N] [--seconds N]`.
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
@@ -11,9 +11,9 @@ import { parseArgs } from 'node:util'
 import type { RoleName } from '../../../base/ids.ts'
 import { type Random, seeded } from '../../../base/random.ts'
 import { newRoleKey } from '../../../crypto/roles.ts'
-import type { IndexDocument, SearchRequest } from '../../../node/search/api.ts'
 import { SearchHost } from '../../../node/search/search-host.ts'
-import { makeContext, makeVocabulary, zipf } from './corpus.ts'
+import { indexed } from './corpus.ts'
+import { type Kind, makeCorpus } from './questions.ts'
 
 const { values } = parseArgs({
   options: { contexts: { type: 'string', default: '100000' }, seconds: { type: 'string', default: '4' } },
@@ -26,29 +26,9 @@ const clients = 16
 const roles = ['developer', 'architect', 'devops', 'tester'] as RoleName[]
 
 const random = seeded(1)
-const words = makeVocabulary(random)
+const { context, kinds } = makeCorpus()
+const documentAt = (number: number) => indexed(context(number), number)
 const keys = roles.map(name => newRoleKey(name))
-const sample: IndexDocument[] = []
-
-type Kind = (random: Random) => Partial<SearchRequest> & { query: string }
-const kinds: Record<string, Kind> = {
-  rare: by => ({ query: words[20_000 + by.below(20_000)]! }),
-  common: by => ({ query: words[by.below(30)]! }),
-  'AND of 2': by => ({ query: `${words[by.below(300)]} ${words[by.below(300)]}`, mode: 'all' }),
-  'OR of 5': by => ({ query: Array.from({ length: 5 }, () => zipf(by, words)).join(' ') }),
-  phrase: by => {
-    const text = by.pick(sample).content.split(' ')
-    const at = by.below(text.length - 2)
-    return { query: `"${text[at]} ${text[at + 1]}"` }
-  },
-  prefix: by => ({ query: `${words[by.below(2000)]!.slice(0, 4)}*` }),
-  fuzzy: by => ({ query: `${misspelt(by, words[by.below(5000)]!)}~` }),
-}
-
-function misspelt(by: Random, word: string): string {
-  const at = 1 + by.below(word.length - 2)
-  return word.slice(0, at) + word[at + 1] + word[at] + word.slice(at + 2)
-}
 
 const quantile = (sorted: readonly number[], part: number): string =>
   (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN).toFixed(2)
@@ -92,12 +72,11 @@ const startedMs = performance.now()
 let bytes = 0
 for (let from = 0; from < contexts; from += perApply) {
   const documents = Array.from({ length: Math.min(perApply, contexts - from) }, (_, i) =>
-    makeContext(random, words, from + i),
+    documentAt(from + i),
   )
   for (const document of documents) {
     bytes +=
       document.content.length + document.summary.length + document.purpose.length + document.title.length
-    if (random.chance(0.02)) sample.push(document)
   }
   const appliedMs = performance.now()
   await host.apply(
@@ -177,7 +156,7 @@ const written = (async () => {
   const foundMs: number[] = []
   for (let number = contexts; writing; number += 20) {
     const beganMs = performance.now()
-    const documents = Array.from({ length: 20 }, (_, i) => makeContext(random, words, number + i))
+    const documents = Array.from({ length: 20 }, (_, i) => documentAt(number + i))
     await host.apply(
       documents.map(document => ({ kind: 'put', document })),
       { source: 'bench', sequence: number },

@@ -36,8 +36,8 @@ export async function indexed(fleet: BenchFleet, contexts: number): Promise<Inde
   }
 }
 
-/** For how long the event loop of the peer that did worst was held up since this was asked last, in milliseconds. */
-export async function longestHeldMs(fleet: BenchFleet, dir: string): Promise<number> {
+/** Of the peers that did worst: for how long an event loop was held up since this was asked last. */
+export async function longestHeld(fleet: BenchFleet, dir: string): Promise<Held> {
   const turns = () => new Map(readdirSync(dir).map(name => [name, read(join(dir, name))]))
   const before = turns()
   for (const { pid } of fleet.peers) process.kill(pid, 'SIGUSR2')
@@ -48,21 +48,29 @@ export async function longestHeldMs(fleet: BenchFleet, dir: string): Promise<num
       const name = `${pid}.json`
       return (now.get(name)?.turn ?? 0) > (before.get(name)?.turn ?? 0)
     }
-    if (fleet.peers.every(isNew))
-      return Math.max(...fleet.peers.map(({ pid }) => now.get(`${pid}.json`)!.longestMs))
+    if (fleet.peers.every(isNew)) {
+      const all = fleet.peers.map(({ pid }) => now.get(`${pid}.json`)!)
+      const most = (of: keyof Held) => Math.max(...all.map(held => held[of]))
+      return { longestMs: most('longestMs'), busiestMs: most('busiestMs') }
+    }
     if (Date.now() > deadlineMs) throw new Error('a peer does not tell about its event loop')
     await sleep(50)
   }
 }
 
-type Held = { readonly turn: number; readonly longestMs: number }
+export type Held = {
+  /** By the clock, in milliseconds. */
+  readonly longestMs: number
+  /** What its thread had of the processor meanwhile, the rest is waiting for a core. */
+  readonly busiestMs: number
+}
 
 /** Turn 0 while it is being written. */
-function read(path: string): Held {
+function read(path: string): Held & { readonly turn: number } {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Held
+    return JSON.parse(readFileSync(path, 'utf8'))
   } catch (failure) {
-    if (failure instanceof SyntaxError) return { turn: 0, longestMs: 0 }
+    if (failure instanceof SyntaxError) return { turn: 0, longestMs: 0, busiestMs: 0 }
     throw failure
   }
 }

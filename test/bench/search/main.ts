@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { type BenchFleet, importInto, startFleet } from '../fleet.ts'
 import { describeMachine, processorSeconds, residentMb } from '../machine.ts'
 import { profilable, sample } from '../profile.ts'
-import { indexed, indexesOf, longestHeldMs } from './fleet-index.ts'
+import { indexed, indexesOf, longestHeld } from './fleet-index.ts'
 import { closedLoad, openLoad, writeLoad } from './load.ts'
 import { makeCorpus } from './questions.ts'
 import { asText, type SearchReport, writePage } from './report.ts'
@@ -132,15 +132,15 @@ async function warmUp(fleet: BenchFleet): Promise<void> {
   )
 }
 
-async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' | 'closed' | 'heldMs'>> {
+async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' | 'closed' | 'held'>> {
   const open: SearchReport['open'][number][] = []
-  await longestHeldMs(fleet, loops)
+  await longestHeld(fleet, loops)
   for (const [name, kind] of kinds) {
     const before = cpuSeconds(fleet)
     const latencies = await openLoad(fleet, kind, openRate, seconds)
     const processorMs = ((cpuSeconds(fleet) - before) * 1000) / latencies.count
-    const heldMs = await longestHeldMs(fleet, loops)
-    open.push({ name, latencies, processorMs, heldMs })
+    const held = await longestHeld(fleet, loops)
+    open.push({ name, latencies, processorMs, held })
     say(`${name}: p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms, ${processorMs.toFixed(2)} ms of processor`)
   }
   const before = cpuSeconds(fleet)
@@ -155,7 +155,7 @@ async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' |
   return {
     open,
     closed: { ...closed, processorMs },
-    heldMs: await longestHeldMs(fleet, loops),
+    held: await longestHeld(fleet, loops),
   }
 }
 
@@ -169,8 +169,8 @@ async function writes(fleet: BenchFleet): Promise<Pick<SearchReport, 'writes'>> 
   const at = (part: number) =>
     foundMs[Math.min(foundMs.length - 1, Math.floor(foundMs.length * part))] ?? Number.NaN
   say(`stored contexts are found within ${at(1).toFixed(0)} ms`)
-  const heldMs = await longestHeldMs(fleet, loops)
-  return { writes: { written, failed, watched: foundMs.length, p50Ms: at(0.5), mostMs: at(1), heldMs } }
+  const held = await longestHeld(fleet, loops)
+  return { writes: { written, failed, watched: foundMs.length, p50Ms: at(0.5), mostMs: at(1), held } }
 }
 
 async function memory(
