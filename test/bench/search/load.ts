@@ -101,7 +101,12 @@ const foundWithinMs = 30_000
 export async function writeLoad(
   fleet: BenchFleet,
   contextAt: (number: number) => object,
-  { from, rate, seconds, watchedEvery }: { from: number; rate: number; seconds: number; watchedEvery: number },
+  {
+    from,
+    rate,
+    seconds,
+    watchedEvery,
+  }: { from: number; rate: number; seconds: number; watchedEvery: number },
 ): Promise<{ readonly written: number; readonly failed: number; readonly foundMs: readonly number[] }> {
   const { doors, agent } = fleet.side
   const foundMs: number[] = []

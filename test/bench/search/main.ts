@@ -1,19 +1,21 @@
 // Goal: how fast a running fleet finds among 100,000 contexts of 1 KB, how soon it finds what was just stored, what that
 // takes in memory, and for how long the event loop of a peer is held up by it. Method: three peers as processes, random
 // words by Zipf's law imported as a user would; questions at all doors over HTTP, at a fixed rate and from clients that wait.
+
+import { once } from 'node:events'
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type BenchFleet, importInto, startFleet } from '../fleet.ts'
 import { describeMachine, processorSeconds, residentMb } from '../machine.ts'
+import { writeSections } from '../page.ts'
 import { profilable, sample } from '../profile.ts'
 import { indexed, indexesOf, longestHeld } from './fleet-index.ts'
 import { closedLoad, openLoad, writeLoad } from './load.ts'
 import { makeCorpus } from './questions.ts'
-import { asText, type SearchReport, writePage } from './report.ts'
+import { asMarkdown, asText, type SearchReport } from './report.ts'
 
 const usage = `usage: npm run bench -- search [--quick] [--contexts N] [--seconds N] [--dry-run] [--profile] [--dir DIR]
   --quick       10,000 contexts, 3 s a kind of question
@@ -96,7 +98,7 @@ async function run(): Promise<void> {
   }
   console.log(asText(report))
   if (options['dry-run']) return
-  writePage(report)
+  writeSections(asMarkdown(report))
   say('wrote docs/BENCHMARKS.md')
 }
 
@@ -141,7 +143,9 @@ async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' |
     const processorMs = ((cpuSeconds(fleet) - before) * 1000) / latencies.count
     const held = await longestHeld(fleet, loops)
     open.push({ name, latencies, processorMs, held })
-    say(`${name}: p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms, ${processorMs.toFixed(2)} ms of processor`)
+    say(
+      `${name}: p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms, ${processorMs.toFixed(2)} ms of processor`,
+    )
   }
   const before = cpuSeconds(fleet)
   const closed = await closedLoad(
@@ -173,10 +177,7 @@ async function writes(fleet: BenchFleet): Promise<Pick<SearchReport, 'writes'>> 
   return { writes: { written, failed, watched: foundMs.length, p50Ms: at(0.5), mostMs: at(1), held } }
 }
 
-async function memory(
-  fleet: BenchFleet,
-  emptyMb: readonly number[],
-): Promise<Pick<SearchReport, 'memory'>> {
+async function memory(fleet: BenchFleet, emptyMb: readonly number[]): Promise<Pick<SearchReport, 'memory'>> {
   await sleep(idleMs)
   const all = await indexesOf(fleet)
   const megabyte = 1024 ** 2
@@ -200,7 +201,8 @@ async function profile(fleet: BenchFleet): Promise<void> {
   for (const [name, list] of Object.entries(costs)) {
     if (typeof list === 'number') continue
     console.log(`\n${name}`)
-    for (const { name: what, share } of list.slice(0, 40)) console.log(`${(share * 100).toFixed(1).padStart(6)} ${what}`)
+    for (const { name: what, share } of list.slice(0, 40))
+      console.log(`${(share * 100).toFixed(1).padStart(6)} ${what}`)
   }
 }
 

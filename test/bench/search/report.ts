@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { Machine } from '../machine.ts'
 import type { Held } from './fleet-index.ts'
 import type { Latencies } from './load.ts'
@@ -42,9 +40,6 @@ export type SearchReport = {
   }
   readonly aims: { readonly openRate: number; readonly clients: number; readonly writeRate: number }
 }
-
-const page = fileURLToPath(new URL('../../../docs/BENCHMARKS.md', import.meta.url))
-const heading = '## Search'
 
 const ms = (value: number) => value.toFixed(value < 10 ? 1 : 0)
 
@@ -94,20 +89,11 @@ export function asText(report: SearchReport): string {
   return [...rows, '', ...factsOf(report).map(([name, value]) => `${name}: ${value}`)].join('\n')
 }
 
-/** Puts the figures in the place of those of the last run. */
-export function writePage(report: SearchReport): void {
-  const text = readFileSync(page, 'utf8')
-  const start = text.indexOf(`${heading}\n`)
-  const end = start < 0 ? -1 : text.indexOf('\n## ', start + 1)
-  const before = start < 0 ? `${text.trimEnd()}\n\n` : text.slice(0, start)
-  const after = end < 0 ? '' : text.slice(end + 1)
-  writeFileSync(page, `${before}${asMarkdown(report)}${after === '' ? '' : `\n${after}`}`)
-}
-
-function asMarkdown(report: SearchReport): string {
+/** A section of docs/BENCHMARKS.md. */
+export function asMarkdown(report: SearchReport): string {
   const { machine, date, contexts } = report
   const [head = [], ...rows] = rowsOf(report)
-  return `${heading}
+  return `## Search
 
 Written by \`npm run bench -- search\` on ${date}, ${machine.commit}: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}; ${machine.kernel}, Node ${machine.node};
 ${Math.round(machine.otherLoad * 100)} % of all cores busy with other work just before. Three peers with three replicas, ${contexts} contexts, all doors asked in turn over
