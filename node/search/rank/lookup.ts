@@ -2,10 +2,10 @@ import type { Lexicon, Seen } from '../analysis/lexicon.ts'
 import { searchLimits } from '../limits.ts'
 import type { Term } from '../query/plan.ts'
 import { startsPerDocument } from '../segment/columns.ts'
-import { PackedReader } from '../segment/packed-bytes.ts'
 import { eachPosition, type Segment } from '../segment/segment.ts'
 import type { Found } from './found.ts'
 import { findPhrase } from './phrase.ts'
+import { addPostings } from './postings.ts'
 
 /** The words that a term stands for: one set, or one for each word of a phrase. */
 export type Resolved = {
@@ -101,46 +101,6 @@ function addUp(segment: Segment, found: Found, start: number): void {
   found.length = end
 }
 
-/** The plain case, which most of the time is spent in. */
-function addPostings(segment: Segment, slot: number, visible: Uint8Array, found: Found): void {
-  const { postings, postingStarts } = segment.words
-  const end = postingStarts[slot + 1]!
-  let at = postingStarts[slot]!
-  // A document takes a byte at least.
-  found.reserve(end - at)
-  const { places, weights } = found
-  let { length } = found
-  let place = -1
-  while (at < end) {
-    let code = postings[at++]!
-    if (code > 127) {
-      code &= 127
-      let shift = 7
-      let byte: number
-      do {
-        byte = postings[at++]!
-        code |= (byte & 127) << shift
-        shift += 7
-      } while (byte > 127)
-    }
-    place += code >>> 1
-    let weight = 1
-    if ((code & 1) === 0) {
-      weight = postings[at++]!
-      if (weight > 127) {
-        const reader = new PackedReader(postings, at - 1)
-        weight = reader.varint()
-        at = reader.at
-      }
-    }
-    // Written in any case, and kept when it is visible: quicker than to ask.
-    places[length] = place
-    weights[length] = weight
-    length += visible[place]!
-  }
-  found.length = length
-}
-
 function addInField(
   segment: Segment,
   slot: number,
@@ -151,13 +111,12 @@ function addInField(
 ): void {
   const { fieldStarts } = segment.columns
   let [last, weight] = [-1, 0]
-  eachPosition(segment, slot, (place, position) => {
+  eachPosition(segment, slot, visible, 1, (place, position) => {
     if (place !== last) {
       if (weight > 0) found.add(last, weight)
       last = place
       weight = 0
     }
-    if (visible[place] === 0) return
     const start = place * startsPerDocument + field
     if (position >= fieldStarts[start]! && position < fieldStarts[start + 1]!) weight += fieldWeight
   })
