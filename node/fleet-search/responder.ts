@@ -1,5 +1,5 @@
 import type { PartitionId, PeerId } from '../../base/ids.ts'
-import type { Hit, RankRequest } from '../search/api.ts'
+import type { Candidate, Hit, RankRequest } from '../search/api.ts'
 import { asMade, type IndexConfiguration, mainIndex } from '../search/engine/configuration.ts'
 import type { Absence } from './api.ts'
 import type { FeedState } from './index-feed.ts'
@@ -93,18 +93,21 @@ export class SearchResponder {
   }
 
   async #present({ request, candidates }: SearchAsked & { kind: 'present' }): Promise<SearchAnswered> {
+    const found = await this.#parts.keeper.host.present(candidates, request)
     const hits: Hit[] = []
     let bytes = 0
-    let looked = 0
-    for (const candidate of candidates) {
-      const found = await this.#parts.keeper.host.present([candidate], request)
-      bytes += found.reduce((sum, hit) => sum + Buffer.byteLength(JSON.stringify(hit)), 0)
-      if (bytes > hitsBytesMax && hits.length > 0) break
-      hits.push(...found)
-      looked += 1
+    for (const hit of found) {
+      bytes += Buffer.byteLength(JSON.stringify(hit))
+      if (bytes > hitsBytesMax && hits.length > 0)
+        return { kind: 'presented', hits, looked: lookedAt(candidates, hit) }
+      hits.push(hit)
     }
-    return { kind: 'presented', hits, looked }
+    return { kind: 'presented', hits, looked: candidates.length }
   }
 }
 
 const isMain = ({ index = mainIndex.name }: RankRequest): boolean => index === mainIndex.name
+
+/** How many candidates come before the one that a hit is for; some may have none, as they are gone. */
+const lookedAt = (candidates: readonly Candidate[], { key, version }: Hit): number =>
+  candidates.findIndex(candidate => candidate.key === key && candidate.version === version)

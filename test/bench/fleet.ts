@@ -25,6 +25,8 @@ export type BenchFleet = {
   readonly startMs: { readonly made: number; readonly ready: number }
   put(address: string, context: string, roles: string): Shot
   read(address: string): Shot
+  /** Anything else of the door. */
+  post(path: string, body: object): Shot
   stop(): Promise<void>
 }
 
@@ -35,6 +37,8 @@ export type FleetWish = {
   readonly stateDir: string
   /** Environment of a fleet that can be profiled; it runs from its separate source files. */
   readonly profiled?: NodeJS.ProcessEnv
+  /** More of the environment. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** Real peers as processes, started as a user would: `slurp demo --no-input --json --empty`. */
@@ -55,7 +59,7 @@ export async function startFleet(wish: FleetWish): Promise<BenchFleet> {
     ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.profiled },
+      env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.env, ...wish.profiled },
     },
   )
   let madeMs = 0
@@ -86,6 +90,7 @@ export async function startFleet(wish: FleetWish): Promise<BenchFleet> {
       headers,
     }),
     read: address => ({ method: 'GET', path: path(address), headers }),
+    post: (path, body) => ({ method: 'POST', path, body: JSON.stringify(body), headers }),
     stop: async () => {
       side.agent.destroy()
       await end(child)

@@ -1,7 +1,7 @@
 // Goal: how fast SLURP is beside etcd, on this machine, now. Method: real processes of both, in turns, driven by the
 // same client; then five peers alone. Prints a table and writes docs/BENCHMARKS.md.
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { type Etcd, etcdPut, etcdRead, etcdVersion, startEtcd } from './etcd.ts'
 import { type BenchFleet, importInto, startFleet, timeNpmStart } from './fleet.ts'
 import { type Load, type Measured, runLoad, type Side } from './http-load.ts'
 import { describeMachine, processorSeconds, residentMb } from './machine.ts'
+import { writeSections } from './page.ts'
 import { type Costs, profilable, sample } from './profile.ts'
 import { asMarkdown, asText, type Figures, newAddresses, type Report, type Row } from './report.ts'
 import { measureSealing, median } from './sealing.ts'
@@ -45,7 +46,6 @@ const warmUpMs = options.quick ? 4000 : 12_000
 // An idle peer gives memory back after a pause (node/monitoring/idle-memory.ts): figures are those of an operator, later.
 const idleMs = 12_000
 const realContexts = fileURLToPath(new URL('../../../shared/data/contexts.ndjson.gz', import.meta.url))
-const page = fileURLToPath(new URL('../../docs/BENCHMARKS.md', import.meta.url))
 
 const scratch = mkdtempSync(join(options.dir, 'slurp-bench-'))
 const stateDir = join(scratch, 'state')
@@ -88,7 +88,7 @@ async function run(): Promise<void> {
   }
   console.log(asText(report))
   if (options['dry-run']) return
-  writeFileSync(page, asMarkdown(report))
+  writeSections(asMarkdown(report))
   say('wrote docs/BENCHMARKS.md')
 }
 

@@ -66,6 +66,20 @@ test('a role learns nothing of what it cannot read: hits, totals, facets, weight
   assert.deepEqual(new Set(both.hits.map(({ role }) => role)), new Set([developer, security]))
 })
 
+test('words that only others may read do not take the place of what a pattern or a misspelling stands for', async t => {
+  const others = Array.from({ length: 1100 }, (_, i) => `whispe${i.toString(36)}`)
+  const host = await searchWith(t, [
+    put('theirs', { roles: [security], content: others.join(' ') }),
+    put('mine', { content: 'whispering whisperz' }),
+  ])
+  for (const query of ['whisp*', 'whispers~']) {
+    const { total, cut } = await host.search({ roles: [developer], query })
+    assert.deepEqual([total, cut], [1, []], query)
+  }
+  const { cut } = await host.search({ roles: [security], query: 'whisp*' })
+  assert.deepEqual(cut, ['whisp*'])
+})
+
 test('filters, facets and sorts', async t => {
   const host = await searchWith(t, some)
   const names = (more: object) => found(host, 'canary', more).then(all => all.sort())

@@ -51,6 +51,34 @@ test('each field is looked through as its analyzer says', async t => {
   assert.deepEqual(hits[0]!.highlights, { title: [[0, 6]], content: [[7, 12]] })
 })
 
+test('highlights are where the words stand as the analyzer of the field reads them, also in what a fan-out presents', async t => {
+  const content = 'Const Tokens = parseTokens(token)'
+  const host = await searchWith(t, [put('a', { title: 'Tokens', content })], [mainIndex, code])
+  const cases: [string, string, string[]][] = [
+    ['code', 'content:tokens', ['Tokens', 'Tokens']],
+    ['code', 'content:token', ['token']],
+    ['code', 'content:tok*', ['Tokens', 'Tokens', 'token']],
+    ['code', 'content:*kens', ['Tokens', 'parseTokens']],
+    ['code', 'content:"parse tokens"', ['parseTokens']],
+    ['code', 'content:tokne~', ['token']],
+    ['code', 'token', ['token']],
+    ['code', '*kens', ['Tokens', 'parseTokens']],
+    ['main', 'token', ['Tokens', 'Tokens', 'token']],
+    ['main', '*kens', ['Tokens', 'parseTokens']],
+  ]
+  for (const [index, query, words] of cases) {
+    const request = { roles: [developer], index, query }
+    const { hits } = await host.search(request)
+    const { candidates } = await host.rank(request)
+    for (const [hit] of [hits, await host.present(candidates, request)])
+      assert.deepEqual(
+        hit!.highlights?.content?.map(([start, end]) => content.slice(start, end)),
+        words,
+        `${index}: ${query}`,
+      )
+  }
+})
+
 const many = Array.from({ length: 120 }, (_, i) =>
   put(`d${i}`, {
     content: `canary ${i}`,

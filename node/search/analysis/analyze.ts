@@ -9,6 +9,8 @@ import { fold, tokenize } from './tokens.ts'
 export const fieldGap = searchLimits.phraseWordsMax + 1
 /** Parts of one identifier that are told apart. */
 const partsMax = 64
+// Of the places of one text that were told last; what is left of another text is not looked at.
+const partStarts = new Int32Array(partsMax)
 
 /** The texts of a field, in the order in which they are indexed; a path is searched with the title. */
 export function textsOf(document: IndexDocument, field: TextField): readonly string[] {
@@ -89,7 +91,7 @@ export function eachPlace(
 ): number {
   let at = from
   // Parts of an identifier stand right behind each other and are told before it.
-  const starts = new Int32Array(partsMax).fill(-1)
+  const starts = partStarts
   tokenize(text, (start, end, whole) => {
     if (at > searchLimits.positionsMax) return
     if (!whole) {

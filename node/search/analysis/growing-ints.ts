@@ -1,4 +1,4 @@
-/** Whole numbers from −1 to 2^31 − 1 in order, four bytes each. */
+/** Whole numbers from −2^31 to 2^31 − 1 in order, four bytes each. */
 export class GrowingInts {
   #values = new Int32Array(2)
   #length = 0
@@ -7,8 +7,17 @@ export class GrowingInts {
     return this.#length
   }
 
+  /** The numbers, and behind `length` whatever; good until the next `push`. */
+  get values(): Int32Array {
+    return this.#values
+  }
+
   at(index: number): number {
     return this.#values[index]!
+  }
+
+  set(index: number, value: number): void {
+    this.#values[index] = value
   }
 
   push(value: number): void {
@@ -18,9 +27,5 @@ export class GrowingInts {
       this.#values = larger
     }
     this.#values[this.#length++] = value
-  }
-
-  toArray(): number[] {
-    return [...this.#values.subarray(0, this.#length)]
   }
 }

@@ -1,10 +1,13 @@
 import { ClassicLevel } from 'classic-level'
+import { LRUCache } from 'lru-cache'
 
 export type PieceChange =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string }
 
 const deletedAtOnceMax = 1024
+/** Of sealed pieces; what is made of them takes up to twice as much. */
+const openedBytesMax = 6 * 1024 * 1024
 
 /** The database of the index: sealed pieces under names that say nothing. One thread has it. */
 export class PieceStore {
@@ -12,6 +15,8 @@ export class PieceStore {
   #last: Promise<void> = Promise.resolve()
   /** What is being written: whoever looks finds it already. */
   readonly #underway = new Map<string, PieceChange>()
+  /** What was made of pieces that were opened lately. */
+  readonly #opened = new LRUCache<string, object>({ maxSize: openedBytesMax })
 
   private constructor(level: ClassicLevel<string, Uint8Array>) {
     this.#level = level
@@ -48,9 +53,27 @@ export class PieceStore {
     return this.#level.getSync(key) ?? null
   }
 
+  /**
+   * What is made of a piece, kept while the piece stands and there is room: to open one takes ten times as long.
+   *
+   * @returns null when there is no such piece. Throws what {@link get} and `make` throw.
+   */
+  opened<Made extends object>(key: string, make: (piece: Uint8Array) => Made): Made | null {
+    const known = this.#opened.get(key)
+    if (known !== undefined) return known as Made
+    const piece = this.get(key)
+    if (piece === null) return null
+    const made = make(piece)
+    this.#opened.set(key, made, { size: piece.length })
+    return made
+  }
+
   /** All or nothing, in the order of the calls; `durable`: survives a power cut, else a kill of the process. */
   write(changes: readonly PieceChange[], durable = false): Promise<void> {
-    for (const change of changes) this.#underway.set(change.key, change)
+    for (const change of changes) {
+      this.#underway.set(change.key, change)
+      this.#opened.delete(change.key)
+    }
     const write = this.#last.then(() => this.#level.batch([...changes], { sync: durable }))
     this.#last = write
       .catch(() => undefined)
@@ -77,6 +100,7 @@ export class PieceStore {
   /** Drops everything under a prefix, from the files too. */
   async erase(prefix: string): Promise<void> {
     await this.#last
+    this.#opened.clear()
     await this.#level.clear({ gte: prefix, lt: `${prefix}~` })
     await this.#level.compactRange(prefix, `${prefix}~`)
   }

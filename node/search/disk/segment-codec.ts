@@ -1,4 +1,4 @@
-import type { Lexicon } from '../analysis/lexicon.ts'
+import type { ShelfWords } from '../analysis/shelf-words.ts'
 import { listFields, valueFields } from '../api.ts'
 import { type Columns, emptyColumns, forEachListField, type ValueTables } from '../segment/columns.ts'
 import { Segment, type Words } from '../segment/segment.ts'
@@ -17,17 +17,17 @@ type Numbers = Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Ar
  */
 export function* encodeSegment(
   segment: Segment,
-  lexicon: Lexicon,
+  vocabulary: ShelfWords,
   tables: ValueTables,
 ): Generator<Uint8Array, void> {
   const out = new Chunks()
-  for (const section of sections(segment, lexicon, tables)) {
+  for (const section of sections(segment, vocabulary, tables)) {
     yield* out.add(section)
   }
   yield* out.end()
 }
 
-function* sections(segment: Segment, lexicon: Lexicon, tables: ValueTables): Generator<Uint8Array> {
+function* sections(segment: Segment, vocabulary: ShelfWords, tables: ValueTables): Generator<Uint8Array> {
   const { words, columns } = segment
   const locals = [
     ...valueFields.map(name => localNumbers(columns.values[name], tables[name])),
@@ -36,7 +36,7 @@ function* sections(segment: Segment, lexicon: Lexicon, tables: ValueTables): Gen
   const texts = Buffer.from(JSON.stringify(locals.map(({ values }) => values)))
   const terms = Buffer.from(
     packedOrder(words)
-      .map(id => lexicon.textOf(id))
+      .map(id => vocabulary.textOf(id))
       .join('\n'),
   )
   const sizes = {
@@ -63,14 +63,14 @@ function* sections(segment: Segment, lexicon: Lexicon, tables: ValueTables): Gen
 }
 
 /**
- * The segment again; its words and values get the numbers of this lexicon and these tables. Yields often.
+ * The segment again; its words and values get the numbers of this vocabulary and these tables. Yields often.
  *
  * @param chunk - gives chunk `i`.
  * @throws SlurpError INTEGRITY_FAILED when the bytes are no segment.
  */
 export function* decodeSegment(
   chunk: (index: number) => Uint8Array,
-  lexicon: Lexicon,
+  vocabulary: ShelfWords,
   tables: ValueTables,
 ): Generator<void, Segment> {
   const input = new ChunkReader(chunk)
@@ -106,7 +106,7 @@ export function* decodeSegment(
     renumber(numbers[index]!, texts[index]!, tables[name])
     yield
   }
-  const words = { ...(yield* numberWords(terms, sizes.words, lexicon)), ...packed }
+  const words = { ...(yield* numberWords(terms, sizes.words, vocabulary)), ...packed }
   return new Segment(words, columns, new Float64Array(sizes.documents).fill(Number.POSITIVE_INFINITY))
 }
 
@@ -163,14 +163,14 @@ function renumber(numbers: Uint32Array, values: readonly string[], table: String
 function* numberWords(
   terms: string,
   count: number,
-  lexicon: Lexicon,
+  vocabulary: ShelfWords,
 ): Generator<void, Pick<Words, 'ids' | 'slots'>> {
   const texts = count === 0 ? [] : terms.split('\n')
   if (texts.length !== count) throw damaged()
   // The number and the slot in one, to sort both.
   const order = new Float64Array(count)
   for (let slot = 0; slot < count; slot++) {
-    order[slot] = lexicon.add(texts[slot]!) * 2 ** 26 + slot
+    order[slot] = vocabulary.add(texts[slot]!) * 2 ** 26 + slot
     if (slot % wordsPerSlice === wordsPerSlice - 1) yield
   }
   order.sort()

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { z } from 'zod'
-import type { Lexicon } from '../analysis/lexicon.ts'
+import type { ShelfWords } from '../analysis/shelf-words.ts'
 import type { Checkpoint, IndexDocument } from '../api.ts'
 import type { ValueTables } from '../segment/columns.ts'
 import type { Segment } from '../segment/segment.ts'
@@ -130,11 +130,16 @@ export class ShelfDisk {
     return { type: 'del', key: this.#prefix + recordName(record) }
   }
 
-  /** @returns null when it was forgotten. @throws SlurpError INTEGRITY_FAILED. */
+  /** As it lies on disk. @returns null when it was forgotten. @throws SlurpError INTEGRITY_FAILED. */
   record(record: number): IndexDocument | null {
     const piece = this.#store.get(this.#prefix + recordName(record))
-    if (piece === null) return null
-    return JSON.parse(unpackPadded(this.#sealer.open(recordPlace(record), piece))) as IndexDocument
+    return piece === null ? null : this.#opened(record, piece)
+  }
+
+  /** The same, from memory when it was asked for lately. */
+  shownRecord(record: number): IndexDocument | null {
+    const name = this.#prefix + recordName(record)
+    return this.#store.opened(name, piece => this.#opened(record, piece))
   }
 
   /** Sees to it that numbers of records that were logged are not given again. */
@@ -149,14 +154,14 @@ export class ShelfDisk {
    */
   async *writeSegment(
     segment: Segment,
-    lexicon: Lexicon,
+    vocabulary: ShelfWords,
     tables: ValueTables,
   ): AsyncGenerator<void, { id: number; chunks: number }> {
     // By chance, so that what a crash left behind never has the number of a segment to come.
     const id = randomInt(segmentIdsEnd)
     let chunks = 0
     let batch: PieceChange[] = []
-    for (const chunk of encodeSegment(segment, lexicon, tables)) {
+    for (const chunk of encodeSegment(segment, vocabulary, tables)) {
       const piece = this.#sealer.seal(chunkPlace(id, chunks), chunk)
       batch.push({ type: 'put', key: this.#prefix + chunkName(id, chunks), value: piece })
       chunks++
@@ -173,14 +178,14 @@ export class ShelfDisk {
   /** A stored segment with its state. @throws SlurpError INTEGRITY_FAILED. */
   *readSegment(
     stored: Manifest['segments'][number],
-    lexicon: Lexicon,
+    vocabulary: ShelfWords,
     tables: ValueTables,
   ): Generator<void, Segment> {
     const chunk = (index: number) => {
       if (index >= stored.chunks) throw damaged()
       return this.#open(chunkPlace(stored.id, index), chunkName(stored.id, index))
     }
-    const segment = yield* decodeSegment(chunk, lexicon, tables)
+    const segment = yield* decodeSegment(chunk, vocabulary, tables)
     if (stored.state !== null) {
       const bytes = this.#open(statePlace(stored.id, stored.state), stateName(stored.id))
       for (let at = 0; at + 16 <= bytes.length; at += 16) {
@@ -255,6 +260,10 @@ export class ShelfDisk {
 
   compact(): Promise<void> {
     return this.#store.compact(this.#prefix)
+  }
+
+  #opened(record: number, piece: Uint8Array): IndexDocument {
+    return JSON.parse(unpackPadded(this.#sealer.open(recordPlace(record), piece))) as IndexDocument
   }
 
   async #names(kind: string): Promise<string[]> {

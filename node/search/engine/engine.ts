@@ -15,11 +15,11 @@ import type {
 import { MarkFile } from '../disk/mark.ts'
 import { PieceStore } from '../disk/piece-store.ts'
 import { searchLimits } from '../limits.ts'
-import { type Ranked, rank } from '../rank/rank.ts'
+import { planQuery } from '../query/plan.ts'
+import { type Ranked, rank, resolveAll, type Searched } from '../rank/rank.ts'
 import type { Catalog } from './catalog.ts'
 import { analyzersOf, bm25Of, indexUnknown, weightsOf } from './configuration.ts'
 import { Highlighter } from './highlight.ts'
-import type { KeptShelf } from './kept-shelf.ts'
 import { isDamage, Library, type LibraryOptions } from './library.ts'
 import { type IndexReport, Maintenance, type Work } from './maintenance.ts'
 import { newestIn } from './newest.ts'
@@ -103,7 +103,7 @@ export class SearchEngine {
 
   /** Candidates and what they are weighed with, for a fan-out. @throws SlurpError as {@link search}. */
   rank(request: RankRequest): Ranking {
-    const { catalog, ranked } = this.#rank(request)
+    const { catalog, ranked } = this.#rank(request, true)
     return { ...ranked.ranking, candidates: ranked.candidates, complete: this.#isComplete(catalog) }
   }
 
@@ -115,7 +115,7 @@ export class SearchEngine {
    */
   search(request: SearchRequest): SearchAnswer {
     const startedMs = performance.now()
-    const { catalog, ranked } = this.#rank(request)
+    const { catalog, ranked } = this.#rank(request, false)
     const { hits, left } = this.#present(catalog, ranked, request)
     const { ranking } = ranked
     return {
@@ -133,9 +133,10 @@ export class SearchEngine {
 
   /** Hits for candidates of this process that a fan-out has chosen; those that are gone since are left out. */
   present(candidates: readonly Candidate[], request: SearchRequest): Hit[] {
-    const { catalog, ranked } = this.#rank({ ...request, limit: 1 })
-    const chosen = { ...ranked, candidates }
-    return this.#present(catalog, chosen, request).hits
+    const { catalog, searched } = this.#searched(request)
+    const plan = planQuery(request.query, request.mode ?? 'any', analyzersOf(catalog.configuration))
+    const resolved = resolveAll(searched, plan)
+    return this.#present(catalog, { candidates, resolved }, request).hits
   }
 
   optimize(index?: string): Promise<void> {
@@ -202,7 +203,18 @@ export class SearchEngine {
     await this.#store.write(noted)
   }
 
-  #rank(request: RankRequest): { catalog: Catalog; ranked: Ranked } {
+  #rank(request: RankRequest, weighedAgain: boolean): { catalog: Catalog; ranked: Ranked } {
+    const { catalog, searched } = this.#searched(request)
+    const { configuration } = catalog
+    const weighing = {
+      weights: weightsOf(configuration),
+      bm25: bm25Of(configuration),
+      analyzers: analyzersOf(configuration),
+    }
+    return { catalog, ranked: rank(searched, request, weighing, newestIn(searched.shelves), weighedAgain) }
+  }
+
+  #searched(request: RankRequest): { catalog: Catalog; searched: Searched } {
     checkRequest(request)
     const catalog = this.#catalogNamed(request.index)
     const foreign = request.roles.find(role => !this.#library.holds(role as RoleName))
@@ -223,29 +235,27 @@ export class SearchEngine {
     const shelves = catalog.shown
       .map(({ shelf }) => shelf)
       .filter(({ roles }) => roles.some(role => request.roles.includes(role)))
-    const weighing = {
-      weights: weightsOf(configuration),
-      bm25: bm25Of(configuration),
-      analyzers: analyzersOf(configuration),
-    }
-    return { catalog, ranked: rank(shelves, request, weighing, newestIn(shelves)) }
+    return { catalog, searched: { lexicon: this.#library.lexicon, shelves } }
   }
 
-  #present(catalog: Catalog, ranked: Ranked, request: SearchRequest): { hits: Hit[]; left: number } {
+  #present(
+    catalog: Catalog,
+    ranked: Pick<Ranked, 'candidates' | 'resolved'>,
+    request: SearchRequest,
+  ): { hits: Hit[]; left: number } {
     const budget = new Budget(request.maxTokens)
     const hits: Hit[] = []
-    const highlighters = new Map<KeptShelf, Highlighter>()
+    const analyzers = analyzersOf(catalog.configuration)
+    const highlighter =
+      request.highlights === false ? null : new Highlighter(this.#library.lexicon, ranked.resolved, analyzers)
     for (const candidate of ranked.candidates) {
       const kept = catalog.shown.find(({ shelf }) => shelf.id === candidate.place.shelf)
       if (kept === undefined) continue
       try {
-        const document = kept.disk.record(candidate.place.record)
+        const document = kept.disk.shownRecord(candidate.place.record)
         if (document === null)
           throw new SlurpError('INTEGRITY_FAILED', 'A record of the search index is missing.')
-        const highlighter = highlighters.get(kept) ?? highlighterOf(catalog, kept, ranked)
-        highlighters.set(kept, highlighter)
-        const wanted = request.highlights === false ? null : highlighter
-        const bare = present(document, candidate, kept.shelf, wanted, request)
+        const bare = present(document, candidate, kept.shelf, highlighter, request)
         const hit = budget.take(bare, document, request.fields ?? [], hits.length === 0)
         if (hit === null) return { hits, left: ranked.candidates.length - hits.length }
         hits.push(hit)
@@ -267,6 +277,3 @@ export class SearchEngine {
     return catalog
   }
 }
-
-const highlighterOf = ({ configuration }: Catalog, { shelf }: KeptShelf, ranked: Ranked): Highlighter =>
-  new Highlighter(shelf, ranked.resolved.get(shelf) ?? [], analyzersOf(configuration))

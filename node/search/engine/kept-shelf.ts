@@ -1,4 +1,5 @@
 import type { RoleName } from '../../../base/ids.ts'
+import type { Lexicon } from '../analysis/lexicon.ts'
 import type { Checkpoint } from '../api.ts'
 import type { PieceChange } from '../disk/piece-store.ts'
 import type { Manifest, ShelfDisk } from '../disk/shelf-disk.ts'
@@ -15,9 +16,10 @@ export class KeptShelf {
   hidden = false
   checkpoint: Checkpoint | null
 
-  constructor(disk: ShelfDisk) {
+  /** @param lexicon - of all shelves of this process. */
+  constructor(disk: ShelfDisk, lexicon: Lexicon) {
     const roles = disk.header.roles.map(({ name }) => name as RoleName)
-    this.shelf = new Shelf(disk.id, roles)
+    this.shelf = new Shelf(disk.id, roles, lexicon)
     this.disk = disk
     this.checkpoint = disk.manifest.checkpoint
   }
@@ -82,8 +84,8 @@ export class KeptShelf {
   }
 
   async #store(segment: Segment): Promise<void> {
-    const { lexicon, tables } = this.shelf
-    const { id, chunks } = await inSlices(this.disk.writeSegment(segment, lexicon, tables))
+    const { words, tables } = this.shelf
+    const { id, chunks } = await inSlices(this.disk.writeSegment(segment, words, tables))
     segment.stored = { id, chunks, state: null, changes: 0 }
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { SlurpError } from '../../../base/errors.ts'
 import type { RoleName } from '../../../base/ids.ts'
 import type { RoleKey, RoleRecipient } from '../../../crypto/roles.ts'
+import { Lexicon } from '../analysis/lexicon.ts'
 import type { Checkpoint } from '../api.ts'
 import type { Mark, MarkFile } from '../disk/mark.ts'
 import type { PieceStore } from '../disk/piece-store.ts'
@@ -31,6 +32,8 @@ export type Losses = { damaged: number; lostRoles: number }
 /** All catalogs with their place on disk: opens them, makes and drops shelves, knows what may be missing. */
 export class Library {
   readonly catalogs: readonly Catalog[]
+  /** One for all shelves: most words occur in many of them. */
+  readonly lexicon = new Lexicon()
   readonly losses: Losses = { damaged: 0, lostRoles: 0 }
   readonly #options: LibraryOptions
   #mark: Mark
@@ -144,7 +147,8 @@ export class Library {
     const sorted = [...new Set(roles)].sort()
     const key = await newShelfKey(configuration.name, sorted, recipients, bindingSecret)
     const manifest = emptyManifest(fingerprintOf(configuration), this.checkpoint)
-    return new KeptShelf(new ShelfDisk(store, randomBytes(8).toString('hex'), key, manifest))
+    const disk = new ShelfDisk(store, randomBytes(8).toString('hex'), key, manifest)
+    return new KeptShelf(disk, this.lexicon)
   }
 
   /** A shelf that was to take the place of another is not wanted any more. */
@@ -210,7 +214,7 @@ export class Library {
 
   /** @throws SlurpError INTEGRITY_FAILED; then nothing of it is in the catalog. */
   async #read(catalog: Catalog, disk: ShelfDisk): Promise<void> {
-    const kept = new KeptShelf(disk)
+    const kept = new KeptShelf(disk, this.lexicon)
     catalog.kept.push(kept)
     try {
       await this.#fill(catalog, kept)
@@ -222,9 +226,9 @@ export class Library {
 
   async #fill(catalog: Catalog, kept: KeptShelf): Promise<void> {
     const { disk } = kept
-    const { lexicon, tables } = kept.shelf
+    const { words, tables } = kept.shelf
     for (const stored of disk.manifest.segments) {
-      const segment = await inSlices(disk.readSegment(stored, lexicon, tables))
+      const segment = await inSlices(disk.readSegment(stored, words, tables))
       kept.shelf.replace([], [segment])
     }
     let missing: Parameters<Catalog['replay']>[2] = []

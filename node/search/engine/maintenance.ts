@@ -1,3 +1,4 @@
+import { Lexicon } from '../analysis/lexicon.ts'
 import { damaged } from '../disk/piece-sealer.ts'
 import type { PieceStore } from '../disk/piece-store.ts'
 import { compareVersion, Shelf } from '../rank/shelf.ts'
@@ -144,7 +145,7 @@ export class Maintenance {
           0,
         ),
         segments: shelf.segments.length,
-        words: shelf.lexicon.size,
+        words: shelf.words.size,
         memoryBytes: shelf.segments.reduce((sum, { bytes }) => sum + bytes, 0),
       })),
     }))
@@ -272,8 +273,8 @@ export class Maintenance {
     let pieces = 0
     for (const stored of kept.disk.manifest.segments) {
       // Its words and values get numbers of their own, which nobody needs.
-      const spare = new Shelf('', [])
-      await inSlices(kept.disk.readSegment(stored, spare.lexicon, spare.tables))
+      const spare = new Shelf('', [], new Lexicon())
+      await inSlices(kept.disk.readSegment(stored, spare.words, spare.tables))
       pieces += stored.chunks
     }
     for (const segment of kept.shelf.segments) {

@@ -70,10 +70,11 @@ function snippetOf(document: IndexDocument, highlights: Highlights): { text: str
 /** Where the most highlights fit in, at the beginning of a word. */
 function startOfSnippet(text: string, spans: readonly (readonly [number, number])[]): number {
   let [first, most] = [0, 0]
-  for (const [start] of spans) {
+  let behind = 0
+  for (const [index, [start]] of spans.entries()) {
     const end = start + searchLimits.snippetChars - leadChars
-    const count = spans.filter(span => span[0] >= start && span[1] <= end).length
-    if (count > most) [first, most] = [start, count]
+    while (behind < spans.length && spans[behind]![1] <= end) behind++
+    if (behind - index > most) [first, most] = [start, behind - index]
   }
   if (first <= leadChars) return 0
   const space = text.indexOf(' ', first - leadChars)

@@ -30,13 +30,15 @@ export type Plan = {
   readonly terms: readonly Term[]
   /** Whether a document matches, by the set of the conditions that it fulfils, one bit each. */
   readonly matches: (conditions: number) => boolean
+  /** Conditions without all of which no document matches, one bit each. */
+  readonly required: number
   /** A document matches that has any one of the terms. */
   readonly any: boolean
   /** A document may match without a single term of the plan. */
   readonly all: boolean
 }
 
-type Test = (conditions: number) => boolean
+type Test = { readonly passes: (conditions: number) => boolean; readonly required: number }
 /** A misspelt word counts less the further it is away. */
 const fuzzyBoosts = [1, 0.6, 0.3]
 
@@ -49,16 +51,17 @@ const fuzzyBoosts = [1, 0.6, 0.3]
 export function planQuery(query: string, mode: 'any' | 'all', analyzers: Analyzers = english): Plan {
   const node = parseQuery(query)
   if (node === null) {
-    if (query.trim() === '') return { terms: [], matches: () => true, any: false, all: true }
+    if (query.trim() === '') return { terms: [], matches: () => true, required: 0, any: false, all: true }
     throw unreadable(0, 'there is no word in it.', 'Ask for a word, or leave the query empty for everything.')
   }
   const planner = new Planner(mode, analyzers)
-  const matches = planner.test(node, true)
-  if (matches === null) {
+  const test = planner.test(node, true)
+  if (test === null) {
     throw unreadable(0, 'all of its words are too common to be indexed.', 'Add a word that says more.')
   }
+  const { passes: matches, required } = test
   const one = planner.terms.every(({ condition }) => condition === 0)
-  return { terms: planner.terms, matches, any: one && matches(1) && !matches(0), all: matches(0) }
+  return { terms: planner.terms, matches, required, any: one && matches(1) && !matches(0), all: matches(0) }
 }
 
 /** How a word stands in an index: with its kin, or for itself alone. */
@@ -80,7 +83,7 @@ class Planner {
     switch (node.kind) {
       case 'not': {
         const test = this.test(node.child, false)
-        return test === null ? null : conditions => !test(conditions)
+        return test === null ? null : { passes: conditions => !test.passes(conditions), required: 0 }
       }
       case 'all':
         return every(node.children.map(child => this.test(child, weighed)))
@@ -289,17 +292,23 @@ const fieldOf = (leaf: Leaf): number | null => (leaf.field === null ? null : tex
 const isLeaf = (node: Node): boolean => !['loose', 'all', 'any', 'not'].includes(node.kind)
 const bit = (condition: number): Test => {
   const value = 1 << condition
-  return conditions => (conditions & value) !== 0
+  return { passes: conditions => (conditions & value) !== 0, required: value }
 }
 
 function every(tests: readonly (Test | null)[]): Test | null {
   const present = tests.filter(test => test !== null)
   if (present.length <= 1) return present[0] ?? null
-  return conditions => present.every(test => test(conditions))
+  return {
+    passes: conditions => present.every(test => test.passes(conditions)),
+    required: present.reduce((all, { required }) => all | required, 0),
+  }
 }
 
 function some(tests: readonly (Test | null)[]): Test | null {
   const present = tests.filter(test => test !== null)
   if (present.length <= 1) return present[0] ?? null
-  return conditions => present.some(test => test(conditions))
+  return {
+    passes: conditions => present.some(test => test.passes(conditions)),
+    required: present.reduce((all, { required }) => all & required, -1),
+  }
 }

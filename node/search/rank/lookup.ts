@@ -1,14 +1,14 @@
 import { isExactTerm } from '../analysis/analyzers.ts'
+import type { Lexicon, Seen } from '../analysis/lexicon.ts'
 import { searchLimits } from '../limits.ts'
 import type { Term } from '../query/plan.ts'
 import { startsPerDocument } from '../segment/columns.ts'
-import { PackedReader } from '../segment/packed-bytes.ts'
 import { eachPosition, type Segment } from '../segment/segment.ts'
 import type { Found } from './found.ts'
 import { findPhrase } from './phrase.ts'
-import type { Shelf } from './shelf.ts'
+import { addPostings } from './postings.ts'
 
-/** The words of one shelf that a term stands for: one set, or one for each word of a phrase. */
+/** The words that a term stands for: one set, or one for each word of a phrase. */
 export type Resolved = {
   readonly term: Term
   readonly slots: readonly {
@@ -20,9 +20,9 @@ export type Resolved = {
   readonly cut: boolean
 }
 
-export function resolveTerm(shelf: Shelf, term: Term): Resolved {
+/** @param seen - whether a word occurs on a shelf of the asker: patterns and misspellings stand for no other. */
+export function resolveTerm(lexicon: Lexicon, seen: Seen, term: Term): Resolved {
   const { what } = term
-  const { lexicon } = shelf
   const one = (ids: readonly number[], most = Number.POSITIVE_INFINITY): Resolved => ({
     term,
     slots: [{ ids: ascending(ids.length > most ? ids.slice(0, most) : ids), offset: 0 }],
@@ -36,10 +36,10 @@ export function resolveTerm(shelf: Shelf, term: Term): Resolved {
       return one(id === null ? [] : [id])
     }
     case 'pattern':
-      return one(lexicon.matching(what.parts), searchLimits.patternWordsMax)
+      return one(lexicon.matching(what.parts, seen), searchLimits.patternWordsMax)
     case 'near': {
       const kin = new Set(lexicon.sameStem(what.word))
-      const ring = lexicon.near(what.word, what.edits)[what.edits - 1]!
+      const ring = lexicon.near(what.word, what.edits, seen)[what.edits - 1]!
       const isExact = isExactTerm(what.word)
       return one(
         ring.filter(id => !kin.has(id) && isExactTerm(lexicon.textOf(id)) === isExact),
@@ -86,50 +86,21 @@ export function lookUp(
 /** Makes one entry of all that a document has from `start` on. */
 function addUp(segment: Segment, found: Found, start: number): void {
   if (sums.length < segment.documents) sums = new Uint32Array(segment.documents)
-  const { places, weights } = found
+  const { places, weights, length } = found
+  const added = sums
   let end = start
-  for (let i = start; i < found.length; i++) {
+  for (let i = start; i < length; i++) {
     const place = places[i]!
-    if (sums[place] === 0) places[end++] = place
-    sums[place]! += weights[i]!
+    const before = added[place]!
+    if (before === 0) places[end++] = place
+    added[place] = before + weights[i]!
   }
   for (let i = start; i < end; i++) {
-    weights[i] = sums[places[i]!]!
-    sums[places[i]!] = 0
+    const place = places[i]!
+    weights[i] = added[place]!
+    added[place] = 0
   }
   found.length = end
-}
-
-/** The plain case, which most of the time is spent in. */
-function addPostings(segment: Segment, slot: number, visible: Uint8Array, found: Found): void {
-  const { postings, postingStarts } = segment.words
-  const end = postingStarts[slot + 1]!
-  let at = postingStarts[slot]!
-  let place = -1
-  while (at < end) {
-    let code = postings[at++]!
-    if (code > 127) {
-      code &= 127
-      let shift = 7
-      let byte: number
-      do {
-        byte = postings[at++]!
-        code |= (byte & 127) << shift
-        shift += 7
-      } while (byte > 127)
-    }
-    place += code >>> 1
-    let weight = 1
-    if ((code & 1) === 0) {
-      weight = postings[at++]!
-      if (weight > 127) {
-        const reader = new PackedReader(postings, at - 1)
-        weight = reader.varint()
-        at = reader.at
-      }
-    }
-    if (visible[place] === 1) found.add(place, weight)
-  }
 }
 
 function addInField(
@@ -142,13 +113,12 @@ function addInField(
 ): void {
   const { fieldStarts } = segment.columns
   let [last, weight] = [-1, 0]
-  eachPosition(segment, slot, (place, position) => {
+  eachPosition(segment, slot, visible, 1, (place, position) => {
     if (place !== last) {
       if (weight > 0) found.add(last, weight)
       last = place
       weight = 0
     }
-    if (visible[place] === 0) return
     const start = place * startsPerDocument + field
     if (position >= fieldStarts[start]! && position < fieldStarts[start + 1]!) weight += fieldWeight
   })

@@ -1,10 +1,13 @@
 import { startsPerDocument } from '../segment/columns.ts'
-import { eachPosition, PostingCursor, type Segment } from '../segment/segment.ts'
-import type { Found } from './found.ts'
+import { eachPosition, type Segment } from '../segment/segment.ts'
+import { Found } from './found.ts'
 import type { Resolved } from './lookup.ts'
+import { addPostings } from './postings.ts'
 
 // How many words of the phrase a document has; zero between uses.
 let counts = new Uint8Array(0)
+// Documents of one word.
+const list = new Found()
 // A document and a position in it as one number: 21 bits of position.
 const positionsPerPlace = 2 ** 21
 
@@ -44,32 +47,30 @@ type Word = { readonly offset: number; readonly packed: readonly number[] }
 
 /** Leaves `counts` at the number of words for what is returned, and at zero for all others. */
 function withAllWords(segment: Segment, words: readonly Word[], visible: Uint8Array): number[] {
-  const touched: number[] = []
+  let candidates: number[] = []
   for (const [index, { packed }] of words.entries()) {
-    for (const slot of packed) {
-      const cursor = new PostingCursor(segment.words, slot)
-      while (cursor.next()) {
-        const { place } = cursor
-        if (counts[place] !== index || visible[place] === 0) continue
-        if (index === 0) touched.push(place)
-        counts[place] = index + 1
-      }
+    list.length = 0
+    for (const slot of packed) addPostings(segment, slot, visible, list)
+    const having: number[] = []
+    for (let i = 0; i < list.length; i++) {
+      const place = list.places[i]!
+      if (counts[place] !== index) continue
+      counts[place] = index + 1
+      having.push(place)
     }
+    for (const place of candidates) if (counts[place] === index) counts[place] = 0
+    if (having.length === 0) return []
+    candidates = having
   }
-  return touched.filter(place => {
-    if (counts[place] === words.length) return true
-    counts[place] = 0
-    return false
-  })
+  return candidates
 }
 
 /** Where the phrase would start for each place of this word in the candidates, ascending. */
 function startsOf(segment: Segment, { packed, offset }: Word, all: number): number[] {
   const starts: number[] = []
   for (const slot of packed) {
-    eachPosition(segment, slot, (place, position) => {
-      if (counts[place] === all && position >= offset)
-        starts.push(place * positionsPerPlace + position - offset)
+    eachPosition(segment, slot, counts, all, (place, position) => {
+      if (position >= offset) starts.push(place * positionsPerPlace + position - offset)
     })
   }
   return packed.length > 1 ? [...Float64Array.from(starts).sort()] : starts

@@ -1,19 +1,20 @@
 import { type Analyzers, plainTerm } from '../analysis/analyzers.ts'
-import type { Candidate, Ranking, RankRequest, Sort, Statistics } from '../api.ts'
+import type { Lexicon } from '../analysis/lexicon.ts'
+import type { Candidate, Ranking, RankRequest, Statistics } from '../api.ts'
 import { searchLimits } from '../limits.ts'
 import { type Plan, planQuery } from '../query/plan.ts'
 import type { FieldWeights } from '../segment/build.ts'
 import { keyAt, versionAt } from '../segment/columns.ts'
 import type { Segment } from '../segment/segment.ts'
 import { Best, isBehind, type Match } from './best.ts'
-import { type Bm25, lengthNorm, rarity } from './bm25.ts'
+import type { Bm25 } from './bm25.ts'
 import { type Cursor, positionOf, readCursor, writeCursor } from './cursor.ts'
 import { FacetCounts } from './facets.ts'
 import { passing } from './filter.ts'
-import { Found } from './found.ts'
 import { lookUp, type Resolved, resolveTerm } from './lookup.ts'
+import { found, matching, noteFrequencies, type Part, score } from './score.ts'
 import type { Shelf } from './shelf.ts'
-import { type View, type Visible, visibleIn } from './view.ts'
+import { type View, visibleIn } from './view.ts'
 
 /** How an index is asked. */
 export type Weighing = {
@@ -22,45 +23,38 @@ export type Weighing = {
   readonly analyzers: Analyzers
 }
 
-/** One segment within a query: what is visible of it and where its documents lie in `found`, term by term. */
-type Part = {
-  readonly shelf: Shelf
-  readonly segment: Segment
-  readonly visible: Visible
-  /** For term `t` from `bounds[t]` to `bounds[t + 1]`. */
-  readonly bounds: number[]
-}
-
 export type Ranked = {
-  readonly plan: Plan
-  readonly matches: readonly Match[]
   readonly candidates: readonly Candidate[]
   readonly ranking: Omit<Ranking, 'candidates' | 'complete'>
   /** The words that the terms of the plan stand for. */
-  readonly resolved: ReadonlyMap<Shelf, readonly Resolved[]>
+  readonly resolved: readonly Resolved[]
   /** For the page that begins behind candidate `index`. */
   readonly cursorAfter: (index: number) => string
 }
 
-// Reused by every query of the thread; zero between uses.
-const found = new Found()
-let scores = new Float64Array(0)
-let conditions = new Int32Array(0)
-const touchedBit = 1 << 31
+/** Where is searched: shelves of the asker's roles, nothing else, and the words that they share. */
+export type Searched = { readonly lexicon: Lexicon; readonly shelves: readonly Shelf[] }
+
+/** The words that the terms of a plan stand for, of those that occur where is searched. */
+export function resolveAll({ lexicon, shelves }: Searched, plan: Plan): Resolved[] {
+  const seen = (id: number) => shelves.some(({ words }) => words.has(id))
+  return plan.terms.map(term => resolveTerm(lexicon, seen, term))
+}
 
 /**
  * The best documents of some shelves. The weights are those of one index of all that the asker may see.
  *
- * @param shelves - those of the asker's roles, nothing else.
- * @param newestMs - time of the newest version that is there: what the pages of an answer hold on to.
+ * @param newestMs - time of the newest version that is on these shelves: what the pages of an answer hold on to.
+ * @param weighedAgain - the candidates say how often each term occurs in them.
  * @throws SlurpError QUERY_INVALID, CURSOR_INVALID.
  * Cost: about 10 ns for each document of each word.
  */
 export function rank(
-  shelves: readonly Shelf[],
+  searched: Searched,
   request: RankRequest,
   { weights, bm25, analyzers }: Weighing,
   newestMs: number,
+  weighedAgain: boolean,
 ): Ranked {
   const plan = planQuery(request.query, request.mode ?? 'any', analyzers)
   const cursor = request.cursor === undefined ? null : readCursor(request.cursor, request, plan.terms.length)
@@ -69,8 +63,8 @@ export function rank(
     partitions: request.partitions === undefined ? null : new Set(request.partitions),
   }
   const limit = request.candidates ?? request.limit ?? searchLimits.limitDefault
-  found.length = 0
-  const { parts, cut, resolved } = lookUpAll(shelves, plan, view, weights)
+  const resolved = resolveAll(searched, plan)
+  const parts = lookUpAll(searched.shelves, resolved, view, weights)
   const statistics = cursor?.statistics ?? statisticsOf(parts, plan)
   const facets = new FacetCounts(request.facets ?? [], new Set(request.roles))
   const best = new Best(limit + 1)
@@ -78,12 +72,10 @@ export function rank(
   const matches = best.sorted()
   const more = matches.length > limit
   if (more) matches.pop()
-  const candidates = candidatesOf(matches, parts, plan)
+  const candidates = candidatesOf(matches, weighedAgain ? parts : [], plan)
   const asOfMs = view.asOfMs ?? newestMs
   const cursorAfter = (index: number) => writeCursor({ ...candidates[index]!, asOfMs, statistics }, request)
   return {
-    plan,
-    matches,
     candidates,
     ranking: {
       total,
@@ -92,7 +84,7 @@ export function rank(
       asOfMs,
       boosts: plan.terms.map(({ boost }) => boost),
       cursor: more ? cursorAfter(candidates.length - 1) : null,
-      cut,
+      cut: cutOf(resolved),
     },
     resolved,
     cursorAfter,
@@ -101,32 +93,34 @@ export function rank(
 
 function lookUpAll(
   shelves: readonly Shelf[],
-  plan: Plan,
+  resolved: readonly Resolved[],
   view: View,
   weights: FieldWeights,
-): { parts: Part[]; cut: string[]; resolved: Ranked['resolved'] } {
+): Part[] {
   const parts: Part[] = []
-  const cut = new Set<string>()
-  const resolved = new Map<Shelf, readonly Resolved[]>()
+  found.length = 0
   for (const shelf of shelves) {
-    const terms = plan.terms.map(term => resolveTerm(shelf, term))
-    resolved.set(shelf, terms)
-    for (const { term, cut: isCut } of terms) {
-      if (isCut) cut.add(term.what.kind === 'pattern' ? plainTerm(term.what.parts.join('*')) : '~')
-    }
     for (const segment of shelf.segments) {
       const visible = visibleIn(segment, view)
       if (visible.documents === 0) continue
       const bounds = [found.length]
-      for (const term of terms) {
+      for (const term of resolved) {
         lookUp(segment, term, visible.mask, weights, found)
         bounds.push(found.length)
       }
       parts.push({ shelf, segment, visible, bounds })
     }
   }
-  return { parts, cut: [...cut], resolved }
+  return parts
 }
+
+const cutOf = (resolved: readonly Resolved[]): string[] => [
+  ...new Set(
+    resolved
+      .filter(({ cut }) => cut)
+      .map(({ term: { what } }) => (what.kind === 'pattern' ? plainTerm(what.parts.join('*')) : '~')),
+  ),
+]
 
 function statisticsOf(parts: readonly Part[], plan: Plan): Statistics {
   let documents = 0
@@ -152,86 +146,62 @@ type Collecting = {
 
 /** @returns how many documents match. */
 function collect(parts: readonly Part[], plan: Plan, collecting: Collecting): number {
-  const { request, cursor, best, facets } = collecting
-  const position = cursor === null ? null : positionOf(cursor)
+  const { request, statistics, bm25, facets } = collecting
   let total = 0
   let shelf: Shelf | null = null
   for (const part of parts) {
-    const { segment } = part
     if (part.shelf !== shelf) {
       facets.end()
       facets.begin(part.shelf)
       shelf = part.shelf
     }
-    const touched = score(part, plan, collecting)
-    const passes = passing(part.shelf, segment, request.filters ?? {})
-    const counted = (request.facets ?? []).length > 0
-    const sort = request.sort ?? 'relevance'
-    let threshold = best.threshold
-    for (const place of touched) {
-      const fulfilled = conditions[place]! & ~touchedBit
-      const relevant = scores[place]!
-      conditions[place] = 0
-      scores[place] = 0
-      if (!(plan.any || plan.matches(fulfilled)) || (passes !== null && passes[place] === 0)) continue
-      total++
-      if (counted) facets.count(segment, place)
-      const value = sort === 'relevance' ? relevant : sortValue(sort, relevant, segment, place)
-      if (value < threshold) continue
-      const match = { value, shelf: part.shelf, segment, place }
-      if (position === null || isBehind(match, position)) {
-        best.offer(match)
-        threshold = best.threshold
-      }
+    score(part, plan, statistics, bm25)
+    const passes = passing(part.shelf, part.segment, request.filters ?? {})
+    if (passes !== null) keepPassing(passes)
+    total += matching.count
+    if ((request.facets ?? []).length > 0) {
+      for (let i = 0; i < matching.count; i++) facets.count(part.segment, matching.places[i]!)
     }
+    offerMatching(part, collecting)
   }
   facets.end()
   return total
 }
 
-/** Fills `scores` and `conditions` for one segment. @returns the documents that have anything there. */
-function score({ segment, visible, bounds }: Part, plan: Plan, { statistics, bm25 }: Collecting): number[] {
-  if (scores.length < segment.documents) {
-    scores = new Float64Array(segment.documents)
-    conditions = new Int32Array(segment.documents)
+function keepPassing(passes: Uint8Array): void {
+  const { places, count } = matching
+  let kept = 0
+  for (let i = 0; i < count; i++) {
+    const place = places[i]!
+    places[kept] = place
+    kept += passes[place]!
   }
-  const touched: number[] = []
-  const { lengths } = segment.columns
-  const { base, slope } = lengthNorm(statistics, bm25)
-  const { places, weights } = found
-  for (const [index, { boost, condition }] of plan.terms.entries()) {
-    const weight = rarity(statistics.documents, statistics.frequencies[index]!) * boost * (bm25.k1 + 1)
-    const bits = touchedBit | (condition === null ? 0 : 1 << condition)
-    const end = bounds[index + 1]!
-    for (let i = bounds[index]!; i < end; i++) {
-      const place = places[i]!
-      const frequency = weights[i]!
-      if (conditions[place] === 0) touched.push(place)
-      conditions[place]! |= bits
-      scores[place]! += (weight * frequency) / (frequency + (base + slope * lengths[place]!))
-    }
-  }
-  if (plan.all) {
-    for (let place = 0; place < segment.documents; place++) {
-      if (visible.mask[place] === 1 && conditions[place] === 0) touched.push(place)
-    }
-  }
-  return touched
+  matching.count = kept
 }
 
-function sortValue(sort: Sort, relevant: number, segment: Segment, place: number): number {
+function offerMatching({ shelf, segment }: Part, { request, cursor, best }: Collecting): void {
+  const { places, scores, count } = matching
+  const sort = request.sort ?? 'relevance'
+  const position = cursor === null ? null : positionOf(cursor)
+  let { threshold } = best
+  for (let i = 0; i < count; i++) {
+    const place = places[i]!
+    const value = sort === 'relevance' ? scores[place]! : sortValue(sort, segment, place)
+    if (value < threshold) continue
+    const match = { value, shelf, segment, place }
+    if (position !== null && !isBehind(match, position)) continue
+    best.offer(match)
+    threshold = best.threshold
+  }
+}
+
+function sortValue(sort: 'time' | 'confidence', segment: Segment, place: number): number {
   const { createdMs, writtenMs, confidence } = segment.columns
-  switch (sort) {
-    case 'relevance':
-      return relevant
-    case 'time':
-      return Number.isNaN(createdMs[place]!) ? writtenMs[place]! : createdMs[place]!
-    case 'confidence':
-      return Number.isNaN(confidence[place]!) ? -1 : confidence[place]!
-  }
+  if (sort === 'time') return Number.isNaN(createdMs[place]!) ? writtenMs[place]! : createdMs[place]!
+  return Number.isNaN(confidence[place]!) ? -1 : confidence[place]!
 }
 
-/** Finds out again how often each term occurs in the few documents that are returned. */
+/** @param parts - of those that are to say how often each term occurs. */
 function candidatesOf(matches: readonly Match[], parts: readonly Part[], plan: Plan): Candidate[] {
   const frequencies = matches.map(() => plan.terms.map(() => 0))
   for (const part of parts) {
@@ -249,15 +219,4 @@ function candidatesOf(matches: readonly Match[], parts: readonly Part[], plan: P
     termFrequencies: frequencies[index]!,
     place: { shelf: shelf.id, record: segment.columns.records[place]! },
   }))
-}
-
-function noteFrequencies(part: Part, wanted: ReadonlyMap<number, number>, frequencies: number[][]): void {
-  for (const place of wanted.keys()) conditions[place] = 1
-  for (let term = 0; term + 1 < part.bounds.length; term++) {
-    for (let i = part.bounds[term]!; i < part.bounds[term + 1]!; i++) {
-      const place = found.places[i]!
-      if (conditions[place] === 1) frequencies[wanted.get(place)!]![term] = found.weights[i]!
-    }
-  }
-  for (const place of wanted.keys()) conditions[place] = 0
 }

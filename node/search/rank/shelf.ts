@@ -1,5 +1,6 @@
 import type { RoleName } from '../../../base/ids.ts'
-import { Lexicon } from '../analysis/lexicon.ts'
+import type { Lexicon } from '../analysis/lexicon.ts'
+import { ShelfWords } from '../analysis/shelf-words.ts'
 import { listFields, valueFields } from '../api.ts'
 import { compareBytes, type ValueTables, versionBytes } from '../segment/columns.ts'
 import type { Segment } from '../segment/segment.ts'
@@ -9,21 +10,23 @@ import { Strings } from '../segment/strings.ts'
 export type Place = { readonly segment: Segment; readonly at: number }
 
 /**
- * All documents that are sealed to exactly the same roles, with the words and values that occur in them and nowhere
- * else. Who holds one of the roles may see all of it.
+ * All documents that are sealed to exactly the same roles, with the words that occur in them and the values that occur in
+ * them and nowhere else. Who holds one of the roles may see all of it.
  */
 export class Shelf {
   readonly id: string
   readonly roles: readonly RoleName[]
-  readonly lexicon = new Lexicon()
+  readonly words: ShelfWords
   readonly tables = Object.fromEntries(
     [...valueFields, ...listFields].map(name => [name, new Strings()]),
   ) as ValueTables
   segments: readonly Segment[] = []
 
-  constructor(id: string, roles: readonly RoleName[]) {
+  /** @param lexicon - that of all shelves that are searched together. */
+  constructor(id: string, roles: readonly RoleName[], lexicon: Lexicon) {
     this.id = id
     this.roles = roles
+    this.words = new ShelfWords(lexicon)
   }
 
   get documents(): number {

@@ -9,11 +9,11 @@ export type FieldWeights = readonly number[]
 
 export type Entry = { readonly document: IndexDocument; readonly analyzed: Analyzed; readonly record: number }
 
-// One number orders all occurrences: 22 bits of word, 10 of document, 21 of place in it.
+// One number orders all occurrences: 25 bits of word, 7 of document, 21 of place in it.
 const positionsPerPlace = 2 ** 21
-const placesPerWord = 2 ** 10
+const placesPerWord = 2 ** 7
 
-/** A segment of at most 1,024 documents. Cost: about 40 µs for 1 KB besides its analysis. */
+/** A segment of at most 128 documents. Cost: about 40 µs for 1 KB besides its analysis. */
 export function buildSegment(entries: readonly Entry[], weights: FieldWeights, tables: ValueTables): Segment {
   const listSizes = forEachListField(name =>
     entries.reduce((sum, { document }) => sum + distinct(document[name]).length, 0),

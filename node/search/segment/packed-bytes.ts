@@ -47,6 +47,18 @@ export class PackedReader {
     this.at = at
   }
 
+  /** Passes over numbers up to the first even one. */
+  skipRow(): void {
+    const bytes = this.#bytes
+    let { at } = this
+    let first: number
+    do {
+      first = bytes[at]!
+      while (bytes[at++]! > 127);
+    } while ((first & 1) === 1)
+    this.at = at
+  }
+
   varint(): number {
     const bytes = this.#bytes
     let byte = bytes[this.at++]!

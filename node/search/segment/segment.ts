@@ -142,16 +142,21 @@ export class PostingCursor {
   }
 }
 
-/** Tells all places of one word, document by document. */
+/** Tells all places of one word in the documents that have this mark, document by document. */
 export function eachPosition(
-  segment: Segment,
+  { words }: Segment,
   slot: number,
+  marks: Uint8Array,
+  mark: number,
   onPosition: (place: number, position: number) => void,
 ): void {
-  const { words } = segment
   const cursor = new PostingCursor(words, slot)
   const reader = new PackedReader(words.positions, words.positionStarts[slot]!)
   while (cursor.next()) {
+    if (marks[cursor.place] !== mark) {
+      reader.skipRow()
+      continue
+    }
     let position = 0
     let code: number
     do {

@@ -1,208 +1,211 @@
-// Goal: what one process's search reaches with 100,000 contexts of 1 KB: latency of each kind of question, questions a
-// second, memory, documents a second, and for how long its main thread is held up. Method: a worker as in production, random
-// words by Zipf's law; first the index is filled, then questions come at a fixed rate whether or not the ones before are
-// answered, then from clients that wait. Run it with `node test/bench/search/main.ts [--contexts N] [--seconds N]`.
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
-import { parseArgs } from 'node:util'
-import type { RoleName } from '../../../base/ids.ts'
-import { type Random, seeded } from '../../../base/random.ts'
-import { newRoleKey } from '../../../crypto/roles.ts'
-import type { IndexDocument, SearchRequest } from '../../../node/search/api.ts'
-import { SearchHost } from '../../../node/search/search-host.ts'
-import { makeContext, makeVocabulary, zipf } from './corpus.ts'
+// Goal: how fast a running fleet finds among 100,000 contexts of 1 KB, how soon it finds what was just stored, what that
+// takes in memory, and for how long the event loop of a peer is held up by it. Method: three peers as processes, random
+// words by Zipf's law imported as a user would; questions at all doors over HTTP, at a fixed rate and from clients that wait.
 
-const { values } = parseArgs({
-  options: { contexts: { type: 'string', default: '100000' }, seconds: { type: 'string', default: '4' } },
+import { once } from 'node:events'
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { type BenchFleet, importInto, startFleet } from '../fleet.ts'
+import { describeMachine, processorSeconds, residentMb } from '../machine.ts'
+import { writeSections } from '../page.ts'
+import { profilable, sample } from '../profile.ts'
+import { indexed, indexesOf, longestHeld } from './fleet-index.ts'
+import { closedLoad, openLoad, writeLoad } from './load.ts'
+import { makeCorpus } from './questions.ts'
+import { asMarkdown, asText, type SearchReport } from './report.ts'
+
+const usage = `usage: npm run bench -- search [--quick] [--contexts N] [--seconds N] [--dry-run] [--profile] [--dir DIR]
+  --quick       10,000 contexts, 3 s a kind of question
+  --contexts N  how many contexts (default 100000)
+  --seconds N   how long each kind of question is asked (default 8)
+  --dry-run     print, but leave docs/BENCHMARKS.md alone
+  --profile     say where the time of the peers goes, and measure nothing else
+  --dir DIR     keep the fleet in DIR; one that is there is opened again and not filled`
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    contexts: { type: 'string' },
+    seconds: { type: 'string' },
+    'dry-run': { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
+    dir: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
 })
-const contexts = Number(values.contexts)
-const seconds = Number(values.seconds)
-const perApply = 64
+if (options.help) {
+  console.log(usage)
+  process.exit(0)
+}
+
+const contexts = Number(options.contexts ?? (options.quick ? 10_000 : 100_000))
+const seconds = Number(options.seconds ?? (options.quick ? 3 : 8))
 const openRate = 300
 const clients = 16
-const roles = ['developer', 'architect', 'devops', 'tester'] as RoleName[]
+const writeRate = 200
+const watchedEvery = 50
+/** Compilers get time to finish: peers run for weeks. */
+const warmUpSeconds = options.quick ? 4 : 10
+const idleMs = 12_000
 
-const random = seeded(1)
-const words = makeVocabulary(random)
-const keys = roles.map(name => newRoleKey(name))
-const sample: IndexDocument[] = []
+const scratch = mkdtempSync(join(tmpdir(), 'slurp-bench-search-'))
+const dir = options.dir ?? join(scratch, 'fleet')
+const loops = join(scratch, 'loops')
+const profiles = join(scratch, 'profiles')
+const stateDir = join(scratch, 'state')
+for (const folder of [loops, stateDir]) mkdirSync(folder)
+const say = (text: string) => process.stderr.write(`${text}\n`)
+const watched = {
+  NODE_OPTIONS: `--import=${new URL('watch-loop.ts', import.meta.url).pathname}`,
+  SLURP_BENCH_LOOPS: loops,
+}
+const corpus = makeCorpus()
+const kinds = Object.entries(corpus.kinds)
+const running: BenchFleet[] = []
 
-type Kind = (random: Random) => Partial<SearchRequest> & { query: string }
-const kinds: Record<string, Kind> = {
-  rare: by => ({ query: words[20_000 + by.below(20_000)]! }),
-  common: by => ({ query: words[by.below(30)]! }),
-  'AND of 2': by => ({ query: `${words[by.below(300)]} ${words[by.below(300)]}`, mode: 'all' }),
-  'OR of 5': by => ({ query: Array.from({ length: 5 }, () => zipf(by, words)).join(' ') }),
-  phrase: by => {
-    const text = by.pick(sample).content.split(' ')
-    const at = by.below(text.length - 2)
-    return { query: `"${text[at]} ${text[at + 1]}"` }
-  },
-  prefix: by => ({ query: `${words[by.below(2000)]!.slice(0, 4)}*` }),
-  fuzzy: by => ({ query: `${misspelt(by, words[by.below(5000)]!)}~` }),
+try {
+  await run()
+} finally {
+  await Promise.all(running.map(fleet => fleet.stop()))
+  rmSync(scratch, { recursive: true, force: true, maxRetries: 5 })
 }
 
-function misspelt(by: Random, word: string): string {
-  const at = 1 + by.below(word.length - 2)
-  return word.slice(0, at) + word[at + 1] + word[at] + word.slice(at + 2)
-}
-
-const quantile = (sorted: readonly number[], part: number): string =>
-  (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN).toFixed(2)
-
-const row = (name: string, more: string) => console.log(`  ${name.padEnd(26)} ${more}`)
-const latencies = (name: string, ms: number[]) => {
-  ms.sort((a, b) => a - b)
-  row(
-    name,
-    `${String(ms.length).padStart(6)}   p50 ${quantile(ms, 0.5)}   p99 ${quantile(ms, 0.99)}   most ${quantile(ms, 1)} ms`,
-  )
-}
-
-const delay = monitorEventLoopDelay({ resolution: 1 })
-const longestMs = () => {
-  const most = delay.max / 1e6
-  delay.reset()
-  return `${most.toFixed(1)} ms at most`
-}
-
-const dir = await mkdtemp(join(tmpdir(), 'slurp-bench-'))
-const start = {
-  dir: join(dir, 'index'),
-  bindingSecret: randomBytes(32),
-  roleKeys: keys,
-  recipients: keys.map(({ name, keyVersion, identity }) => ({
-    name,
-    keyVersion,
-    recipient: identity.recipient.text,
-  })),
-}
-const host = await SearchHost.start(start)
-const before = process.memoryUsage().rss
-console.log(
-  `${contexts} contexts on ${cpus().length} cores, load before ${loadavg()[0]!.toFixed(1)}, Node ${process.version}`,
-)
-
-let inWorkerMs = 0
-const cpuBefore = process.cpuUsage()
-const startedMs = performance.now()
-let bytes = 0
-for (let from = 0; from < contexts; from += perApply) {
-  const documents = Array.from({ length: Math.min(perApply, contexts - from) }, (_, i) =>
-    makeContext(random, words, from + i),
-  )
-  for (const document of documents) {
-    bytes +=
-      document.content.length + document.summary.length + document.purpose.length + document.title.length
-    if (random.chance(0.02)) sample.push(document)
+async function run(): Promise<void> {
+  const machine = await describeMachine()
+  const isThere = existsSync(dir)
+  const env = options.profile ? { profiled: profilable(profiles) } : { env: watched }
+  const fleet = await startFleet({ peers: 3, dir, stateDir, ...env })
+  running.push(fleet)
+  const emptyMb = fleet.peers.map(({ pid }) => residentMb(pid))
+  const filled = isThere ? null : await fill(fleet)
+  say('waiting for the indexes')
+  await indexed(fleet, contexts)
+  say('warming up')
+  await warmUp(fleet)
+  if (options.profile) return await profile(fleet)
+  const report: SearchReport = {
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    contexts,
+    filled,
+    ...(await questions(fleet)),
+    ...(await writes(fleet)),
+    ...(await memory(fleet, emptyMb)),
+    aims: { openRate, clients, writeRate },
   }
-  const appliedMs = performance.now()
-  await host.apply(
-    documents.map(document => ({ kind: 'put', document })),
-    { source: 'bench', sequence: from },
-  )
-  inWorkerMs += performance.now() - appliedMs
-}
-await host.noteComplete()
-const cpu = process.cpuUsage(cpuBefore)
-row(
-  'filled',
-  `${(contexts / (inWorkerMs / 1000)).toFixed(0)} a second, ${((performance.now() - startedMs) / 1000).toFixed(0)} s, ${(cpu.user / 1e6).toFixed(0)} s of processor, ${(bytes / contexts).toFixed(0)} bytes of text each`,
-)
-
-async function report(when: string): Promise<void> {
-  const { memory, indexes } = await host.report()
-  const shelves = indexes[0]!.shelves
-  const inSegments = shelves.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
-  const segments = shelves.reduce((sum, one) => sum + one.segments, 0)
-  row(
-    `memory ${when}`,
-    `segments ${mb(inSegments)} (${segments}), heap of the worker ${mb(memory.heapUsed)}, outside of heaps ${mb(memory.arrayBuffers)}, process ${mb(process.memoryUsage().rss - before)} more than when empty`,
-  )
-}
-const mb = (value: number) => `${(value / 1024 / 1024).toFixed(0)} MB`
-
-async function ask(kind: Kind, by: Random): Promise<number> {
-  const sentMs = performance.now()
-  await host.search({ roles: ['developer' as RoleName], ...kind(by) })
-  return performance.now() - sentMs
+  console.log(asText(report))
+  if (options['dry-run']) return
+  writeSections(asMarkdown(report))
+  say('wrote docs/BENCHMARKS.md')
 }
 
-/** Questions at a fixed rate. */
-async function openLoad(kind: Kind): Promise<number[]> {
-  const by = seeded(5)
-  const asked: Promise<number>[] = []
-  const beganMs = performance.now()
-  while (performance.now() - beganMs < seconds * 1000) {
-    while (asked.length < ((performance.now() - beganMs) / 1000) * openRate) asked.push(ask(kind, by))
-    await new Promise(resolve => setTimeout(resolve, 1))
+async function fill(fleet: BenchFleet): Promise<SearchReport['filled']> {
+  const file = join(scratch, 'contexts.ndjson')
+  const out = createWriteStream(file)
+  let textBytes = 0
+  for (let number = 0; number < contexts; number++) {
+    const context = corpus.context(number)
+    const { title, summary, purpose, insights, content } = context
+    textBytes += Buffer.byteLength([title, summary, purpose, ...insights, content].join(' '))
+    if (!out.write(`${JSON.stringify(context)}\n`)) await once(out, 'drain')
   }
-  return Promise.all(asked)
+  out.end()
+  await once(out, 'finish')
+  say(`importing ${contexts} contexts`)
+  const before = cpuSeconds(fleet)
+  const { stored, seconds: took } = await importInto(fleet, file, stateDir)
+  await indexed(fleet, contexts)
+  return {
+    perSecond: stored / took,
+    processorMs: ((cpuSeconds(fleet) - before) * 1000) / stored,
+    textBytes: textBytes / contexts,
+  }
 }
 
-/** Clients that ask as soon as they have an answer. */
-async function closedLoad(chosen: readonly Kind[]): Promise<{ rate: number; ms: number[] }> {
-  const by = seeded(6)
-  const ms: number[] = []
-  const beganMs = performance.now()
-  await Promise.all(
-    Array.from({ length: clients }, async () => {
-      while (performance.now() - beganMs < seconds * 1000) ms.push(await ask(by.pick(chosen), by))
-    }),
+async function warmUp(fleet: BenchFleet): Promise<void> {
+  await closedLoad(
+    fleet,
+    kinds.map(([, kind]) => kind),
+    clients,
+    warmUpSeconds,
   )
-  return { rate: ms.length / seconds, ms }
 }
 
-async function questions(when: string): Promise<void> {
-  console.log(`\n${when}`)
-  for (const kind of Object.values(kinds)) for (let i = 0; i < 50; i++) await ask(kind, random)
-  delay.enable()
-  delay.reset()
-  for (const [name, kind] of Object.entries(kinds))
-    latencies(`${name}, ${openRate} a second`, await openLoad(kind))
-  const { rate, ms } = await closedLoad(Object.values(kinds))
-  latencies(`all kinds, ${clients} clients`, ms)
-  row('', `${rate.toFixed(0)} a second; load of the machine ${loadavg()[0]!.toFixed(1)}`)
-  row('main thread held up', longestMs())
-}
-
-await report('after filling')
-await questions('As it was filled')
-console.log('\nWhile 200 contexts a second are written')
-let writing = true
-const written = (async () => {
-  const foundMs: number[] = []
-  for (let number = contexts; writing; number += 20) {
-    const beganMs = performance.now()
-    const documents = Array.from({ length: 20 }, (_, i) => makeContext(random, words, number + i))
-    await host.apply(
-      documents.map(document => ({ kind: 'put', document })),
-      { source: 'bench', sequence: number },
+async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' | 'closed' | 'held'>> {
+  const open: SearchReport['open'][number][] = []
+  await longestHeld(fleet, loops)
+  for (const [name, kind] of kinds) {
+    const before = cpuSeconds(fleet)
+    const latencies = await openLoad(fleet, kind, openRate, seconds)
+    const processorMs = ((cpuSeconds(fleet) - before) * 1000) / latencies.count
+    const held = await longestHeld(fleet, loops)
+    open.push({ name, latencies, processorMs, held })
+    say(
+      `${name}: p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms, ${processorMs.toFixed(2)} ms of processor`,
     )
-    foundMs.push(performance.now() - beganMs)
-    await new Promise(resolve => setTimeout(resolve, Math.max(0, 100 - (performance.now() - beganMs))))
   }
-  return foundMs
-})()
-for (const name of ['common', 'OR of 5', 'fuzzy'])
-  latencies(`${name}, ${openRate} a second`, await openLoad(kinds[name]!))
-writing = false
-latencies('20 written are found', await written)
-row('main thread held up', longestMs())
-const optimizedMs = performance.now()
-await host.settled()
-await host.optimize()
-row('optimized', `${((performance.now() - optimizedMs) / 1000).toFixed(1)} s`)
-await report('after optimizing')
-await questions('Optimized')
-const closedMs = performance.now()
-await host.close()
-row('closed', `${(performance.now() - closedMs).toFixed(0)} ms`)
-const openedMs = performance.now()
-const again = await SearchHost.start(start)
-row('opened', `${(performance.now() - openedMs).toFixed(0)} ms`)
-await again.close()
-await rm(dir, { recursive: true, force: true })
+  const before = cpuSeconds(fleet)
+  const closed = await closedLoad(
+    fleet,
+    kinds.map(([, kind]) => kind),
+    clients,
+    seconds,
+  )
+  const processorMs = ((cpuSeconds(fleet) - before) * 1000) / closed.count
+  say(`${clients} clients: ${closed.perSecond.toFixed(0)} a second`)
+  return {
+    open,
+    closed: { ...closed, processorMs },
+    held: await longestHeld(fleet, loops),
+  }
+}
+
+async function writes(fleet: BenchFleet): Promise<Pick<SearchReport, 'writes'>> {
+  const { written, failed, foundMs } = await writeLoad(fleet, corpus.context, {
+    from: contexts + Math.floor(Date.now() % 1e9),
+    rate: writeRate,
+    seconds: seconds * 2,
+    watchedEvery,
+  })
+  const at = (part: number) =>
+    foundMs[Math.min(foundMs.length - 1, Math.floor(foundMs.length * part))] ?? Number.NaN
+  say(`stored contexts are found within ${at(1).toFixed(0)} ms`)
+  const held = await longestHeld(fleet, loops)
+  return { writes: { written, failed, watched: foundMs.length, p50Ms: at(0.5), mostMs: at(1), held } }
+}
+
+async function memory(fleet: BenchFleet, emptyMb: readonly number[]): Promise<Pick<SearchReport, 'memory'>> {
+  await sleep(idleMs)
+  const all = await indexesOf(fleet)
+  const megabyte = 1024 ** 2
+  const worst = Math.max(...all.map(({ memoryBytes }) => memoryBytes)) / megabyte
+  const segmentsOf = ({ indexes }: (typeof all)[number]) =>
+    indexes.flatMap(({ shelves }) => shelves).reduce((sum, one) => sum + one.memoryBytes, 0)
+  return {
+    memory: {
+      emptyMb: Math.max(...emptyMb),
+      residentMb: Math.max(...fleet.peers.map(({ pid }) => residentMb(pid))),
+      threadMb: worst,
+      segmentsMb: Math.max(...all.map(segmentsOf)) / megabyte,
+    },
+  }
+}
+
+async function profile(fleet: BenchFleet): Promise<void> {
+  const pids = fleet.peers.map(({ pid }) => pid)
+  const asked = kinds.map(([, kind]) => kind)
+  const costs = await sample(pids, profiles, () => closedLoad(fleet, asked, clients, seconds))
+  for (const [name, list] of Object.entries(costs)) {
+    if (typeof list === 'number') continue
+    console.log(`\n${name}`)
+    for (const { name: what, share } of list.slice(0, 40))
+      console.log(`${(share * 100).toFixed(1).padStart(6)} ${what}`)
+  }
+}
+
+function cpuSeconds(fleet: BenchFleet): number {
+  return fleet.peers.reduce((sum, { pid }) => sum + processorSeconds(pid), 0)
+}

@@ -1,0 +1,157 @@
+import type { Statistics } from '../api.ts'
+import type { Plan } from '../query/plan.ts'
+import type { Segment } from '../segment/segment.ts'
+import { type Bm25, lengthNorm, rarity } from './bm25.ts'
+import { Found } from './found.ts'
+import type { Shelf } from './shelf.ts'
+import type { Visible } from './view.ts'
+
+/** One segment within a query: what is visible of it and where its documents lie in `found`, term by term. */
+export type Part = {
+  readonly shelf: Shelf
+  readonly segment: Segment
+  readonly visible: Visible
+  /** For term `t` from `bounds[t]` to `bounds[t + 1]`. */
+  readonly bounds: number[]
+}
+
+// Reused by every query of the thread.
+export const found = new Found()
+/** Matching documents of one segment, and by document how relevant each is: good until the next segment is scored. */
+export const matching = { places: new Uint32Array(0), scores: new Float64Array(0), count: 0 }
+// Zero between uses.
+let conditions = new Int32Array(0)
+const touchedBit = 1 << 31
+
+/** Fills `matching` for one segment. Cost: about 5 ns for each document of each term. */
+export function score(part: Part, plan: Plan, statistics: Statistics, bm25: Bm25): void {
+  const { documents } = part.segment
+  if (conditions.length < documents) {
+    matching.places = new Uint32Array(documents)
+    matching.scores = new Float64Array(documents)
+    conditions = new Int32Array(documents)
+  }
+  const weights = plan.terms.map(
+    ({ boost }, term) => rarity(statistics.documents, statistics.frequencies[term]!) * boost * (bm25.k1 + 1),
+  )
+  const norm = lengthNorm(statistics, bm25)
+  if (plan.any && weights.length === 1) scoreOne(part, weights[0]!, norm)
+  else if (plan.any) scoreAny(part, weights, norm)
+  else scoreMatching(part, plan, weights, norm)
+}
+
+type Norm = { readonly base: number; readonly slope: number }
+
+/** A single term has no document twice. */
+function scoreOne({ segment, bounds }: Part, weight: number, { base, slope }: Norm): void {
+  const { lengths } = segment.columns
+  const { places, weights } = found
+  const { places: matched, scores } = matching
+  const from = bounds[0]!
+  const count = bounds[1]! - from
+  for (let i = 0; i < count; i++) {
+    const place = places[from + i]!
+    const frequency = weights[from + i]!
+    matched[i] = place
+    scores[place] = (weight * frequency) / (frequency + (base + slope * lengths[place]!))
+  }
+  matching.count = count
+}
+
+/** Whatever has any of the terms matches. */
+function scoreAny({ segment, bounds }: Part, termWeights: readonly number[], { base, slope }: Norm): void {
+  const { lengths } = segment.columns
+  const { places, weights } = found
+  const { places: matched, scores } = matching
+  const touched = conditions
+  let count = 0
+  for (let term = 0; term < termWeights.length; term++) {
+    const weight = termWeights[term]!
+    const end = bounds[term + 1]!
+    for (let i = bounds[term]!; i < end; i++) {
+      const place = places[i]!
+      const frequency = weights[i]!
+      const value = (weight * frequency) / (frequency + (base + slope * lengths[place]!))
+      if (touched[place] === 0) {
+        touched[place] = touchedBit
+        matched[count++] = place
+        scores[place] = value
+      } else scores[place]! += value
+    }
+  }
+  for (let i = 0; i < count; i++) touched[matched[i]!] = 0
+  matching.count = count
+}
+
+/** First what matches is found, then that alone is weighed. */
+function scoreMatching(part: Part, plan: Plan, termWeights: readonly number[], { base, slope }: Norm): void {
+  const { segment, bounds } = part
+  const { lengths } = segment.columns
+  const { places, weights } = found
+  const { places: matched, scores } = matching
+  const count = findMatching(part, plan)
+  for (let term = 0; term < termWeights.length; term++) {
+    const weight = termWeights[term]!
+    const end = bounds[term + 1]!
+    for (let i = bounds[term]!; i < end; i++) {
+      const place = places[i]!
+      if (conditions[place] === 0) continue
+      const frequency = weights[i]!
+      scores[place]! += (weight * frequency) / (frequency + (base + slope * lengths[place]!))
+    }
+  }
+  for (let i = 0; i < count; i++) conditions[matched[i]!] = 0
+  matching.count = count
+}
+
+/** Leaves `conditions` other than zero, and `scores` zero, for what matches. @returns how many do. */
+function findMatching({ segment, visible, bounds }: Part, plan: Plan): number {
+  const { places } = found
+  const { places: touched, scores } = matching
+  const fulfilled = conditions
+  let count = 0
+  for (const [term, { condition }] of plan.terms.entries()) {
+    const bits = touchedBit | (condition === null ? 0 : 1 << condition)
+    const end = bounds[term + 1]!
+    for (let i = bounds[term]!; i < end; i++) {
+      const place = places[i]!
+      const before = fulfilled[place]!
+      if (before === 0) touched[count++] = place
+      fulfilled[place] = before | bits
+    }
+  }
+  if (plan.all) {
+    for (let place = 0; place < segment.documents; place++) {
+      if (visible.mask[place] !== 1 || fulfilled[place] !== 0) continue
+      touched[count++] = place
+      fulfilled[place] = touchedBit
+    }
+  }
+  const { required } = plan
+  let kept = 0
+  for (let i = 0; i < count; i++) {
+    const place = touched[i]!
+    const bits = fulfilled[place]! & ~touchedBit
+    if ((bits & required) === required && plan.matches(bits)) {
+      touched[kept++] = place
+      scores[place] = 0
+    } else fulfilled[place] = 0
+  }
+  return kept
+}
+
+/** Finds out again how often each term occurs in the few documents that are returned. */
+export function noteFrequencies(
+  { bounds }: Part,
+  wanted: ReadonlyMap<number, number>,
+  frequencies: number[][],
+): void {
+  for (const place of wanted.keys()) conditions[place] = touchedBit
+  for (let term = 0; term + 1 < bounds.length; term++) {
+    for (let i = bounds[term]!; i < bounds[term + 1]!; i++) {
+      const place = found.places[i]!
+      if (conditions[place] !== 0) frequencies[wanted.get(place)!]![term] = found.weights[i]!
+    }
+  }
+  for (const place of wanted.keys()) conditions[place] = 0
+}

@@ -1,0 +1,113 @@
+import type { Machine } from '../machine.ts'
+import type { Held } from './fleet-index.ts'
+import type { Latencies } from './load.ts'
+
+export type SearchReport = {
+  readonly date: string
+  readonly machine: Machine
+  readonly contexts: number
+  /** Null: the fleet was filled before. */
+  readonly filled: {
+    readonly perSecond: number
+    readonly processorMs: number
+    readonly textBytes: number
+  } | null
+  readonly open: readonly {
+    readonly name: string
+    readonly latencies: Latencies
+    /** Of all peers together, for one question. */
+    readonly processorMs: number
+    readonly held: Held
+  }[]
+  readonly closed: Latencies & { readonly processorMs: number }
+  /** Under the clients that wait. */
+  readonly held: Held
+  readonly writes: {
+    readonly written: number
+    readonly failed: number
+    readonly watched: number
+    readonly p50Ms: number
+    readonly mostMs: number
+    readonly held: Held
+  }
+  readonly memory: {
+    /** Of a peer without contexts, all of it. */
+    readonly emptyMb: number
+    readonly residentMb: number
+    /** Heap and buffers of the search thread, and what of the process lies outside of heaps. */
+    readonly threadMb: number
+    readonly segmentsMb: number
+  }
+  readonly aims: { readonly openRate: number; readonly clients: number; readonly writeRate: number }
+}
+
+const ms = (value: number) => value.toFixed(value < 10 ? 1 : 0)
+
+const rowsOf = ({ open, closed, held, aims }: SearchReport): string[][] => [
+  ['', 'a second', 'p50 ms', 'p99 ms', 'most ms', 'processor ms', 'loop held ms'],
+  ...open.map(({ name, latencies, processorMs, held }) => [
+    `${name}, ${aims.openRate} a second`,
+    ...figuresOf(latencies, processorMs, held),
+  ]),
+  [`all kinds, ${aims.clients} clients that wait`, ...figuresOf(closed, closed.processorMs, held)],
+]
+
+const heldOf = ({ longestMs, busiestMs }: Held) => `${ms(longestMs)} (${ms(busiestMs)})`
+
+const figuresOf = (latencies: Latencies, processorMs: number, held: Held): string[] => [
+  `${latencies.perSecond.toFixed(0)}${latencies.failed > 0 ? ` (${latencies.failed} failed)` : ''}`,
+  ms(latencies.p50Ms),
+  ms(latencies.p99Ms),
+  ms(latencies.mostMs),
+  processorMs.toFixed(2),
+  heldOf(held),
+]
+
+const factsOf = ({ contexts, filled, writes, memory, aims }: SearchReport): string[][] => [
+  ...(filled === null
+    ? []
+    : [
+        [
+          `${contexts} contexts imported`,
+          `${filled.perSecond.toFixed(0)} a second, ${filled.textBytes.toFixed(0)} bytes of text each, ${filled.processorMs.toFixed(1)} ms of processor each, index and store of all three peers`,
+        ],
+      ]),
+  [
+    `stored and found at another door, ${aims.writeRate} writes a second`,
+    `p50 ${ms(writes.p50Ms)} ms, at most ${ms(writes.mostMs)} ms, of ${writes.watched} that were watched; ${writes.written} written, ${writes.failed} failed; event loop held up ${heldOf(writes.held)} ms at most`,
+  ],
+  [
+    `memory for ${contexts} contexts, the peer with the most`,
+    `search thread ${memory.threadMb.toFixed(0)} MB, of it segments ${memory.segmentsMb.toFixed(0)} MB; process ${memory.residentMb.toFixed(0)} MB, ${memory.emptyMb.toFixed(0)} MB when it had none`,
+  ],
+]
+
+export function asText(report: SearchReport): string {
+  const rows = rowsOf(report).map(cells =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(34) : cell.padStart(13))).join(''),
+  )
+  return [...rows, '', ...factsOf(report).map(([name, value]) => `${name}: ${value}`)].join('\n')
+}
+
+/** A section of docs/BENCHMARKS.md. */
+export function asMarkdown(report: SearchReport): string {
+  const { machine, date, contexts } = report
+  const [head = [], ...rows] = rowsOf(report)
+  return `## Search
+
+Written by \`npm run bench -- search\` on ${date}, ${machine.commit}: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}; ${machine.kernel}, Node ${machine.node};
+${Math.round(machine.otherLoad * 100)} % of all cores busy with other work just before. Three peers with three replicas, ${contexts} contexts, all doors asked in turn over
+HTTP by a client on the same cores, ten hits with highlights. *Processor* is what a question takes in all peers together, *held*
+the longest that the event loop of any peer was held up, in brackets how much of the processor it had meanwhile: the rest is
+waiting for a core. Both are measured in steps, the first of two milliseconds, the second of four.
+
+${table(head, rows)}
+
+${table(['', ''], factsOf(report))}
+`
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
+    .map(cells => `| ${cells.join(' | ')} |`)
+    .join('\n')
