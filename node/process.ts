@@ -22,7 +22,7 @@ import { ControlPlane, keysRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
-import { controlTexts, keyTexts, logEvent } from './event-log.ts'
+import { controlTexts, logEvent, noteKeyTrouble, recordEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
@@ -138,7 +138,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const libp2p = await startLibp2p({
       privateKey: identity.privateKey,
       networkKey,
-      onKeyTrouble: (trouble, from) => log.warn({ from, trouble }, keyTexts[trouble]),
+      onKeyTrouble: (trouble, from) => noteKeyTrouble(log, audit, trouble, from),
       fleet: view.fleet,
       listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
       bootstrap: options.bootstrap ?? [],
@@ -180,8 +180,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       report: (event: DriverEvent) => {
         health.note(event)
         logEvent(log, event)
-        if (event.kind === 'envelopeRefused') audit.notTaken(event.from, 'INTEGRITY_FAILED', event.message)
-        if (event.kind === 'frameRefused') audit.notTaken(event.from, 'FRAME_REFUSED', 'frame')
+        recordEvent(audit, event)
         if (event.kind === 'viewAdopted') adopted(event.view)
         if (event.kind === 'envelopeRefused') void grants.sync.fetchMissing(event.from)
       },
@@ -219,6 +218,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       register: sharedRegister(registers, keysRegisterKey),
       isGranted: (peer, role) => grants.judge.mayHold(peer, role),
       meet: peer => grants.meet(peer),
+      audit,
       clock: systemClock,
       log,
       sealed: () => {

@@ -16,6 +16,7 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { SlurpError } from '../../../base/errors.ts'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
+import { Callers } from './callers.ts'
 import { coalescing } from './coalescing.ts'
 import { type MeshGossip, newsBytesMax, newsTopic } from './gossip.ts'
 import { cachedKeyCrypto } from './noise-crypto.ts'
@@ -53,6 +54,8 @@ export type HostOptions = {
   isMember(peer: PeerId): boolean
   /** Somebody who is no member was cut off. @param address - multiaddress that it came from. */
   onStranger?(peer: string, address: string | null): void
+  /** An address has too many connections; one more was closed. */
+  onCrowd?(address: string): void
   readonly record: RecordRules
   readonly tickEnd: TickEnd
   readonly network: PrivateNetworkOptions
@@ -151,11 +154,16 @@ function newLibp2p(
   })
 }
 
-function membersOnly({ isMember, onStranger }: Pick<HostOptions, 'isMember' | 'onStranger'>): {
+function membersOnly({
+  isMember,
+  onStranger,
+  onCrowd,
+}: Pick<HostOptions, 'isMember' | 'onStranger' | 'onCrowd'>): {
   gater: ConnectionGater
   denied: () => number
 } {
   let denials = 0
+  const callers = new Callers(address => onCrowd?.(address))
   const isStranger = (id: Libp2pPeerId) => {
     const stranger = !isMember(id.toString() as PeerId)
     if (stranger) denials += 1
@@ -163,6 +171,7 @@ function membersOnly({ isMember, onStranger }: Pick<HostOptions, 'isMember' | 'o
   }
   const gater: ConnectionGater = {
     denyDialPeer: isStranger,
+    denyInboundConnection: connection => callers.isTooMany(connection),
     denyInboundEncryptedConnection: (id, connection) => {
       const isDenied = isStranger(id)
       if (isDenied) onStranger?.(id.toString(), connection.remoteAddr.toString())

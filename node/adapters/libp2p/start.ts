@@ -95,6 +95,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const tickEnd = new TickEnd()
   const onStranger = (peer: string, address: string | null) =>
     options.onTurnedAway?.(peer, address, 'notMember')
+  const onCrowd = (address: string) => options.onTurnedAway?.('unknown', address, 'tooMany')
   const troubles = new KeyTroubles((trouble, from) => options.onKeyTrouble?.(trouble, from))
   const host = await startHost({
     ...options,
@@ -102,6 +103,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     record: records.rules(),
     tickEnd,
     onStranger,
+    onCrowd,
     network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
   })
   const keys = new Libp2pExchange({ host, name: 'keys', isMember })
