@@ -47,6 +47,23 @@ export const processSettings = z.strictObject({
   indexes: indexSettings
     .default([])
     .describe('Search indexes beside the main one, as JSON: `slurp help indexes` says what is in it'),
+  requestsPerSecondMax: count(1, 1_000_000)
+    .default(1000)
+    .describe(
+      'HTTP requests a second of one grant, or of one address without a token; more are answered 429',
+    ),
+  connectionsPerAddressMax: count(1, 10_000)
+    .default(1024)
+    .describe('HTTP connections of one address at once; more are closed'),
+  httpTlsCert: z
+    .string()
+    .default('')
+    .describe('File with the certificate of the HTTP door, PEM, with its chain'),
+  httpTlsKey: z.string().default('').describe('File with the key of that certificate, PEM'),
+  httpPlain: z
+    .enum(['loopback', 'anywhere'])
+    .default('loopback')
+    .describe('Where the HTTP door may speak plain HTTP; anywhere: something in front of it speaks TLS'),
   slowSearchMs: count(0, 600_000)
     .default(500)
     .describe('A search that takes so long gets a line in peer.log, without its words'),
@@ -115,7 +132,7 @@ export const meaningOf = (name: SettingName): string => processSettings.shape[na
 /** Default as text, for help. */
 export function defaultOf(name: SettingName): string {
   const value = processSettings.parse({})[name]
-  return Array.isArray(value) ? value.join(',') || 'none' : String(value)
+  return Array.isArray(value) ? value.join(',') || 'none' : String(value) || 'none'
 }
 
 /** The settings that the environment names. */

@@ -1,3 +1,4 @@
+import type { PeerId } from '../base/ids.ts'
 import type { DriverEvent } from './driver/driver.ts'
 import type { PeerOptions } from './running-peer.ts'
 
@@ -9,11 +10,32 @@ export const controlTexts = {
 } as const
 
 /** What the log says of callers that the network key keeps out. */
-export const keyTexts = {
+const keyTexts = {
   noKey: 'a caller has no network key: its network.key is missing, or it is no peer of this fleet',
   otherKey: 'a caller has another network key: network.key must be the same file on every peer',
   keyUnwanted: 'a caller has a network key, and this peer has none: its network.key is missing',
 } as const
+
+/** A caller that the network key kept out. @param from - multiaddress, null where it is not known. */
+export function noteKeyTrouble(
+  log: PeerOptions['log'],
+  audit: { turnedAway(peer: string, source: string | null, reason: string): void },
+  trouble: keyof typeof keyTexts,
+  from: string | null,
+): void {
+  log.warn({ from, trouble }, keyTexts[trouble])
+  audit.turnedAway('unknown', from, trouble)
+}
+
+/** Tells the audit log what other members sent and the driver did not take. */
+export function recordEvent(
+  audit: { notTaken(from: PeerId, code: string, rule: string): void },
+  event: DriverEvent,
+): void {
+  if (event.kind === 'envelopeRefused') audit.notTaken(event.from, 'INTEGRITY_FAILED', event.message)
+  if (event.kind === 'frameRefused') audit.notTaken(event.from, 'FRAME_REFUSED', 'frame')
+  if (event.kind === 'clockAhead') audit.notTaken(event.from, 'CLOCK_AHEAD', 'clock')
+}
 
 /** Tells the log what the driver reports and somebody may want to know. */
 export function logEvent(log: PeerOptions['log'], event: DriverEvent): void {

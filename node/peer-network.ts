@@ -3,7 +3,7 @@ import type { Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
 import type { PeerAudit } from './audit/peer-audit.ts'
-import { keyTexts } from './event-log.ts'
+import { noteKeyTrouble } from './event-log.ts'
 import { epochOf } from './fleet-files.ts'
 import type { GrantKeeper } from './grants/grant-keeper.ts'
 import { linkGuard } from './grants/links.ts'
@@ -31,7 +31,7 @@ export function startPeerNetwork(parts: PeerNetworkParts): Promise<Libp2pPeer> {
   return startLibp2p({
     privateKey: identity.privateKey,
     networkKey,
-    onKeyTrouble: (trouble, from) => options.log.warn({ from, trouble }, keyTexts[trouble]),
+    onKeyTrouble: (trouble, from) => noteKeyTrouble(options.log, audit, trouble, from),
     fleet,
     listen: { host: options.host ?? '127.0.0.1', port: options.preferredPort ?? 0 },
     bootstrap: options.bootstrap ?? [],

@@ -23,7 +23,7 @@ import { ControlPlane, keysRegisterKey } from './control/control-plane.ts'
 import type { RegisterParts } from './control/register.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
-import { controlTexts, logEvent } from './event-log.ts'
+import { controlTexts, logEvent, recordEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
@@ -161,8 +161,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       report: (event: DriverEvent) => {
         health.note(event)
         logEvent(log, event)
-        if (event.kind === 'envelopeRefused') audit.notTaken(event.from, 'INTEGRITY_FAILED', event.message)
-        if (event.kind === 'frameRefused') audit.notTaken(event.from, 'FRAME_REFUSED', 'frame')
+        recordEvent(audit, event)
         if (event.kind === 'viewAdopted') adopted(event.view)
         if (event.kind === 'envelopeRefused') void grants.sync.fetchMissing(event.from)
       },
@@ -201,6 +200,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       isGranted: (peer, role) => grants.judge.mayHold(peer, role),
       isAgentGranted: (peer, role) => grants.agents.mayCollect(peer, role),
       meet: peer => grants.meet(peer),
+      audit,
       clock: systemClock,
       log,
       sealed: () => {

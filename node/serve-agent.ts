@@ -9,11 +9,13 @@ import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { agentAtDoor, notServedBy } from './agent-door.ts'
 import { type JoinedFleet, joinFleet } from './agent-process.ts'
 import type { ProcessSettings } from './config.ts'
+import { checkExposure } from './http/exposure.ts'
 import { openDoor } from './http/server.ts'
 import { createMetrics } from './monitoring/metrics.ts'
 import { openPeerLog } from './monitoring/peer-log.ts'
 import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
 import type { ServedPeer } from './serve-peer.ts'
+import { readTls } from './tls-files.ts'
 
 /** An agent with its HTTP door, up in this process: found the fleet, and collects its keys. @throws SlurpError as `joinFleet` does. */
 export async function serveAgent(
@@ -24,6 +26,8 @@ export async function serveAgent(
 ): Promise<ServedPeer> {
   const startedAtMs = Date.now()
   const token = readTokenOf(dir)
+  const tls = readTls(settings)
+  checkExposure(settings.httpHost, { tls, httpPlain: settings.httpPlain })
   const { name } = readPeerFile(dir)
   const identity = await loadIdentity(join(dir, 'identity.key'), passphrase)
   const log = openPeerLog(join(dir, 'peer.log'), { level: settings.logLevel, bytesMax: settings.logBytesMax })
@@ -44,6 +48,8 @@ export async function serveAgent(
       peer: atDoor,
       host: settings.httpHost,
       preferredPort: settings.httpPort,
+      tls,
+      httpPlain: settings.httpPlain,
       token,
       limits: settings,
       metrics: requestsInFlight =>

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { ProcessSettings } from './config.ts'
+import { checkExposure } from './http/exposure.ts'
 import { openDoor } from './http/server.ts'
 import { indexesOf } from './index-settings.ts'
 import { releaseIdleMemory } from './monitoring/idle-memory.ts'
@@ -10,6 +11,7 @@ import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-sett
 import { startPeer } from './process.ts'
 import { roleKeyAges } from './role-key-ages.ts'
 import type { RunningPeer } from './running-peer.ts'
+import { readTls } from './tls-files.ts'
 
 /** Time that network and disk get to close after the door did. */
 const closeMs = 1500
@@ -43,6 +45,8 @@ export async function servePeer(
 ): Promise<ServedPeer> {
   const startedAtMs = Date.now()
   const token = readTokenOf(dir)
+  const tls = readTls(settings)
+  checkExposure(settings.httpHost, { tls, httpPlain: settings.httpPlain })
   const log = openPeerLog(join(dir, 'peer.log'), { level: settings.logLevel, bytesMax: settings.logBytesMax })
   let peer: RunningPeer | null = null
   try {
@@ -64,6 +68,8 @@ export async function servePeer(
       peer: running,
       host: settings.httpHost,
       preferredPort: settings.httpPort,
+      tls,
+      httpPlain: settings.httpPlain,
       token,
       limits: settings,
       metrics: requestsInFlight =>

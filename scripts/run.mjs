@@ -64,7 +64,7 @@ const stages = {
       join(
         home,
         'test',
-        '{architecture,docs,base,control,keys,dht,replication,driver,election,crypto,grants,agents,store,search,fleet-search,http,cli,adapters,contracts,sample,sim,chaos,node,peer,fuzz}',
+        '{architecture,attacks,docs,base,control,keys,dht,replication,driver,election,crypto,grants,agents,store,search,fleet-search,http,cli,adapters,contracts,sample,sim,chaos,node,peer,fuzz}',
         '**',
         '*.test.ts',
       ),

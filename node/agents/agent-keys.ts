@@ -11,6 +11,7 @@ import { fleetSecretName, type SecretName } from '../../crypto/shares/secret-nam
 import { catchUpOf } from '../keys/catch-up.ts'
 import { Collector } from '../keys/collector.ts'
 import { HeldKeys } from '../keys/held-keys.ts'
+import { noShareAudit } from '../keys/share-audit.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -52,6 +53,7 @@ export class AgentKeys {
     this.#parts = parts
     this.#collector = new Collector({
       ...parts,
+      audit: noShareAudit,
       // An agent holds no share of anything.
       ownShare: async () => 'No share of that dealing is here.',
       changed: () => this.#changed(),

@@ -46,5 +46,17 @@ export const isDenial = (code: string): boolean => denials.has(code)
 export const auditUnavailable = (why: string, cause?: unknown): SlurpError =>
   new SlurpError('AUDIT_UNAVAILABLE', `This peer cannot record what it does: ${why}.`, { cause })
 
+/** Codes that say: nobody could have carried it out, as it was put. */
+const misuses = new Set([
+  'ADDRESS_INVALID',
+  'CONTEXT_INVALID',
+  'JSON_INVALID',
+  'TOO_DEEP',
+  'TOO_LARGE',
+  'USAGE',
+])
+
+export const isMisuse = (code: string): boolean => misuses.has(code)
+
 /** How entries name who has a bearer token. */
 export const tokenSubject = (token: string): string => `token:${tokenFingerprint(token)}`

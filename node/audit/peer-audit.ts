@@ -181,6 +181,30 @@ export class PeerAudit implements Audit {
     this.refused({ code, subject: `peer:${from}`, source: null, operation: 'deliver', rule })
   }
 
+  /** A share that a peer asked for, dealt or sent, in vain. */
+  shareRefused(from: PeerId, operation: string, code: string): void {
+    this.refused({ code, subject: `peer:${from}`, source: null, operation, rule: 'share' })
+  }
+
+  /** A share of a key that was given to a peer. @param what - of the fleet's own secrets only the name is told. */
+  async shareReleased(
+    to: PeerId,
+    { secret, keyVersion }: { secret: string; keyVersion: number },
+  ): Promise<void> {
+    await this.decided({
+      outcome: 'allowed',
+      code: null,
+      subject: `peer:${to}`,
+      source: null,
+      operation: 'release',
+      detail: `${secret}/${keyVersion}`,
+      key: null,
+      roles: this.rolesOf([{ name: secret, keyVersion }]),
+      rule: 'entitlement',
+      count: 1,
+    })
+  }
+
   /** A connection that was refused. @param source - as a multiaddress. */
   turnedAway(peer: string, source: string | null, reason: string): void {
     const host = source?.split('/')[2] ?? null

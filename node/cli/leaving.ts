@@ -135,7 +135,7 @@ export async function leaveSelf(session: Session, options: LeaveOptions & { dir?
 }
 
 function doorOf(dir: string): { url: string; tokenFile: string } {
-  const { httpHost, httpPort } = readSettings([settingsOfFile(readPeerFile(dir))])
+  const { httpHost, httpPort, httpTlsCert } = readSettings([settingsOfFile(readPeerFile(dir))])
   const host = httpHost.includes(':') ? `[${httpHost}]` : httpHost
-  return { url: `http://${host}:${httpPort}`, tokenFile: tokenPath(dir) }
+  return { url: `${httpTlsCert === '' ? 'http' : 'https'}://${host}:${httpPort}`, tokenFile: tokenPath(dir) }
 }

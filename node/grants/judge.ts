@@ -15,6 +15,8 @@ export type FleetTime = { readonly isKnown: boolean; wallMs(): number }
 type InForce = { readonly fromMs: number; readonly untilMs: number; readonly generation: number }
 
 const verdictsMax = 8_192
+/** So far ahead of the time of the fleet a version may be: twice what its coordinator let through, as clocks differ. */
+const aheadMsMax = 20_000
 const timeRules: ReadonlySet<string> = new Set(['clock', 'expired', 'notYet', 'hours'])
 
 /** Decides over links and envelopes by the grants that are known. A signature is checked when a grant is learnt, never here. */
@@ -108,7 +110,7 @@ export class Judge {
    * Whether the grant that an envelope names allows what it is, at the time of its version: what was written while it
    * was allowed stays, however late it comes. Whoever writes now must be allowed now as well. A grant that is not known
    * here is noted as missing, and allows nothing. What was written before the fleet had grants stays too; nobody writes
-   * such a version now.
+   * such a version now. Of what is yet to come nobody can have written anything.
    */
   isGranted(header: EnvelopeHeader, isFresh: boolean): boolean {
     if (header.grant === null) {
@@ -123,7 +125,9 @@ export class Judge {
     const { chain } = known
     if (chain.grant.subject !== header.author) return false
     const request = requestOf(header)
-    if (!this.allows(chain, request, hlcMs(header.version))) return false
+    const atMs = hlcMs(header.version)
+    if (this.#time().isKnown && atMs > this.nowMs + aheadMsMax) return false
+    if (!this.allows(chain, request, atMs)) return false
     return !isFresh || this.allows(chain, request, this.nowMs)
   }
 }

@@ -1,6 +1,9 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { answerBrokenRequest } from './broken-request.ts'
 import { bodySlackBytes, type DoorLimits, headerBytesMax, urlBytesMax } from './door.ts'
+import type { TlsFiles } from './exposure.ts'
 import { fromFramework, sendFailure } from './failures.ts'
 import { parseJson } from './json-body.ts'
 
@@ -8,26 +11,31 @@ const keepAliveMs = 72_000
 /** How often connections whose headers are late are looked for. */
 const slowCheckMs = 5000
 
+export type AppOptions = {
+  /** Null: plain HTTP. */
+  readonly tls?: TlsFiles | null
+  /** What came was no request. @param source - IP address. */
+  refused?(code: string, source: string): void
+}
+
 /** The web framework with our caps, and our words where it would use its own. */
-export function createApp(limits: DoorLimits): FastifyInstance {
+export function createApp(
+  limits: DoorLimits,
+  { tls = null, refused = () => undefined }: AppOptions = {},
+): FastifyInstance {
   const bodyBytesMax = limits.contextBytesMax + bodySlackBytes
   const app = fastify({
     logger: false,
     bodyLimit: bodyBytesMax,
     exposeHeadRoutes: false,
     return503OnClosing: false,
-    keepAliveTimeout: keepAliveMs,
-    // Node's own limit would end a long batch; `guard` times the other requests.
-    requestTimeout: 0,
     routerOptions: { maxParamLength: urlBytesMax },
-    http: {
-      maxHeaderSize: headerBytesMax,
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, slowCheckMs),
-    },
-    clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: (error, _request, reply) => {
-      sendFailure(reply, fromFramework(error))
+    serverFactory: listener => newServer(listener, limits, tls),
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, refused),
+    frameworkErrors: (error, request, reply) => {
+      const failure = fromFramework(error)
+      refused(failure.code, request.ip)
+      sendFailure(reply, failure)
     },
   })
   app.removeAllContentTypeParsers()
@@ -35,4 +43,21 @@ export function createApp(limits: DoorLimits): FastifyInstance {
     parseJson(body),
   )
   return app
+}
+
+function newServer(listener: RequestListener, limits: DoorLimits, tls: TlsFiles | null): Server {
+  const { headersTimeoutMs } = limits
+  const options = {
+    maxHeaderSize: headerBytesMax,
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(headersTimeoutMs, slowCheckMs),
+    keepAliveTimeout: keepAliveMs,
+    // Node's own limit would end a long batch; `guard` times the other requests.
+    requestTimeout: 0,
+  }
+  if (tls === null) return createServer(options, listener)
+  return createTlsServer(
+    { ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: headersTimeoutMs },
+    listener,
+  )
 }

@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import { asSlurpError } from '../../base/errors.ts'
-import { isDenial } from '../audit/auditor.ts'
+import { isDenial, isMisuse, type Refusal } from '../audit/auditor.ts'
 import type { OperationName } from './contract.ts'
 import type { Door } from './door.ts'
+import { noteRecorded } from './recorded.ts'
 
 type Kind = {
   /** As grants name it. */
@@ -92,6 +93,7 @@ export async function audited<T>(
   const { audit: log } = door.peer
   log.check()
   const { request, address, member } = facts
+  noteRecorded(request)
   const decision = {
     subject: door.subjectOf(request),
     source: request.ip,
@@ -121,11 +123,19 @@ export async function audited<T>(
         roles: named,
       })
     else if (begun === null) await allowed(code)
+    else if (isMisuse(code)) log.refused({ ...refusalOf(decision), code })
     throw thrown
   }
   await (begun ?? allowed(null, rolesIn(result).length > 0 ? log.rolesOf(rolesIn(result)) : named))
   return result
 }
+
+const refusalOf = ({ subject, source, operation }: Pick<Refusal, 'subject' | 'source' | 'operation'>) => ({
+  subject,
+  source,
+  operation,
+  rule: 'input',
+})
 
 function rolesIn(result: unknown): RoleVersions {
   if (typeof result !== 'object' || result === null || !('roles' in result)) return []

@@ -3,13 +3,22 @@ import type { Socket } from 'node:net'
 import { SlurpError } from '../../base/errors.ts'
 import { failureHeaders, misuse, securityHeaders } from './failures.ts'
 
-/** Answers what Node could not read as HTTP at all, in the same shape as every failure, and hangs up. */
-export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+/**
+ * Answers what Node could not read as HTTP at all, in the same shape as every failure, and hangs up.
+ *
+ * @param refused - is told the code of the failure and who sent it.
+ */
+export function answerBrokenRequest(
+  error: Error & { code?: string },
+  socket: Socket,
+  refused: (code: string, source: string) => void,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
   const failure = describe(error.code)
+  refused(failure.code, socket.remoteAddress ?? 'unknown')
   const body = JSON.stringify(failure.toBody())
   const headers = {
     ...securityHeaders,

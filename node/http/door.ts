@@ -19,6 +19,9 @@ export type DoorLimits = {
   readonly requestTimeoutMs: number
   readonly batchIdleMs: number
   readonly slowSearchMs: number
+  /** Of one grant, or of one address without a token. */
+  readonly requestsPerSecondMax: number
+  readonly connectionsPerAddressMax: number
 }
 
 /** What the handlers of the door work with. */
@@ -33,6 +36,8 @@ export type Door = {
   readonly notServed: ((name: OperationName) => SlurpError | null) | null
   /** Who asks, as the audit log names them; only of a request that the guard let in. */
   subjectOf(request: FastifyRequest): string
+  /** The same of any request; null where the guard has not let it in. */
+  callerOf(request: FastifyRequest): string | null
   /** Status of the peer with the door's own address. */
   status(): PeerStatus
   /** Aborts when the peer begins to stop. */

@@ -8,7 +8,9 @@ import { operations } from './contract.ts'
 import { bodySlackBytes, type Door, type DoorLimits, urlBytesMax } from './door.ts'
 import { fromFramework, securityHeaders, sendFailure } from './failures.ts'
 import type { Operation } from './operation.ts'
-import { checkRight } from './rights.ts'
+import { RateLimit } from './rate-limit.ts'
+import { noteRecorded, recordRefused } from './recorded.ts'
+import { checkRight, noteCaller } from './rights.ts'
 
 /** How long a body that is refused for its size may still come in. */
 const restMs = 1_000
@@ -21,6 +23,7 @@ export function guard(
   callerOf: (authorization: string | undefined) => Caller | null,
 ): void {
   const bodyTimers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
+  const rate = new RateLimit(door.limits.requestsPerSecondMax)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders)
     const operation = operationOf(request)
@@ -34,6 +37,7 @@ export function guard(
     const caller = callerOf(request.headers.authorization)
     if (caller === null && !operation?.open) {
       const { ip: source } = request
+      noteRecorded(request)
       door.peer.audit.refused({
         code: 'TOKEN_WRONG',
         subject: 'stranger',
@@ -46,6 +50,9 @@ export function guard(
         'The bearer token is missing, or neither this peer nor a grant has it.',
       )
     }
+    if (caller !== null) noteCaller(request, caller)
+    // Whoever has the peer's own token runs it.
+    if (caller !== door.peer.rights.self) rate.enter(caller?.id ?? `address:${request.ip}`)
     if (operation !== undefined && caller !== null) checkRight(door, operation, caller, request)
     const streamed = operation === operations.batchStore
     const leave = admission.enter(streamed ? 0 : bodyBytesOf(request, door.limits))
@@ -55,7 +62,7 @@ export function guard(
     })
     if (request.raw.headers['content-length'] === undefined && !request.raw.headers['transfer-encoding'])
       return
-    if (!streamed) bodyTimers.set(request, timeBody(request, reply, door.limits.requestTimeoutMs))
+    if (!streamed) bodyTimers.set(request, timeBody(door, request, reply))
   })
   app.addHook('preValidation', async request => clearTimeout(bodyTimers.get(request)))
   app.addHook('onResponse', async (request, reply) => {
@@ -67,6 +74,7 @@ export function guard(
   app.setErrorHandler(async (thrown, request, reply) => {
     const failure = fromFramework(thrown)
     door.metrics.requestRefused(failure.code)
+    recordRefused(door, request, failure)
     if (failure.code === 'INTERNAL') {
       door.log.error(
         { err: failure.cause, route: operationOf(request)?.path },
@@ -79,8 +87,10 @@ export function guard(
     return sendFailure(reply, failure)
   })
   app.setNotFoundHandler((request, reply) => {
-    door.metrics.requestRefused('ROUTE_UNKNOWN')
-    return sendFailure(reply, unknownRoute(request))
+    const failure = unknownRoute(request)
+    door.metrics.requestRefused(failure.code)
+    recordRefused(door, request, failure)
+    return sendFailure(reply, failure)
   })
 }
 
@@ -101,11 +111,14 @@ function unknownRoute(request: FastifyRequest): SlurpError {
   return new SlurpError('ROUTE_UNKNOWN', `There is no such path for ${method}.`)
 }
 
-function timeBody(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): NodeJS.Timeout {
+function timeBody(door: Door, request: FastifyRequest, reply: FastifyReply): NodeJS.Timeout {
+  const timeoutMs = door.limits.requestTimeoutMs
   return setTimeout(() => {
     if (reply.sent) return
     reply.header('connection', 'close')
-    sendFailure(reply, new SlurpError('REQUEST_TIMEOUT', `The request was not whole after ${timeoutMs} ms.`))
+    const late = new SlurpError('REQUEST_TIMEOUT', `The request was not whole after ${timeoutMs} ms.`)
+    recordRefused(door, request, late)
+    sendFailure(reply, late)
     reply.raw.once('finish', () => request.raw.socket.destroySoon())
   }, timeoutMs)
 }

@@ -8,6 +8,7 @@ import type { Catalogue } from '../store/catalogue/api.ts'
 import { type OperationName, operations } from './contract.ts'
 import type { Door } from './door.ts'
 import type { Operation } from './operation.ts'
+import { noteRecorded } from './recorded.ts'
 
 /**
  * What a path asks of the grant of whoever calls it. `store`: the store or the catalogue looks at each context; `link`: a grant in force
@@ -83,9 +84,13 @@ const rightOf = new Map<Operation, (typeof rights)[OperationName]>(
 )
 const callers = new WeakMap<FastifyRequest, Caller>()
 
-/** Notes who asks, and refuses what its grant does not allow. @throws SlurpError GRANT_DENIED. */
-export function checkRight(door: Door, operation: Operation, caller: Caller, request: FastifyRequest): void {
+/** Notes who asks. */
+export const noteCaller = (request: FastifyRequest, caller: Caller): void => {
   callers.set(request, caller)
+}
+
+/** Refuses what the grant of who asks does not allow. @throws SlurpError GRANT_DENIED. */
+export function checkRight(door: Door, operation: Operation, caller: Caller, request: FastifyRequest): void {
   const right = rightOf.get(operation) ?? 'link'
   if (right === 'open' || right === 'store') return
   // How a peer is can be asked with its own token also while it is granted nothing: that is when somebody looks.
@@ -95,18 +100,22 @@ export function checkRight(door: Door, operation: Operation, caller: Caller, req
   } catch (thrown) {
     const subject = subjectFrom(request) ?? 'stranger'
     const { code } = asSlurpError(thrown)
+    noteRecorded(request)
     door.peer.audit.refused({ code, subject, source: request.ip, operation: right, rule: 'grant' })
     throw thrown
   }
 }
 
-/** Who asks, as the audit log names the holder of a grant; null for the peer itself, and before `checkRight`. */
+/** Who asks, as the audit log names the holder of a grant; null for the peer itself, and before `noteCaller`. */
 export const subjectFrom = (request: FastifyRequest): string | null => {
   const id = callers.get(request)?.id ?? null
   return id === null ? null : `grant:${id}`
 }
 
-/** Who asks. Only after `checkRight`. */
+/** Whether it is known who asks. */
+export const isCalled = (request: FastifyRequest): boolean => callers.has(request)
+
+/** Who asks. Only after `noteCaller`. */
 export const callerFrom = (request: FastifyRequest): Caller => callers.get(request)!
 
 /** The store as whoever asks may use it. */

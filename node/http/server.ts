@@ -5,11 +5,13 @@ import type { Metrics } from '../monitoring/metrics.ts'
 import type { Log, RunningPeer } from '../running-peer.ts'
 import { Admission } from './admission.ts'
 import { createApp } from './app.ts'
+import { capConnections } from './connections.ts'
 import { type OperationName, operations } from './contract.ts'
 import type { Door, DoorLimits } from './door.ts'
+import { checkExposure, type TlsFiles } from './exposure.ts'
 import { guard } from './guard.ts'
 import { listenNear } from './listen.ts'
-import { subjectFrom } from './rights.ts'
+import { isCalled, subjectFrom } from './rights.ts'
 import { addRoute } from './routes.ts'
 import { bearerFrom, tokenGuard } from './token.ts'
 
@@ -19,6 +21,10 @@ export type DoorOptions = {
   readonly peer: RunningPeer
   readonly host: string
   readonly preferredPort: number
+  /** Null: plain HTTP. */
+  readonly tls: TlsFiles | null
+  /** Where plain HTTP may be spoken. */
+  readonly httpPlain: 'loopback' | 'anywhere'
   /** Bearer token that every path but `/health` and `/health/live` asks for. */
   readonly token: string
   readonly limits: DoorLimits
@@ -37,9 +43,10 @@ export type RunningDoor = {
   stop(graceMs: number): Promise<void>
 }
 
-/** Opens the HTTP door of one peer. @throws SlurpError CONFIG_INVALID when it cannot listen. */
+/** Opens the HTTP door of one peer. @throws SlurpError CONFIG_INVALID when it cannot or may not listen. */
 export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
-  const { limits } = options
+  const { limits, tls } = options
+  checkExposure(options.host, options)
   const admission = new Admission({
     requestsMax: limits.requestsInFlightMax,
     bodyBytesMax: limits.bodyBytesInFlightMax,
@@ -55,13 +62,17 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
     notServed: options.notServed ?? null,
     closing: admission.closing,
     subjectOf: request => subjectFrom(request) ?? subject,
+    callerOf: request => (isCalled(request) ? (subjectFrom(request) ?? subject) : null),
     status() {
       const status = options.peer.status()
       const state = admission.closing.aborted ? 'stopping' : status.state
       return { ...status, state, peer: { ...status.peer, url } }
     },
   }
-  const app = createApp(limits)
+  const { audit } = options.peer
+  const turnedAway = (operation: string, code: string, source: string) =>
+    audit.refused({ code, subject: 'stranger', source, operation, rule: 'request' })
+  const app = createApp(limits, { tls, refused: (code, source) => turnedAway('call', code, source) })
   const isOwn = tokenGuard(options.token)
   const { rights } = options.peer
   guard(app, door, admission, authorization => {
@@ -73,9 +84,10 @@ export async function openDoor(options: DoorOptions): Promise<RunningDoor> {
   await app.ready()
   const server = app.server as Server
   server.maxConnections = connectionsMax
+  capConnections(server, limits.connectionsPerAddressMax, source => turnedAway('connect', 'TOO_MANY', source))
   const port = await listenNear(server, options.host, options.preferredPort)
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
-  url = `http://${host}:${port}`
+  url = `${tls === null ? 'http' : 'https'}://${host}:${port}`
   return {
     url,
     requestsAnswered: () => admission.requestsLeft,

@@ -22,6 +22,7 @@ import { X25519Identity } from '../../crypto/x25519.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
+import type { ShareAudit } from './share-audit.ts'
 import { type Answered, decodeAnswers, encodeQuestion, itemsMax } from './wire.ts'
 
 export type CollectorParts = {
@@ -32,6 +33,7 @@ export type CollectorParts = {
   readonly ownShare: (request: Uint8Array) => Promise<Answered>
   /** What a key opens, or opens no more, has changed. */
   readonly changed: () => void
+  readonly audit: ShareAudit
   readonly log: Log
   readonly meter: CryptoTimer
 }
@@ -205,15 +207,17 @@ export class Collector {
   }
 
   async #combine(slot: Slot): Promise<void> {
-    const { self, log } = this.#parts
+    const { self, log, audit } = this.#parts
     const { entry, releases } = slot
     const result = await combine(entry.set, self, releases)
     // Meanwhile it was given up, or another dealing came.
     const isLate = slot.entry.set !== entry.set || slot.releases !== releases || this.#isClosed
     if (isLate) return result.kind === 'open' ? result.key.wipe() : undefined
-    const bad = result.kind === 'open' ? [] : result.bad
-    for (const { peer, why } of bad)
+    const { bad } = result
+    for (const { peer, why } of bad) {
       log.warn({ holder: peer, why, secret: entry.name }, 'a holder sent a share that does not count')
+      audit.shareRefused(peer, 'deliver', 'INTEGRITY_FAILED')
+    }
     if (result.kind === 'short') {
       const named = new Set(bad.map(({ peer }) => peer))
       slot.releases = releases.filter(({ from }) => !named.has(from))

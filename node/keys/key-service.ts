@@ -25,6 +25,7 @@ import { RegistryBook } from './registry-book.ts'
 import { entitlementRule } from './release-rule.ts'
 import { Resharing } from './resharing.ts'
 import { Rotation } from './rotation.ts'
+import { noShareAudit, type ShareAudit } from './share-audit.ts'
 import { ShareHolder } from './share-holder.ts'
 import { type Answered, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
 
@@ -51,6 +52,8 @@ export type KeyServiceParts = {
   readonly isAgentGranted?: (peer: PeerId, role: RoleName | null) => boolean
   /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
   readonly meet?: (peer: PeerId) => Promise<void>
+  /** Left out, nothing of what becomes of shares is recorded. */
+  readonly audit?: ShareAudit
   readonly meter: CryptoTimer
 }
 
@@ -83,7 +86,7 @@ export class KeyService implements KeyControl {
   }
 
   private constructor(parts: KeyServiceParts, shares: Awaited<ReturnType<typeof readShares>>['shares']) {
-    const { dir, self, exchange, log } = parts
+    const { dir, self, exchange, log, audit = noShareAudit } = parts
     this.#parts = parts
     this.#book = new RegistryBook({ ...parts, path: join(dir, registryFile) })
     const registry = () => this.#book.registry
@@ -99,11 +102,13 @@ export class KeyService implements KeyControl {
       registry,
       rule,
       shares,
+      audit,
       log,
       meter: parts.meter,
     })
     this.#collector = new Collector({
       ...parts,
+      audit,
       ownShare: request => this.#holder.release(self.peerId, request),
       changed: () => this.#changed(),
     })

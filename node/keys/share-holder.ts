@@ -14,10 +14,14 @@ import { type ShareSet, supersedes } from '../../crypto/shares/share-set.ts'
 import type { Log } from '../running-peer.ts'
 import type { ReleaseRule } from './release-rule.ts'
 import { ReplayGuard } from './replay-guard.ts'
+import type { ShareAudit } from './share-audit.ts'
 import type { Answered, KeepAsked } from './wire.ts'
 
 /** Dealings of one key version that are not in force yet and kept all the same, at most. */
 const pendingMax = 4
+
+/** Why a share is not given, in one word for the audit log and one sentence for who asked. */
+type Denied = { readonly code: string; readonly why: string }
 
 export type ShareHolderParts = {
   readonly dir: string
@@ -25,6 +29,7 @@ export type ShareHolderParts = {
   readonly registry: () => Registry
   readonly rule: ReleaseRule
   readonly shares: readonly KeptShare[]
+  readonly audit: ShareAudit
   readonly log: Log
   readonly meter: CryptoTimer
 }
@@ -49,19 +54,22 @@ export class ShareHolder {
   async release(from: PeerId, request: Uint8Array): Promise<Answered> {
     const startMs = performance.now()
     const answer = await this.#releasedOr(from, request)
-    const isDenied = typeof answer === 'string'
-    if (isDenied) this.#deny(from, answer)
-    else this.counters.sharesReleased += 1
-    this.#parts.meter.observe('release', isDenied ? 'refused' : 'done', performance.now() - startMs)
-    return answer
+    const isGiven = answer instanceof Uint8Array
+    if (isGiven) this.counters.sharesReleased += 1
+    else this.#deny(from, answer)
+    this.#parts.meter.observe('release', isGiven ? 'done' : 'refused', performance.now() - startMs)
+    return isGiven ? answer : answer.why
   }
 
   /** Takes a share that a peer with the secret dealt to this one. @returns nothing but bytes when it is on the disk. */
   async keep(from: PeerId, asked: KeepAsked): Promise<Answered> {
     try {
-      return (await this.#keep(from, asked)) ?? new Uint8Array(0)
+      const why = await this.#keep(from, asked)
+      if (why !== null) this.#parts.audit.shareRefused(from, 'deal', 'dealingRefused')
+      return why ?? new Uint8Array(0)
     } catch (failure) {
       if (!(failure instanceof SlurpError)) throw failure
+      this.#parts.audit.shareRefused(from, 'deal', failure.code)
       return failure.message
     }
   }
@@ -82,29 +90,34 @@ export class ShareHolder {
     if (old.length > 0) this.#parts.log.info({ shares: old.length }, 'shares of former dealings were deleted')
   }
 
-  async #releasedOr(from: PeerId, request: Uint8Array): Promise<Answered> {
+  async #releasedOr(from: PeerId, request: Uint8Array): Promise<Uint8Array | Denied> {
     try {
       return await this.#released(from, request)
     } catch (failure) {
       if (!(failure instanceof SlurpError)) throw failure
-      return failure.message
+      return { code: failure.code, why: failure.message }
     }
   }
 
-  async #released(from: PeerId, request: Uint8Array): Promise<Answered> {
-    const { self, rule, registry } = this.#parts
+  async #released(from: PeerId, request: Uint8Array): Promise<Uint8Array | Denied> {
+    const { self, rule, registry, audit } = this.#parts
     const { requester, recordHash, nonce } = decodeReleaseRequest(request)
-    if (requester !== from) return 'The request is of another peer than the connection.'
+    if (requester !== from)
+      return { code: 'notRequester', why: 'The request is of another peer than the connection.' }
     const share = this.#shares.find(({ record }) => sameBytes(record.hash, recordHash))
-    if (share === undefined) return 'No share of that dealing is here.'
+    if (share === undefined) return { code: 'dealingUnknown', why: 'No share of that dealing is here.' }
     const { set } = share.record
     const inForce = entryOf(registry(), set)?.set.set
     if (inForce !== undefined && supersedes(inForce, set))
-      return 'Another dealing took the place of that one.'
+      return { code: 'dealingFormer', why: 'Another dealing took the place of that one.' }
     const decision = rule.mayRelease(from, set.secret)
-    if (decision.kind === 'denied') return decision.reason
-    if (!this.#replays.admit(requester, nonce)) return 'That request was answered before.'
-    return await release(share.record, share.sealed, request, self)
+    if (decision.kind === 'denied') return { code: 'GRANT_DENIED', why: decision.reason }
+    if (!this.#replays.admit(requester, nonce))
+      return { code: 'replayed', why: 'That request was answered before.' }
+    const released = await release(share.record, share.sealed, request, self)
+    // What this process takes from itself goes nowhere.
+    if (from !== self.peerId) await audit.shareReleased(from, set)
+    return released
   }
 
   async #keep(from: PeerId, { entry, sealed }: KeepAsked): Promise<string | null> {
@@ -144,8 +157,9 @@ export class ShareHolder {
     return shares.filter(share => !surplus.includes(share))
   }
 
-  #deny(from: PeerId, why: string): void {
+  #deny(from: PeerId, { code, why }: Denied): void {
     this.counters.sharesDenied += 1
+    this.#parts.audit.shareRefused(from, 'release', code)
     this.#parts.log.warn({ from, why }, 'a share was not released')
   }
 }

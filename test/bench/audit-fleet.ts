@@ -59,6 +59,8 @@ const open = async (peer: RunningPeer) => {
     host: '127.0.0.1',
     preferredPort: 0,
     token,
+    tls: null,
+    httpPlain: 'loopback',
     limits,
     metrics,
     log,

@@ -6,6 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { headerBytes } from '../../crypto/audit/segment.ts'
 import { Fleet, runSlurp, until } from './fleet.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'slurp-audit-e2e-'))
@@ -92,6 +93,41 @@ test('a tail that is cut off shows by what the other peers hold', async () => {
   writeFileSync(join(copy, name), changed)
   assert.equal((await verify([])).code, 8)
   assert.equal((await verify(['--peer', p2!.id])).report.broken.what, 'foreign')
+})
+
+test('an entry that is taken out, moved or put in twice is named', async () => {
+  const copy = join(work, 'rearranged')
+  cpSync(join(fleet.peer('p1').dir, 'audit'), copy, { recursive: true })
+  const name = readdirSync(copy)
+    .filter(each => each.endsWith('.audit'))
+    .sort()
+    .at(-1)!
+  const bytes = readFileSync(join(copy, name))
+  // Each entry is its length, its bytes and a hash.
+  const records: Buffer[] = []
+  for (let at = headerBytes; at + 4 < bytes.length; ) {
+    const end = at + 4 + bytes.readUInt32BE(at) + 32
+    records.push(bytes.subarray(at, end))
+    at = end
+  }
+  assert.ok(records.length > 20)
+  const [third, fourth] = [records[2]!, records[3]!]
+  const arranged: Record<string, Buffer[]> = {
+    removed: records.toSpliced(2, 1),
+    moved: records.toSpliced(2, 2, fourth, third),
+    doubled: records.toSpliced(2, 0, third),
+  }
+  const report = async (entries: readonly Buffer[]) => {
+    writeFileSync(join(copy, name), Buffer.concat([bytes.subarray(0, headerBytes), ...entries]))
+    const { code, out } = await runSlurp(['audit', 'verify', '--dir', copy, '--json'])
+    return { code, broken: JSON.parse(out).broken }
+  }
+  assert.equal((await report(records)).code, 0)
+  for (const [what, entries] of Object.entries(arranged)) {
+    const { code, broken } = await report(entries)
+    assert.equal(code, 8, what)
+    assert.ok(broken.seq > 0, what)
+  }
 })
 
 test('a wrong token and a blocked role are found in the log, and nothing that was sent', async () => {

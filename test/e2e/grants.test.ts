@@ -222,6 +222,11 @@ test('a join token shown at two doors at once lets one peer in; shown again it l
   assert.deepEqual(tries.map(({ code }) => code).sort(), [0, 6], JSON.stringify(tries))
   const replayed = await runSlurp(['join', '-', '--dir', join(work, 'p6'), '--no-start', '--json'], token)
   assert.equal(JSON.parse(replayed.out).error.code, 'JOIN_TOKEN_WRONG')
+  await until('the replay is in the audit log of the door that was asked', async () => {
+    const search = ['audit', 'search', '--denied', '--code', 'JOIN_TOKEN_WRONG', '--json']
+    const found = await Promise.all(['p1', 'p2', 'p3'].map(door => fleet.slurp(door, search)))
+    return found.some(({ out }) => JSON.parse(out).entries.length > 0)
+  })
   const { body } = await fleet.call('p1', 'GET', '/v1/status')
   assert.equal((body.members as unknown[]).length, 4)
   const secret = token.trim().split('.').at(-2)!

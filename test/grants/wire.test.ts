@@ -3,152 +3,36 @@
 // key, the directory and the connections of a member, and messages of the peer protocol that no honest peer would send.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { ballotFrom, bootTag, hlcFrom, newClock, nextHlc } from '../../base/hlc.ts'
-import {
-  type ContextKey,
-  controlKey,
-  type Digest,
-  noHlc,
-  type PeerId,
-  type RoleName,
-} from '../../base/ids.ts'
+import { ballotFrom, bootTag, hlcFrom } from '../../base/hlc.ts'
+import { type ContextKey, controlKey, type Digest, noHlc, type RoleName } from '../../base/ids.ts'
 import { sealEnvelope, sealTombstone, signControl } from '../../crypto/envelope.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
-import { decodeGrantFile, encodeGrantFile } from '../../crypto/grants/chain-text.ts'
-import { openDelegateKey } from '../../crypto/grants/delegate-key.ts'
-import { openDelegate, openGrantChain, signGrant } from '../../crypto/grants/grant-chain.ts'
-import { type GrantId, grantMsMax, type Limits } from '../../crypto/grants/grant-shape.ts'
+import { decodeGrantFile } from '../../crypto/grants/chain-text.ts'
+import { openGrantChain } from '../../crypto/grants/grant-chain.ts'
 import { memberLimits } from '../../crypto/grants/membership.ts'
-import { clockTagOf, type Identity, loadIdentity } from '../../crypto/identity.ts'
+import { clockTagOf } from '../../crypto/identity.ts'
 import { assignmentOf } from '../../dht/view.ts'
-import { type Libp2pPeer, startLibp2p } from '../../node/adapters/libp2p/start.ts'
-import { decodeFrame, encodeFrame } from '../../node/driver/codec/wire.ts'
-import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import type { Value } from '../../replication/messages.ts'
+import { type Attacker, takeOver, takePart } from '../attacks/attacker.ts'
 import { KeyFleet, until } from '../keys/fleets.ts'
 
 const fleet = await KeyFleet.make({ peers: 3 })
 const revokedWithinMs = 5_000
 let attacker: Attacker
 
-type Attacker = {
-  readonly identity: Identity
-  readonly libp2p: Libp2pPeer
-  readonly grant: Digest
-  readonly linked: Set<PeerId>
-  /** Asks one peer; the answer to this very question. */
-  ask(to: PeerId, message: (id: number) => PeerMessage): Promise<PeerMessage>
-}
-
-/** p3, with a grant for the role `tester` only, and its process replaced by one that sends what a test wants. */
-async function takeOver(limits: Limits): Promise<Attacker> {
-  const dir = join(fleet.dir, 'p3')
-  const identity = await loadIdentity(join(dir, 'identity.key'))
-  const { authorityPublicKey, view } = verifyFleetRecord(readFileSync(join(dir, 'fleet.json')))
-  const { delegate } = decodeGrantFile(readFileSync(join(dir, 'grant.json')))
-  const issuer = await openDelegate(delegate, authorityPublicKey)
-  const nowMs = Date.now()
-  const narrow = await signGrant(await openDelegateKey(join(dir, 'delegate.age'), identity), issuer, {
-    id: '0b'.repeat(16) as GrantId,
-    subjectKind: 'peer',
-    subject: identity.peerId,
-    name: 'p3',
-    bearer: null,
-    issuedAtMs: nowMs,
-    notBeforeMs: nowMs,
-    expiresMs: nowMs + grantMsMax,
-    limits,
-  })
-  const file = encodeGrantFile({ delegate, grant: narrow })
-  writeFileSync(join(dir, 'grant.json'), file)
-  const chain = { delegate, grant: narrow }
-  const { grantHash } = await openGrantChain(chain, authorityPublicKey)
-  const linked = new Set<PeerId>()
-  const waiting = new Map<number, (message: PeerMessage) => void>()
-  const libp2p = await startLibp2p({
-    privateKey: identity.privateKey,
-    networkKey: null,
-    fleet: view.fleet,
-    listen: { host: '127.0.0.1', port: 0 },
-    bootstrap: ['p1', 'p2'].map(name => fleet.places.get(name)!.address),
-    known: {},
-    members: () => view.members,
-    epoch: () => view.epoch,
-    incarnation: 1,
-    guard: {
-      shown: () => `${delegate}\n${narrow}`,
-      admits: async () => true,
-      stays: () => true,
-      isBarred: () => false,
-      isAgent: () => false,
-      answer: async () => null,
-    },
-    verifyRecord: () => null,
-    onAddresses: () => undefined,
-  })
-  libp2p.network.listen({
-    peerConnected: peer => linked.add(peer),
-    peerLost: peer => linked.delete(peer),
-    frameArrived: (_, frame) => {
-      for (const message of decodeFrame(frame).messages) {
-        const { id } = message as { id?: number }
-        if (typeof id === 'number') waiting.get(id)?.(message)
-      }
-    },
-  })
-  const clock = newClock(bootTag(clockTagOf(identity.peerId), 1))
-  let asked = 0
-  return {
-    identity,
-    libp2p,
-    grant: grantHash,
-    linked,
-    async ask(to, message) {
-      const id = ++asked
-      let answer: PeerMessage | null = null
-      waiting.set(id, message => {
-        answer = message
-      })
-      const send = () => {
-        const frame = encodeFrame({ clock: nextHlc(clock, Date.now()), messages: [message(id)] })
-        libp2p.network.send(to, frame)
-      }
-      // As the protocol does: what is lost is sent again.
-      const again = setInterval(send, 500)
-      send()
-      try {
-        await until(`an answer to ${message(id).kind}`, () => answer !== null, 20_000)
-      } finally {
-        clearInterval(again)
-      }
-      return answer!
-    },
-  }
-}
-
 before(async () => {
   await fleet.start('p1', 'p2')
   await fleet.opened()
-  attacker = await takeOver({
+  attacker = await takeOver(fleet, 'p3', {
     ...memberLimits(true),
     roles: ['tester' as RoleName],
     operations: ['read', 'write'],
   })
   await until('it is linked as the member that it was', () => attacker.linked.size === 2)
-  // Who does not take part yet answers nothing.
-  for (const name of ['p1', 'p2'])
-    await until(`${name} takes part`, () =>
-      fleet
-        .peer(name)
-        .store.storeContext(`ucxl://any:any@wire:any/*^/${name}`, { title: 'ready' })
-        .then(
-          () => true,
-          () => false,
-        ),
-    )
+  await takePart(fleet, ['p1', 'p2'])
 })
 after(async () => {
   await attacker.libp2p.stop()
@@ -248,13 +132,13 @@ test('a version under the grant of another member is stored by nobody', async ()
 
 test('what is taken back is over on every peer within five seconds', async () => {
   const revoked = attacker.grant
-  await fleet.peer('p1').grants.revoke('0b'.repeat(16), null, false)
+  await fleet.peer('p1').grants.revoke(attacker.grantId, null, false)
   await until('nobody is linked to it', () => attacker.linked.size === 0, revokedWithinMs)
   for (const name of ['p1', 'p2']) {
     const known = fleet
       .peer(name)
       .grants.list()
-      .find(({ id }) => id === '0b'.repeat(16))
+      .find(({ id }) => id === attacker.grantId)
     assert.equal(known?.state, 'revoked', `${name} knows it: ${revoked}`)
   }
 })

@@ -15,6 +15,8 @@ const limitsForTests: DoorLimits = {
   requestTimeoutMs: 10_000,
   batchIdleMs: 10_000,
   slowSearchMs: 500,
+  requestsPerSecondMax: 100_000,
+  connectionsPerAddressMax: 1024,
 }
 
 /** The fields of all answers, of which each has some. */
@@ -53,6 +55,8 @@ export async function openTestDoor(
     peer: memory.peer,
     host: '127.0.0.1',
     preferredPort,
+    tls: null,
+    httpPlain: 'loopback',
     token,
     limits: { ...limitsForTests, ...limits },
     metrics: requestsInFlight =>

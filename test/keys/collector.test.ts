@@ -11,6 +11,7 @@ import { newRoleKey } from '../../crypto/roles.ts'
 import { release } from '../../crypto/shares/release.ts'
 import { systemClock } from '../../node/adapters/system-clock.ts'
 import { Collector } from '../../node/keys/collector.ts'
+import { noShareAudit } from '../../node/keys/share-audit.ts'
 import { type Answered, decodeQuestion, encodeAnswers } from '../../node/keys/wire.ts'
 import { CryptoMeter } from '../../node/monitoring/crypto-meter.ts'
 import type { Exchange } from '../../node/ports/exchange.ts'
@@ -61,6 +62,7 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
     clock: systemClock,
     ownShare: request => answer(self, request),
     changed: () => undefined,
+    audit: noShareAudit,
     meter: new CryptoMeter(),
     log: {
       debug: () => undefined,

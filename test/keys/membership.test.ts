@@ -14,6 +14,7 @@ import { askForShares } from '../../crypto/shares/release.ts'
 import { keepShare, readShares } from '../../crypto/shares/share-directory.ts'
 import { newPeerIn, writeTicket } from '../../node/join-directory.ts'
 import { entitlementRule } from '../../node/keys/release-rule.ts'
+import { noShareAudit } from '../../node/keys/share-audit.ts'
 import { ShareHolder } from '../../node/keys/share-holder.ts'
 import { CryptoMeter } from '../../node/monitoring/crypto-meter.ts'
 import type { Log } from '../../node/running-peer.ts'
@@ -56,7 +57,16 @@ async function holderOf(name: string): Promise<ShareHolder> {
   const self = await loadIdentity(join(dir, 'identity.key'))
   const rule = entitlementRule(registry, isMember, () => true)
   const meter = new CryptoMeter()
-  return new ShareHolder({ dir: join(dir, 'shares'), self, registry, rule, shares, log: silent, meter })
+  return new ShareHolder({
+    dir: join(dir, 'shares'),
+    self,
+    registry,
+    rule,
+    shares,
+    audit: noShareAudit,
+    log: silent,
+    meter,
+  })
 }
 
 test('a peer has the keys of its roles and no others', async () => {

@@ -16,6 +16,7 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { SlurpError } from '../../../base/errors.ts'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
+import { Callers } from './callers.ts'
 import { coalescing } from './coalescing.ts'
 import { addressOf } from './exchange.ts'
 import { type MeshGossip, newsBytesMax, newsTopic } from './gossip.ts'
@@ -58,6 +59,8 @@ export type HostOptions = {
   isAgent(peer: PeerId, address: string | null): boolean
   /** Somebody who is neither was cut off. @param address - multiaddress that it came from. */
   onStranger?(peer: string, address: string | null): void
+  /** An address has too many connections; one more was closed. */
+  onCrowd?(address: string): void
   readonly record: RecordRules
   readonly tickEnd: TickEnd
   readonly network: PrivateNetworkOptions
@@ -200,11 +203,13 @@ function membersOnly({
   isMember,
   isAgent,
   onStranger,
-}: Pick<HostOptions, 'isMember' | 'isAgent' | 'onStranger'>): {
+  onCrowd,
+}: Pick<HostOptions, 'isMember' | 'isAgent' | 'onStranger' | 'onCrowd'>): {
   gater: ConnectionGater
   denied: () => number
 } {
   let denials = 0
+  const callers = new Callers(address => onCrowd?.(address))
   const isStranger = (id: Libp2pPeerId) => {
     const stranger = !isMember(id.toString() as PeerId)
     if (stranger) denials += 1
@@ -212,6 +217,7 @@ function membersOnly({
   }
   const gater: ConnectionGater = {
     denyDialPeer: isStranger,
+    denyInboundConnection: connection => callers.isTooMany(connection),
     denyInboundEncryptedConnection: (id, connection) => {
       const peer = id.toString() as PeerId
       if (!isMember(peer) && isAgent(peer, addressOf(connection))) return false

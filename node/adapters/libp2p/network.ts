@@ -27,7 +27,7 @@ export type NetworkOptions = {
   readonly addresses: AddressBook
   /** What an admitted peer said of itself; before its `peerConnected`. */
   onHello(peer: PeerId, hello: Hello): void
-  /** A handshake that this side refused. */
+  /** A handshake that this side refused, or a link that it ended for what came. */
   onRefusal(peer: PeerId, reason: RefusalReason): void
   readonly limits: NetworkLimits
   readonly tickEnd: TickEnd
@@ -250,6 +250,7 @@ export class Libp2pNetwork implements Network {
     const { peer } = link
     this.count('linksLost')
     this.count(`lost_${loss}`)
+    if (loss === 'malformed') this.options.onRefusal(peer, loss)
     if (this.links.get(peer) === link) {
       this.links.delete(peer)
       this.linkedFrom.delete(peer)

@@ -106,6 +106,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const tickEnd = new TickEnd()
   const onStranger = (peer: string, address: string | null) =>
     options.onTurnedAway?.(peer, address, 'notMember')
+  const onCrowd = (address: string) => options.onTurnedAway?.('unknown', address, 'tooMany')
   const troubles = new KeyTroubles((trouble, from) => options.onKeyTrouble?.(trouble, from))
   let agentConnections: AgentConnections | null = null
   const isAgent = (peer: PeerId, address: string | null) => options.guard.isAgent(peer, address)
@@ -116,6 +117,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     record: records.rules(),
     tickEnd,
     onStranger,
+    onCrowd,
     network: { key: options.networkKey ?? null, refused: (trouble, from) => troubles.note(trouble, from) },
   })
   agentConnections = new AgentConnections({ host, isMember, isAgent })

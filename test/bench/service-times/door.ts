@@ -57,6 +57,8 @@ async function serve(): Promise<void> {
     peer,
     host: '127.0.0.1',
     preferredPort: 0,
+    tls: null,
+    httpPlain: 'loopback',
     token,
     limits: {
       contextBytesMax: 1_048_576,
@@ -66,6 +68,8 @@ async function serve(): Promise<void> {
       requestTimeoutMs: 60_000,
       batchIdleMs: 60_000,
       slowSearchMs: 500,
+      requestsPerSecondMax: 1_000_000,
+      connectionsPerAddressMax: 1024,
     },
     metrics: requestsInFlight =>
       createMetrics({

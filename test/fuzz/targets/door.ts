@@ -20,6 +20,8 @@ const limits: DoorLimits = {
   requestTimeoutMs: 10_000,
   batchIdleMs: 10_000,
   slowSearchMs: 500,
+  requestsPerSecondMax: 100_000,
+  connectionsPerAddressMax: 1024,
 }
 
 async function openApp() {
@@ -46,6 +48,7 @@ async function openApp() {
     notServed: null,
     closing: admission.closing,
     subjectOf: () => 'token:0000000000000000',
+    callerOf: () => 'token:0000000000000000',
     status: () => peer.status(),
   }
   const isToken = tokenGuard(token)
