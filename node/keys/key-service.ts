@@ -338,6 +338,7 @@ export class KeyService implements KeyControl {
 
   async #answer(from: PeerId, bytes: Uint8Array): Promise<Uint8Array> {
     const question = decodeQuestion(bytes)
+    if (question === null) this.#parts.audit?.shareRefused(from, 'deliver', 'malformed')
     return encodeAnswers(question === null ? [] : await this.#answersTo(from, question))
   }
 

@@ -13,7 +13,8 @@ export type ShareAudit = {
    */
   shareReleased(to: PeerId, what: SharedSecret): Promise<void>
   /**
-   * A peer asked for a share (`release`), dealt one (`deal`) or sent one that does not count (`deliver`), in vain.
+   * A peer asked for a share (`release`), dealt one (`deal`) or sent one that does not count, or what is no question at all
+   * (`deliver`), in vain.
    *
    * @param code - of `base/errors.ts`, or the reason in one word.
    */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Grant } from '../../crypto/grants/grant-shape.ts'
 import { tokenSubject } from '../../node/audit/auditor.ts'
 import { bearerOf } from '../../node/grants/rights-desk.ts'
+import type { DoorLimits } from '../../node/http/door.ts'
 import { type DoorOptions, openDoor, type RunningDoor } from '../../node/http/server.ts'
 import { createMetrics } from '../../node/monitoring/metrics.ts'
 import { newIdentity } from '../crypto/fixtures.ts'
@@ -41,15 +42,20 @@ export class DoorBench {
   readonly fleet: KeyFleet
   readonly logged: string[] = []
   readonly #ids = new Map<string, string>()
+  readonly #limits: Partial<DoorLimits>
   #door: RunningDoor | null = null
 
-  private constructor(fleet: KeyFleet) {
+  private constructor(fleet: KeyFleet, limits: Partial<DoorLimits>) {
     this.fleet = fleet
+    this.#limits = limits
   }
 
   /** @param wishes - what is special about the grant of each holder. */
-  static async open(wishes: Readonly<Record<string, () => Partial<Grant>>>): Promise<DoorBench> {
-    const bench = new DoorBench(await KeyFleet.make({ peers: 3 }))
+  static async open(
+    wishes: Readonly<Record<string, () => Partial<Grant>>>,
+    limits: Partial<DoorLimits> = {},
+  ): Promise<DoorBench> {
+    const bench = new DoorBench(await KeyFleet.make({ peers: 3 }), limits)
     const { fleet } = bench
     for (const [name, wish] of Object.entries(wishes)) {
       const subject = (await newIdentity()).peerId
@@ -102,8 +108,9 @@ export class DoorBench {
         requestTimeoutMs: 1_000,
         batchIdleMs: 10_000,
         slowSearchMs: 500,
-        requestsPerSecondMax: 20,
+        requestsPerSecondMax: 1000,
         connectionsPerAddressMax: 60,
+        ...this.#limits,
       },
       metrics: requestsInFlight =>
         createMetrics({

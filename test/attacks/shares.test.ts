@@ -170,6 +170,19 @@ test('a request that another peer signed gets nothing, and shows', async () => {
   await shows(peer, mark, { subject, operation: 'release', code: 'notRequester', outcome: 'denied' })
 })
 
+for (const [what, bytes] of [
+  ['no encoding of anything', randomBytes(500)],
+  ['nested a hundred thousand times', Buffer.alloc(100_000, 0x81)],
+  ['a claim of more than there is', Buffer.from([0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])],
+] as const) {
+  test(`a question that is ${what} gets nothing, and shows`, async () => {
+    const peer = fleet.peer('p1')
+    const mark = await lastEntry(peer)
+    assert.deepEqual(decodeAnswers(await attacker.libp2p.keys.ask(peer.id, bytes, 20_000), 0), [])
+    await shows(peer, mark, { subject, operation: 'deliver', code: 'malformed', outcome: 'denied' })
+  })
+}
+
 test('shares of a dealing that it made up are kept by nobody, and show', async () => {
   const peer = fleet.peer('p1')
   const mark = await lastEntry(peer)
