@@ -49,9 +49,8 @@ export type CreatedFleet = {
 
 /**
  * Makes the keys of a fleet and the directory of every peer (docs/ARCHITECTURE.md, "Directory of one peer"):
- * identity, signed fleet record, registry of keys, shares and grant, and for who holds roles the key that signs grants.
- * Everything is made beside `dir` and moved there in one step, so that a
- * crash leaves a whole fleet or none.
+ * identity, signed fleet record, registry of keys, shares and grant. Everything is made beside `dir` and moved there in
+ * one step, so that a crash leaves a whole fleet or none.
  *
  * @throws SlurpError DIRECTORY_TAKEN when `dir` is not empty; USAGE for names or counts that cannot be, and for a
  * role that no member is given: nobody could ever open what is sealed to it.
@@ -107,6 +106,7 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   const recordBytes = encodeFleetRecord(record)
   const issuer = await newIssuer(authority, 0)
   const fleetSecret = newFleetSecret()
+  const signingSecret = issuer.key.seed()
   const given = plan.memberNames.map((name, place) => ({
     peer: identities[place]!.peerId,
     recipient: identities[place]!.ageRecipient,
@@ -117,21 +117,18 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
     members: given,
     roleKeys,
     fleetSecret,
+    signingSecret,
     createdAtMs: Date.now(),
   })
-  wipe(fleetSecret)
+  wipe(fleetSecret, signingSecret)
   for (const { identity } of roleKeys) identity.wipe()
   for (const [place, name] of plan.memberNames.entries()) {
     await writeFile(join(draft, name, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
-    const { peer, recipient, roles: rolesOfMember } = given[place]!
+    const { peer, roles: rolesOfMember } = given[place]!
     await furnishKeys(join(draft, name), peer, dealt)
-    await furnishGrant(join(draft, name), issuer, {
-      peer,
-      name,
-      recipient,
-      hasRoles: rolesOfMember.length > 0,
-    })
+    await furnishGrant(join(draft, name), issuer, { peer, name, hasRoles: rolesOfMember.length > 0 })
   }
+  issuer.key.wipe()
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
   if (plan.custody) {
     for (const [name, share] of await splitAuthority(

@@ -2,7 +2,6 @@ import { SlurpError } from '../base/errors.ts'
 import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
 import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
-import { sealDelegateKey } from '../crypto/grants/delegate-key.ts'
 import { memberLimits } from '../crypto/grants/membership.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
 import { isRecipient, recipientFrom, sealTo } from '../crypto/sealing.ts'
@@ -35,7 +34,6 @@ import type {
   RingProgress,
 } from './fleet-control.ts'
 import type { GrantKeeper } from './grants/grant-keeper.ts'
-import type { SigningKeyPort } from './grants/grant-signer.ts'
 import type { KeyService } from './keys/key-service.ts'
 
 export type FleetAdminParts = {
@@ -46,7 +44,6 @@ export type FleetAdminParts = {
   readonly record: string
   readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
   readonly grants: GrantKeeper
-  readonly signingKey: SigningKeyPort
   /** Null where the network is open. */
   readonly networkKey: Uint8Array | null
   readonly versions: { readonly from: number; readonly to: number }
@@ -260,9 +257,6 @@ export class FleetAdmin implements FleetControl {
     const name = view.members.find(member => member.id === request.id)!.name
     const recipient = recipientFrom(request.recipient)
     const chain = await this.#parts.grants.grantMember(request.id, name, memberLimits(request.roles))
-    const delegate = request.roles
-      ? await sealDelegateKey(recipient, await this.#parts.signingKey.signer())
-      : null
     return {
       fleet: view.fleet,
       name,
@@ -270,7 +264,6 @@ export class FleetAdmin implements FleetControl {
       view: base64(encodeView(view)),
       keys: base64(keys.ticketFor(request.id, !request.roles)),
       grant: base64(encodeGrantFile(splitChain(chain))),
-      delegate: delegate === null ? null : base64(delegate),
       ...(networkKey === null ? {} : { networkKey: base64(await sealTo([recipient], networkKey)) }),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }

@@ -26,10 +26,10 @@ import { controlTexts, keyTexts, logEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { epochOf, newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
-import { delegateFile } from './grants/delegate-file.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { joinTokensRegisterKey } from './grants/join-desk.ts'
-import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
+import { linkGuard, mayHave, tendGrants, timeOf } from './grants/links.ts'
+import { SharedSigningKey } from './grants/shared-signing-key.ts'
 import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
@@ -104,7 +104,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     let fleetTime = timeOf(null)
-    const signingKey = delegateFile(dir, identity)
+    const signingKey = new SharedSigningKey()
     const grants = await GrantKeeper.open({
       dir,
       identity,
@@ -160,6 +160,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     closers.unshift(() => libp2p.stop())
     tellNews = news => libp2p.gossip.publish(news)
     grants.connect(libp2p.questions)
+    // Who was granted nothing yet is linked by nobody, and asks as soon as somebody hears it.
+    libp2p.keys.listen(() => void (grants.own === null && grants.upkeep()))
     const driver = new Driver({
       self,
       view,
@@ -217,7 +219,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       exchange: libp2p.keys,
       register: sharedRegister(registers, keysRegisterKey),
-      isGranted: (peer, role) => grants.judge.mayHold(peer, role),
+      isGranted: mayHave(grants.judge, () => view.members),
       meet: peer => grants.meet(peer),
       clock: systemClock,
       log,
@@ -227,6 +229,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       },
       meter: cryptoMeter,
     })
+    signingKey.follow(() => keys.held.signingSecret)
     closers.unshift(async () => keys.stop())
     const stores = openStores({
       author: identity,
@@ -329,7 +332,6 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
       keys,
       grants,
-      signingKey,
       networkKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),

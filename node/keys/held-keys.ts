@@ -1,6 +1,6 @@
 import type { PeerId, RoleName } from '../../base/ids.ts'
 import { entitledTo, isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
-import { fleetSecretName, type SecretName } from '../../crypto/shares/secret-name.ts'
+import { fleetSecretName, type SecretName, signingKeyName } from '../../crypto/shares/secret-name.ts'
 import type { X25519Identity } from '../../crypto/x25519.ts'
 import type { RoleVersion } from '../store/api.ts'
 import type { StoreKeys } from '../store/role-access.ts'
@@ -36,6 +36,11 @@ export class HeldKeys implements StoreKeys {
 
   get fleetSecret(): Uint8Array | null {
     return this.#open(this.#entries(fleetSecretName)) ?? null
+  }
+
+  /** 32 bytes: the seed of the key that signs grants; null while it is not open here. Not to be kept. */
+  get signingSecret(): Uint8Array | null {
+    return this.#open(this.#entries(signingKeyName)) ?? null
   }
 
   get heldRoles(): readonly RoleName[] {

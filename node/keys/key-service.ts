@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
+import type { FleetId, PeerId } from '../../base/ids.ts'
 import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
@@ -8,6 +8,7 @@ import { entitledTo, isRole, recipientsOf, withEntitlement } from '../../crypto/
 import { encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
+import type { SecretName } from '../../crypto/shares/secret-name.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
 import type { KeyControl, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
@@ -45,8 +46,8 @@ export type KeyServiceParts = {
   readonly log: Log
   /** Keys that were open are gone: nothing that they opened may stay. */
   readonly sealed: () => void
-  /** Whether a grant in force lets a peer hold a role, null: any; left out, what the registry entitles to is enough. */
-  readonly isGranted?: (peer: PeerId, role: RoleName | null) => boolean
+  /** Whether a grant in force lets a peer have a secret; left out, what the registry entitles to is enough. */
+  readonly isGranted?: (peer: PeerId, secret: SecretName) => boolean
   /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
   readonly meet?: (peer: PeerId) => Promise<void>
   readonly meter: CryptoTimer

@@ -1,5 +1,5 @@
-import type { PeerId, RoleName } from '../../base/ids.ts'
-import { entitledTo, isRole, type Registry } from '../../crypto/registry/registry.ts'
+import type { PeerId } from '../../base/ids.ts'
+import { entitledTo, type Registry } from '../../crypto/registry/registry.ts'
 import type { SecretName } from '../../crypto/shares/secret-name.ts'
 
 export type ReleaseDecision =
@@ -15,17 +15,17 @@ export interface ReleaseRule {
 /**
  * Members get what the registry entitles them to; blind ones are entitled to nothing.
  *
- * @param isGranted - whether a grant in force lets the peer hold a role; null: the secret of the fleet.
+ * @param isGranted - whether a grant in force lets the peer have a secret.
  */
 export const entitlementRule = (
   registry: () => Registry,
   isMember: (peer: PeerId) => boolean,
-  isGranted: (peer: PeerId, role: RoleName | null) => boolean,
+  isGranted: (peer: PeerId, secret: SecretName) => boolean,
 ): ReleaseRule => ({
   mayRelease(requester, secret) {
     if (!isMember(requester)) return { kind: 'denied', reason: 'Who asks is no member of the fleet.' }
     const isEntitled = entitledTo(registry(), requester).includes(secret)
-    if (isEntitled && !isGranted(requester, isRole(secret) ? (secret as RoleName) : null))
+    if (isEntitled && !isGranted(requester, secret))
       return { kind: 'denied', reason: `No grant of who asks, in force now, is for ${secret}.` }
     if (isEntitled) return { kind: 'allowed' }
     return { kind: 'denied', reason: `Who asks is not entitled to ${secret}.` }

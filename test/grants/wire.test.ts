@@ -18,7 +18,6 @@ import {
 import { sealEnvelope, sealTombstone, signControl } from '../../crypto/envelope.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
 import { decodeGrantFile, encodeGrantFile } from '../../crypto/grants/chain-text.ts'
-import { openDelegateKey } from '../../crypto/grants/delegate-key.ts'
 import { openDelegate, openGrantChain, signGrant } from '../../crypto/grants/grant-chain.ts'
 import { type GrantId, grantMsMax, type Limits } from '../../crypto/grants/grant-shape.ts'
 import { memberLimits } from '../../crypto/grants/membership.ts'
@@ -29,6 +28,7 @@ import { decodeFrame, encodeFrame } from '../../node/driver/codec/wire.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import type { Value } from '../../replication/messages.ts'
 import { KeyFleet, until } from '../keys/fleets.ts'
+import { signingKeyOn } from '../keys/stolen.ts'
 
 const fleet = await KeyFleet.make({ peers: 3 })
 const revokedWithinMs = 5_000
@@ -50,8 +50,12 @@ async function takeOver(limits: Limits): Promise<Attacker> {
   const { authorityPublicKey, view } = verifyFleetRecord(readFileSync(join(dir, 'fleet.json')))
   const { delegate } = decodeGrantFile(readFileSync(join(dir, 'grant.json')))
   const issuer = await openDelegate(delegate, authorityPublicKey)
+  const key = await signingKeyOn(
+    fleet.names.map(name => join(fleet.dir, name)),
+    view.fleet,
+  )
   const nowMs = Date.now()
-  const narrow = await signGrant(await openDelegateKey(join(dir, 'delegate.age'), identity), issuer, {
+  const narrow = await signGrant(key, issuer, {
     id: '0b'.repeat(16) as GrantId,
     subjectKind: 'peer',
     subject: identity.peerId,
