@@ -42,7 +42,7 @@ export type FleetAdminParts = {
   readonly view: () => View
   /** `fleet.json` as the authority signed it. */
   readonly record: string
-  readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
+  readonly keys: Pick<KeyService, 'held' | 'ticketFor'>
   readonly grants: GrantKeeper
   /** Null where the network is open. */
   readonly networkKey: Uint8Array | null
@@ -236,7 +236,7 @@ export class FleetAdmin implements FleetControl {
     if (request.fleet !== null && request.fleet !== view().fleet) {
       throw new SlurpError('FLEET_WRONG', 'The directory of the new peer belongs to another fleet.')
     }
-    if (request.roles && !keys.canEntitle) {
+    if (request.roles && !keys.held.canEntitle) {
       throw new SlurpError('ROLE_DENIED', 'This peer is entitled to no role that it could pass on.', {
         hint: 'Join by the door of a peer that holds roles, or join with --blind.',
       })

@@ -5,7 +5,6 @@ import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
 import type { PeerId, RoleName } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
-import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
@@ -19,7 +18,7 @@ import { startLibp2p, wireVersions } from './adapters/libp2p/start.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import { PeerAudit } from './audit/peer-audit.ts'
 import { ControlPlane, keysRegisterKey } from './control/control-plane.ts'
-import type { RegisterParts } from './control/register.ts'
+import { controlRegisters } from './control-registers.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
 import { controlTexts, keyTexts, logEvent } from './event-log.ts'
@@ -33,7 +32,8 @@ import { SharedSigningKey } from './grants/shared-signing-key.ts'
 import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
-import { reshareDuty } from './keys/reshare-duty.ts'
+import { keysDuty } from './keys/keys-duty.ts'
+import { rotationPlanKey } from './keys/rotation-plan.ts'
 import { AddressFile } from './known-addresses.ts'
 import { contextSubject } from './local-changes.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
@@ -196,20 +196,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
     }
-    const signing = () => {
-      const grant = grants.own?.grantHash
-      return { author: identity, ...(grant === undefined ? {} : { grant }) }
-    }
-    const registers: RegisterParts = {
-      hlc,
-      clock: driver.clock,
-      sealer: {
-        seal: (facts, body) =>
-          signControl({ ...facts, ...signing(), fleet: genesis.fleet, expiresAtMs: 0 }, body),
-        open: controlBody,
-      },
-      submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
-    }
+    const registers = controlRegisters(genesis.fleet, identity, grants, hlc, driver)
     const cryptoMeter = new CryptoMeter()
     let finder: PeerSearch | null = null
     const keys = await KeyService.start({
@@ -219,6 +206,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       exchange: libp2p.keys,
       register: sharedRegister(registers, keysRegisterKey),
+      planRegister: sharedRegister(registers, rotationPlanKey),
+      isBarred: peer => grants.judge.isBarred(peer),
       isGranted: mayHave(grants.judge, () => view.members),
       meet: peer => grants.meet(peer),
       clock: systemClock,
@@ -262,7 +251,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty, reshareDuty(keys, log)],
+      duties: [retentionDuty, keysDuty(keys, log)],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -366,6 +355,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         register: sharedRegister(registers, joinTokensRegisterKey),
         control: admin,
         addresses: () => libp2p.addresses(),
+        rotations: keys.rotations,
       }),
       retention,
       catalogue: rights.catalogueOf(rights.self, null),

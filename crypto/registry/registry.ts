@@ -28,7 +28,7 @@ export type SecretEntry = {
   readonly verifier: Uint8Array
   /** Milliseconds since the epoch, by the clock of whoever made it; null in registries of before. */
   readonly createdAtMs: number | null
-  /** 32 bytes: the authority's public key, or the verifier of the key version before this one. */
+  /** 32 bytes: the authority's public key, the verifier of the key version before this one, or that of `@signing`. */
   readonly endorser: Uint8Array
   /** 64 bytes by the endorser over name, key version, recipient and verifier. */
   readonly endorsement: Uint8Array
@@ -43,7 +43,7 @@ export type Entitlement = {
   readonly peer: PeerId
   /** Ascending, each once. */
   readonly names: readonly SecretName[]
-  /** 32 bytes: public key of the authority, or of a peer that is entitled to all of them. */
+  /** 32 bytes: public key of the authority, of a peer that is entitled to all of them, or verifier of the secret itself. */
   readonly by: Uint8Array
   /** 64 bytes. */
   readonly signature: Uint8Array

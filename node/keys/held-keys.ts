@@ -76,6 +76,11 @@ export class HeldKeys implements StoreKeys {
     return entitledTo(this.#registry(), this.#self)
   }
 
+  /** Whether this peer is entitled to anything that it could pass on. */
+  get canEntitle(): boolean {
+    return this.entitled.some(isRole)
+  }
+
   #entries(name: SecretName): readonly SecretEntry[] {
     return this.#registry().secrets.filter(entry => entry.name === name)
   }

@@ -5,6 +5,7 @@ import { keyStatusOf } from '../../crypto/shares/key-collection.ts'
 import type { ShareSet } from '../../crypto/shares/share-set.ts'
 import type { KeyProgress, KeyShares, RoleList, SharedSecret } from '../key-control.ts'
 import type { Collector } from './collector.ts'
+import type { RotationDesk } from './rotation-desk.ts'
 
 /** Names a key version wherever people see one: a role's by its recipient, as in the audit log, others' by the public check value. */
 export const fingerprintOf = ({ recipient, verifier }: Pick<SecretEntry, 'recipient' | 'verifier'>): string =>
@@ -49,11 +50,13 @@ export function sharesOf(
 /** @param isOpenHere - whether the peer that is asked has a key in memory. */
 export function rolesOf(
   registry: Registry,
+  rotations: Pick<RotationDesk, 'rotations' | 'everyDays'>,
   isOpenHere: (entry: SecretEntry) => boolean,
   nameOf: Names,
 ): RoleList {
   const keys = registry.secrets.filter(({ name }) => isRole(name))
   const { entitled } = sharesOf(registry, [], [], nameOf)
+  const due = new Map(rotations.rotations().map(each => [each.newest.name, each]))
   const roles = [...new Set(keys.map(({ name }) => name))].map(name => {
     const own = keys.filter(each => each.name === name).reverse()
     const state = own[0]!.state === 'retired' ? ('retired' as const) : ('current' as const)
@@ -69,10 +72,14 @@ export function rolesOf(
         isOpenHere: isOpenHere(entry),
       })),
       entitled: entitled.filter(({ names }) => names.includes(name)).map(({ peer }) => peer),
+      everyDays: due.get(name)?.everyDays ?? null,
+      rotationDue: momentOf(due.get(name)?.dueMs ?? null),
     }
   })
-  return { roles }
+  return { everyDays: rotations.everyDays, roles }
 }
+
+const momentOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
 function secretText(entry: SecretEntry, held: readonly ShareSet[], nameOf: Names): SharedSecret {
   const { name, keyVersion, state, recipient, set } = entry

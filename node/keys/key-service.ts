@@ -1,17 +1,26 @@
 import { join } from 'node:path'
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId } from '../../base/ids.ts'
+import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
 import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
-import { entitledTo, isRole, recipientsOf, withEntitlement } from '../../crypto/registry/registry.ts'
+import { entitledTo, recipientsOf, withEntitlement } from '../../crypto/registry/registry.ts'
 import { encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
 import type { SecretName } from '../../crypto/shares/secret-name.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
-import type { KeyControl, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
+import type {
+  CreatedRole,
+  KeyControl,
+  KeyShares,
+  KeyStatus,
+  Reshared,
+  RoleList,
+  RoleOrder,
+  RotatedRole,
+} from '../key-control.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -21,13 +30,16 @@ import { catchUpOf } from './catch-up.ts'
 import { Collector } from './collector.ts'
 import { Dealer } from './dealer.ts'
 import { HeldKeys } from './held-keys.ts'
+import { answersTo, entitledBy, type KeyAnswersParts } from './key-answers.ts'
 import { progressOf, rolesOf, sharesOf } from './key-report.ts'
 import { RegistryBook } from './registry-book.ts'
 import { entitlementRule } from './release-rule.ts'
 import { Resharing } from './resharing.ts'
+import { createRole, type RoleCreationParts } from './role-creation.ts'
 import { Rotation } from './rotation.ts'
+import { RotationDesk } from './rotation-desk.ts'
 import { ShareHolder } from './share-holder.ts'
-import { type Answered, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
+import { decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
 
 /** How often the register is read where nobody said that it changed. */
 const lookEveryMs = 30_000
@@ -42,12 +54,16 @@ export type KeyServiceParts = {
   readonly view: () => View
   readonly exchange: Exchange
   readonly register: SharedRegister
+  /** Of the plan of rotations (`rotationPlanKey`). */
+  readonly planRegister: SharedRegister
   readonly clock: Clock
   readonly log: Log
   /** Keys that were open are gone: nothing that they opened may stay. */
   readonly sealed: () => void
   /** Whether a grant in force lets a peer have a secret; left out, what the registry entitles to is enough. */
   readonly isGranted?: (peer: PeerId, secret: SecretName) => boolean
+  /** Whether all that a peer was granted was revoked: it holds no shares then. */
+  readonly isBarred?: (peer: PeerId) => boolean
   /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
   readonly meet?: (peer: PeerId) => Promise<void>
   readonly meter: CryptoTimer
@@ -63,6 +79,10 @@ export class KeyService implements KeyControl {
   readonly #dealer: Dealer
   readonly #resharing: Resharing
   readonly #rotation: Rotation
+  readonly #creating: RoleCreationParts
+  readonly #answering: KeyAnswersParts
+  /** When roles get new keys. */
+  readonly rotations: RotationDesk
   readonly #waiting = new Set<() => void>()
   #isSealedByWish = false
   #recipients: readonly RoleRecipient[]
@@ -86,7 +106,8 @@ export class KeyService implements KeyControl {
     this.#parts = parts
     this.#book = new RegistryBook({ ...parts, path: join(dir, registryFile) })
     const registry = () => this.#book.registry
-    const rule = entitlementRule(registry, peer => this.#isMember(peer), parts.isGranted ?? (() => true))
+    const isGranted = parts.isGranted ?? (() => true)
+    const rule = entitlementRule(registry, peer => this.#isMember(peer), isGranted)
     this.#holder = new ShareHolder({
       dir: join(dir, sharesFolder),
       self,
@@ -99,6 +120,7 @@ export class KeyService implements KeyControl {
     this.#collector = new Collector({
       ...parts,
       ownShare: request => this.#holder.release(self.peerId, request),
+      toTellFirst: () => entitledBy(this.#book, self.peerId),
       changed: () => this.#changed(),
     })
     this.held = new HeldKeys(
@@ -120,6 +142,7 @@ export class KeyService implements KeyControl {
       book: this.#book,
       collector: this.#collector,
       holder: this.#holder,
+      isBarred: parts.isBarred ?? (() => false),
       nameOf,
     })
     const own = { ...parts, book: this.#book, collector: this.#collector, dealer: this.#dealer }
@@ -127,12 +150,29 @@ export class KeyService implements KeyControl {
       ...own,
       isMember: peer => this.#isMember(peer),
       nameOf,
-      tell: () => this.#tell(),
+      tell: () => void this.#tell(),
     })
     this.#rotation = new Rotation({
       ...own,
       ready: roles => this.held.ready(roles),
     })
+    this.#creating = { ...own, isGranted }
+    this.rotations = new RotationDesk({
+      ...own,
+      register: parts.planRegister,
+      rotation: { rotate: (role, onlyFrom) => this.#rotate(role, onlyFrom) },
+      isMember: peer => this.#isMember(peer),
+      tell: () => void this.#tell(),
+    })
+    this.#answering = {
+      recipient: self.ageRecipient.text,
+      book: this.#book,
+      holder: this.#holder,
+      resharing: this.#resharing,
+      rotations: this.rotations,
+      meet: parts.meet ?? (() => Promise.resolve()),
+      look: () => this.follow(),
+    }
     this.#book.onChange(() => this.#registryChanged())
     exchange.serve((from, question) => this.#answer(from, question))
     exchange.listen(peer => this.#collector.reachable(peer))
@@ -144,8 +184,8 @@ export class KeyService implements KeyControl {
     return this.#recipients
   }
 
-  /** Reads the register now and from time to time: to be called once the fleet can be asked. */
-  follow(): void {
+  /** Reads the registers now and from time to time: to be called once the fleet can be asked. Never rejects. */
+  async follow(): Promise<void> {
     if (this.#isStopped) return
     this.#cancel()
     const { clock, log } = this.#parts
@@ -153,15 +193,16 @@ export class KeyService implements KeyControl {
       this.#cancel()
       if (!this.#isStopped) this.#cancel = clock.at(clock.monotonicMs() + afterMs, () => this.follow())
     }
-    this.#book.refresh().then(
-      () => again(lookEveryMs),
-      (failure: unknown) => {
-        if (!(failure instanceof SlurpError)) throw failure
-        const level = failure.code === 'QUORUM_UNREACHED' ? 'info' : 'error'
-        log[level]({ failure: failure.message }, 'the registry of keys could not be read now')
-        again(lookAgainMs)
-      },
-    )
+    try {
+      await this.#book.refresh()
+      await this.rotations.refresh()
+      again(lookEveryMs)
+    } catch (failure) {
+      if (!(failure instanceof SlurpError)) throw failure
+      const level = failure.code === 'QUORUM_UNREACHED' ? 'info' : 'error'
+      log[level]({ failure: failure.message }, 'the registry of keys could not be read now')
+      again(lookAgainMs)
+    }
   }
 
   /** Resolves once all keys are open, or there is none to open. */
@@ -237,31 +278,45 @@ export class KeyService implements KeyControl {
   roles(): RoleList {
     return rolesOf(
       this.#book.registry,
+      this.rotations,
       entry => this.#collector.identityOf(entry) !== null,
       peer => this.#nameOf(peer),
     )
   }
 
+  /** Every peer that can be reached has heard of it when this returns. */
+  async createRole(order: RoleOrder): Promise<CreatedRole> {
+    const made = await createRole(this.#creating, order)
+    if (order.dryRun) return made
+    await this.#tell()
+    await this.held.ready([{ name: made.name as RoleName, keyVersion: made.keyVersion }])
+    return made
+  }
+
+  async scheduleRotation(role: string | null, days: number | null): Promise<RoleList> {
+    await this.rotations.schedule(role as RoleName | null, days)
+    return this.roles()
+  }
+
   async rotate(role: string): Promise<RotatedRole> {
-    const rotated = await this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role))
-    this.#tell()
+    const rotated = await this.#rotate(role)
+    void this.#tell()
     return rotated
+  }
+
+  #rotate(role: string, onlyFrom?: number): Promise<RotatedRole> {
+    return this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role, onlyFrom))
   }
 
   async retire(role: string): Promise<RoleList> {
     await this.#rotation.retire(role)
-    this.#tell()
+    void this.#tell()
     return this.roles()
   }
 
   /** Whether somebody holds no share who should, or the other way round. */
   get isOutdated(): boolean {
     return this.#resharing.isOutdated
-  }
-
-  /** Whether this peer is entitled to anything that it could pass on. */
-  get canEntitle(): boolean {
-    return this.held.entitled.some(isRole)
   }
 
   /** Secrets that a member may have: names of roles, and of what is no role's. */
@@ -282,7 +337,7 @@ export class KeyService implements KeyControl {
     this.#book
       .change(registry => withEntitlement(registry, entitlement))
       .then(
-        () => this.#tell(),
+        () => void this.#tell(),
         (failure: unknown) => {
           if (!(failure instanceof SlurpError)) throw failure
           log.warn({ peer, failure: failure.message }, 'an entitlement is left to the new peer to register')
@@ -322,37 +377,14 @@ export class KeyService implements KeyControl {
 
   async #answer(from: PeerId, bytes: Uint8Array): Promise<Uint8Array> {
     const question = decodeQuestion(bytes)
-    return encodeAnswers(question === null ? [] : await this.#answersTo(from, question))
-  }
-
-  async #answersTo(
-    from: PeerId,
-    question: NonNullable<ReturnType<typeof decodeQuestion>>,
-  ): Promise<readonly Answered[]> {
-    const answers: Answered[] = []
-    switch (question.kind) {
-      case 'release':
-        await this.#parts.meet?.(from)
-        for (const request of question.requests) answers.push(await this.#holder.release(from, request))
-        return answers
-      case 'keep':
-        for (const share of question.shares) answers.push(await this.#holder.keep(from, share))
-        return answers
-      case 'recipient':
-        return [this.#parts.self.ageRecipient.text]
-      case 'changed':
-        this.follow()
-        return []
-      case 'reshare':
-        return [await this.#resharing.reshareFor()]
-    }
+    return encodeAnswers(question === null ? [] : await answersTo(this.#answering, from, question))
   }
 
   /** Whoever does not hear of it looks by itself after a while. */
-  #tell(): void {
+  async #tell(): Promise<void> {
     const { exchange, self, view } = this.#parts
-    for (const { id } of view().members)
-      if (id !== self.peerId) void exchange.ask(id, encodeQuestion({ kind: 'changed' }), tellMs)
+    const others = view().members.filter(({ id }) => id !== self.peerId)
+    await Promise.all(others.map(({ id }) => exchange.ask(id, encodeQuestion({ kind: 'changed' }), tellMs)))
   }
 
   #isMember(peer: PeerId): boolean {

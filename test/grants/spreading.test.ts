@@ -117,6 +117,7 @@ test('the authority continues the certificate; a certificate of another key is r
     rights,
     memberNamed: () => null,
     authorityPublicKey: authority.publicKey,
+    rotations: { affected: () => [], ask: () => Promise.resolve() },
   })
   clock.nowMs += 300 * dayMs
   const { id } = await first.keeper.grants.prove(first.keeper.shown).then(chain => chain.delegate)

@@ -251,7 +251,7 @@ test('a version under the grant of another member is stored by nobody', async ()
 
 test('what is taken back is over on every peer within five seconds', async () => {
   const revoked = attacker.grant
-  await fleet.peer('p1').grants.revoke('0b'.repeat(16), null, false)
+  await fleet.peer('p1').grants.revoke('0b'.repeat(16), { sinceMs: null, rotate: false, dryRun: false })
   await until('nobody is linked to it', () => attacker.linked.size === 0, revokedWithinMs)
   for (const name of ['p1', 'p2']) {
     const known = fleet

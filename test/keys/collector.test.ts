@@ -61,6 +61,7 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
     exchange,
     clock: systemClock,
     ownShare: request => answer(self, request),
+    toTellFirst: () => null,
     changed: () => undefined,
     meter: new CryptoMeter(),
     log: {
