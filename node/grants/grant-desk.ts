@@ -99,7 +99,8 @@ export class GrantDesk implements GrantAdmin {
     const told = keeper.sync.give([], [list])
     await keeper.revocations.learn(list)
     await told
-    if (rotates.length > 0) await rotations.ask(rotates, chain.grant.id).catch(failure => this.#unasked(failure))
+    if (rotates.length > 0)
+      await rotations.ask(rotates, chain.grant.id).catch(failure => this.#unasked(failure))
     return { ...this.#text(chain), rotates }
   }
 

@@ -161,7 +161,8 @@ export const keyOperations = {
   createRole: {
     method: 'POST',
     path: '/v1/roles',
-    summary: 'Make a role: its key is dealt to all members, and its peers can open what is sealed to it at once',
+    summary:
+      'Make a role: its key is dealt to all members, and its peers can open what is sealed to it at once',
     query: none,
     body: {
       type: json,

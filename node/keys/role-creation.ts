@@ -86,8 +86,7 @@ function peersOf(
   const { members } = view()
   const hasRoles = (peer: PeerId) => entitledTo(book.registry, peer).includes(fleetSecretName)
   if (peers === null) return members.filter(({ id }) => hasRoles(id) && isGranted(id, name as RoleName))
-  if (peers.length === 0)
-    throw new SlurpError('USAGE', 'A role that no peer may have could never be opened.')
+  if (peers.length === 0) throw new SlurpError('USAGE', 'A role that no peer may have could never be opened.')
   return [...new Set(peers)].map(text => {
     const found = members.find(member => member.name === text || member.id === text)
     if (found === undefined) throw new SlurpError('MEMBER_UNKNOWN', 'The fleet has no peer of that name.')

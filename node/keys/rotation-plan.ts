@@ -92,7 +92,10 @@ export function decodePlan(bytes: Uint8Array): RotationPlan {
   if (!Array.isArray(value)) throw refused()
   const [found, everyDays, roles, asked] = value as unknown[]
   if (found !== format)
-    throw new SlurpError('FORMAT_UNKNOWN', 'The plan of rotations has a format that this release does not know.')
+    throw new SlurpError(
+      'FORMAT_UNKNOWN',
+      'The plan of rotations has a format that this release does not know.',
+    )
   if (!isDaysOrNone(everyDays) || !isList(roles) || !isList(asked)) throw refused()
   return {
     everyDays,

@@ -83,7 +83,8 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       return { name: role, keyVersion, fingerprint, before: keyVersion - 1 }
     },
     async createRole({ name, peers, dryRun }: RoleOrder) {
-      if (name === 'architect') throw new SlurpError('VERSION_CONFLICT', 'There is a role of that name already.')
+      if (name === 'architect')
+        throw new SlurpError('VERSION_CONFLICT', 'There is a role of that name already.')
       return { name, keyVersion: 1, fingerprint: dryRun ? null : fingerprint, entitled: peers ?? ['p1'] }
     },
     async scheduleRotation(role: string | null, days: number | null) {

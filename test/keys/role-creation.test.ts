@@ -110,7 +110,9 @@ test('a schedule says when a key is due, for all roles or for one', async () => 
   await keys.scheduleRotation(null, 90)
   const dueIn = (role: string) => {
     const { keys: all, rotationDue } = roleAt('p1', role)!
-    return rotationDue === null ? null : (Date.parse(rotationDue) - Date.parse(all[0]!.createdAt!)) / 86_400_000
+    return rotationDue === null
+      ? null
+      : (Date.parse(rotationDue) - Date.parse(all[0]!.createdAt!)) / 86_400_000
   }
   assert.deepEqual([dueIn('tester'), dueIn('architect')], [30, 90])
   await until('the others are told', () => roleAt('p4', 'architect')!.everyDays === 90)

@@ -52,7 +52,10 @@ function bench() {
       await Promise.resolve()
       if (secrets.at(-1)!.keyVersion !== onlyFrom) throw new SlurpError('VERSION_CONFLICT', 'meanwhile')
       rotated.push(newest.keyVersion)
-      secrets = [...secrets.map(each => ({ ...each, state: 'old' as const })), entry(newest.keyVersion + 1, nowMs)]
+      secrets = [
+        ...secrets.map(each => ({ ...each, state: 'old' as const })),
+        entry(newest.keyVersion + 1, nowMs),
+      ]
       return { name, keyVersion: newest.keyVersion + 1, fingerprint: '', before: newest.keyVersion }
     },
   }
@@ -63,13 +66,23 @@ function bench() {
       book,
       collector: { keyOf: () => ({}) } as unknown as Collector,
       rotation,
-      exchange: { serve: () => undefined, listen: () => undefined, isConnected: () => false, ask: async () => null },
+      exchange: {
+        serve: () => undefined,
+        listen: () => undefined,
+        isConnected: () => false,
+        ask: async () => null,
+      },
       clock: { wallMs: () => nowMs } as never,
       log: quietLog,
       isMember: () => true,
       tell: () => undefined,
     })
-  return { desk, rotated, pass: (days: number) => (nowMs += days * dayMs), retire: () => (secrets = [entry(1, 0, 'retired')]) }
+  return {
+    desk,
+    rotated,
+    pass: (days: number) => (nowMs += days * dayMs),
+    retire: () => (secrets = [entry(1, 0, 'retired')]),
+  }
 }
 
 test('two leaders that find one cause rotate once; the same cause again changes nothing, another one does', async () => {

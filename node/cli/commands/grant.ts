@@ -122,10 +122,11 @@ function addRevoke(command: Command, session: Session): void {
     const revoked = (await call(session, options, 'POST', grantPath(name, '/revoke'), body)) as RevokedGrant
     const result = options.dryRun ? { dryRun: true, ...revoked } : revoked
     const verb = options.dryRun ? 'would revoke' : 'revoked'
-    answer(session, options.json, result, () => 
-      [`${verb} ${revoked.name} (${revoked.id})`, ...revoked.rotates.map(role => `  ${role} gets a new key`)].join(
-        '\n',
-      ),
+    answer(session, options.json, result, () =>
+      [
+        `${verb} ${revoked.name} (${revoked.id})`,
+        ...revoked.rotates.map(role => `  ${role} gets a new key`),
+      ].join('\n'),
     )
   })
 }
