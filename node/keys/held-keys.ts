@@ -15,6 +15,7 @@ export class HeldKeys implements StoreKeys {
   readonly #collector: Collector
   readonly #why: () => string
   readonly #catchUp: (wanted: readonly RoleVersion[]) => Promise<void>
+  #hasOpened = false
 
   /**
    * @param why - one sentence: why keys are missing.
@@ -52,9 +53,26 @@ export class HeldKeys implements StoreKeys {
     )
   }
 
+  /** Contexts are read and written without the key that signs grants, and without a role that was made a moment ago. */
   get sealedWhy(): string | null {
-    const isOpen = this.entitled.every(name => this.#open(this.#entries(name)) !== undefined)
-    return isOpen ? null : this.#why()
+    const needed = this.entitled.filter(name => name !== signingKeyName)
+    if (needed.length === 0 || (this.#hasOpened && this.fleetSecret !== null)) return null
+    return this.#areOpen(needed) ? null : this.#why()
+  }
+
+  /** Whether all that this peer is entitled to is open. */
+  get isComplete(): boolean {
+    return this.#areOpen(this.entitled)
+  }
+
+  /** To be called whenever something opened: what comes later does not seal this peer again. */
+  noteOpened(): void {
+    this.#hasOpened ||= this.#areOpen(this.entitled.filter(name => name !== signingKeyName))
+  }
+
+  /** The keys were given up. */
+  noteDropped(): void {
+    this.#hasOpened = false
   }
 
   identitiesOf(role: RoleName, keyVersion: number): readonly X25519Identity[] {
@@ -83,6 +101,10 @@ export class HeldKeys implements StoreKeys {
 
   #entries(name: SecretName): readonly SecretEntry[] {
     return this.#registry().secrets.filter(entry => entry.name === name)
+  }
+
+  #areOpen(names: readonly SecretName[]): boolean {
+    return names.every(name => this.#open(this.#entries(name)) !== undefined)
   }
 
   /** The newest of them that is open. */

@@ -207,7 +207,7 @@ export class KeyService implements KeyControl {
 
   /** Resolves once all keys are open, or there is none to open. */
   async opened(): Promise<void> {
-    while (this.held.sealedWhy !== null && !this.#isStopped) await this.#nextChange()
+    while (!this.held.isComplete && !this.#isStopped) await this.#nextChange()
   }
 
   status(): KeyStatus {
@@ -252,6 +252,7 @@ export class KeyService implements KeyControl {
 
   seal(): KeyStatus {
     this.#isSealedByWish = true
+    this.held.noteDropped()
     this.#collector.drop()
     this.#parts.sealed()
     this.#parts.log.warn({}, 'the keys of this process were wiped, as somebody asked for it')
@@ -370,6 +371,7 @@ export class KeyService implements KeyControl {
   }
 
   #changed(): void {
+    this.held.noteOpened()
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const wake of waiting) wake()
