@@ -73,6 +73,7 @@ export class GrantKeeper {
     )
     if (existsSync(at(grantFile))) await keeper.#take(joinChain(decodeGrantFile(readFileSync(at(grantFile)))))
     if (keeper.#own === null) keeper.#inheritance = readInheritance(parts.dir)
+    else dropInheritance(parts.dir)
     return keeper
   }
 
