@@ -145,6 +145,7 @@ test('of a fleet of one the key is sealed to its own', async () => {
         [1, 1],
         [1, 1],
         [1, 1],
+        [1, 1],
       ],
     )
     await alone.peer('p1').store.storeContext(address, { title: 'alone' })

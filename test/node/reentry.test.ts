@@ -112,7 +112,7 @@ test('a blind peer, whose start was cut short after the fleet agreed, is granted
   )
   const peer = await start(() => undefined)
   assert.deepEqual([peer.id, peer.keys.status().state], [peerId, 'blind'])
-  await until('it has a grant, and takes part', () => peer.status().reasons.length === 0)
+  await until('it is linked, which takes a grant', () => peer.checks().every(({ ok }) => ok))
   assert.deepEqual(peer.grants.show(peerId).limits.roles, [])
   assert.ok(!existsSync(join(dir, 'heir.json')))
 })
