@@ -52,9 +52,8 @@ export type CreatedFleet = {
 
 /**
  * Makes the keys of a fleet and the directory of every peer (docs/ARCHITECTURE.md, "Directory of one peer"):
- * identity, signed fleet record, registry of keys, shares and grant, and for who holds roles the key that signs grants.
- * Everything is made beside `dir` and moved there in one step, so that a
- * crash leaves a whole fleet or none.
+ * identity, signed fleet record, registry of keys, shares and grant. Everything is made beside `dir` and moved there in
+ * one step, so that a crash leaves a whole fleet or none.
  *
  * @throws SlurpError DIRECTORY_TAKEN when `dir` is not empty; USAGE for names or counts that cannot be, and for a
  * role that no member is given, where some are given any: nobody could ever open what is sealed to it. Where all members
@@ -111,8 +110,9 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
   const record = signFleetRecord(authority, { view, roles: recipients })
   const recordBytes = encodeFleetRecord(record)
   const isBlind = plan.memberNames.every(name => plan.rolesOf(name).length === 0)
-  const issuer = await newIssuer(authority, 0, isBlind ? 'members' : undefined)
+  const issuer = await newIssuer(authority, 0, isBlind ? { signs: 'members' } : {})
   const fleetSecret = newFleetSecret()
+  const signingSecret = issuer.key.seed()
   const given = plan.memberNames.map((name, place) => ({
     peer: identities[place]!.peerId,
     recipient: identities[place]!.ageRecipient,
@@ -123,22 +123,19 @@ async function furnish(draft: string, plan: FleetPlan, roles: readonly RoleName[
     members: given,
     roleKeys,
     fleetSecret,
+    signingSecret,
+    signsMembersOnly: isBlind,
     createdAtMs: Date.now(),
   })
-  wipe(fleetSecret)
+  wipe(fleetSecret, signingSecret)
   for (const { identity } of roleKeys) identity.wipe()
   for (const [place, name] of plan.memberNames.entries()) {
     await writeFile(join(draft, name, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
-    const { peer, recipient, roles: rolesOfMember } = given[place]!
+    const { peer, roles: rolesOfMember } = given[place]!
     await furnishKeys(join(draft, name), peer, dealt)
-    await furnishGrant(join(draft, name), issuer, {
-      peer,
-      name,
-      recipient,
-      hasRoles: rolesOfMember.length > 0,
-      mayGrant: isBlind || rolesOfMember.length > 0,
-    })
+    await furnishGrant(join(draft, name), issuer, { peer, name, hasRoles: rolesOfMember.length > 0 })
   }
+  issuer.key.wipe()
   await writeFile(join(draft, authorityName, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
   if (plan.custody) {
     for (const [name, share] of await splitAuthority(
@@ -166,9 +163,10 @@ async function furnishAgent(
   if (networkKey !== null) await writeNetworkKey(dir, networkKey)
   const identity = await createIdentity(join(dir, 'identity.key'), passphrase)
   await writeFile(join(dir, 'fleet.json'), recordBytes, { flag: 'wx', flush: true })
-  const issuer = await newIssuer(authority, 0, 'agents')
+  const issuer = await newIssuer(authority, 0, { signs: 'agents' })
   const { peerId: peer, ageRecipient: recipient } = identity
   const chain = await furnishGranter(dir, issuer, { peer, name: granterName, recipient })
+  issuer.key.wipe()
   for (const name of memberNames)
     await writeNewSecretFile(join(draft, name, 'grants.ndjson'), Buffer.from(`${JSON.stringify(chain)}\n`))
   return identity

@@ -54,6 +54,22 @@ export class SigningKey {
     return new Uint8Array(hkdfSync('sha256', seed, '', label, 32))
   }
 
+  /** As node:crypto wants it. */
+  get keyObject(): KeyObject {
+    return this.#key
+  }
+
+  /** A copy of the secret, 32 bytes, to be dealt in shares. The caller wipes it. */
+  seed(): Uint8Array {
+    return this.#privateKey.raw.slice(0, seedBytes)
+  }
+
+  /** Forgets what can be forgotten: what the crypto library copied goes when it is collected. */
+  wipe(): void {
+    this.#privateKey.raw.fill(0)
+    this.#sealing.wipe()
+  }
+
   /** 64 bytes. The caller puts the purpose in front of `bytes`. About 0.07 ms. */
   sign(bytes: Uint8Array): Uint8Array {
     return sign(null, bytes, this.#key)

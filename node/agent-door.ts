@@ -73,7 +73,10 @@ export function agentAtDoor(
     cryptoMeter: joined.cryptoMeter,
     ring: () => joined.view,
     control: notHere(),
-    keys: notHere<RunningPeer['keys']>({ status: () => keysOf(joined), roles: () => ({ roles: [] }) }),
+    keys: notHere<RunningPeer['keys']>({
+      status: () => keysOf(joined),
+      roles: () => ({ everyDays: null, roles: [] }),
+    }),
     stop: () => joined.stop(),
   }
 }
@@ -84,6 +87,8 @@ const granterOf = ({ grants: keeper, rights, authorityPublicKey, state }: Joined
     rights,
     memberNamed: text => state().members.find(({ id, name }) => id === text || name === text)?.id ?? null,
     authorityPublicKey,
+    // Nobody here has role keys to replace: agents grant only where all members are blind.
+    rotations: { affected: () => [], ask: async () => undefined },
   })
 
 function statusOf(joined: JoinedFleet, name: string, version: string, startedAt: string): PeerStatus {

@@ -13,9 +13,9 @@ import { AgentKeys } from './agents/agent-keys.ts'
 import { FleetLinks } from './agents/fleet-links.ts'
 import { RemoteSubmitter } from './agents/remote-submitter.ts'
 import { epochOf } from './fleet-files.ts'
-import { delegateFile } from './grants/delegate-file.ts'
 import { refusedBy, sentenceOf } from './grants/denials.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
+import { granterKey } from './grants/granter-key.ts'
 import { RightsDesk } from './grants/rights-desk.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
@@ -120,7 +120,7 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       fleet,
       authorityPublicKey,
       nameOf: peer => links.nameOf(peer),
-      key: delegateFile(dir, identity),
+      key: granterKey(dir, identity),
       time: () => clock,
       log,
     })

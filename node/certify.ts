@@ -19,7 +19,8 @@ export async function certifyAgain(certificate: string, source: AuthoritySource)
   return await certify(authority, Buffer.from(publicKey, 'hex'), Date.now(), { id, grantlessBeforeMs })
 }
 
-function authorityFrom({ authority, shares }: AuthoritySource): Promise<Authority> {
+/** @throws SlurpError USAGE, DATA_MISSING, INTEGRITY_FAILED. */
+export function authorityFrom({ authority, shares }: AuthoritySource): Promise<Authority> {
   if (authority !== null && shares.length > 0) {
     throw new SlurpError('USAGE', 'Name the file of the authority or those of its shares, not both.')
   }

@@ -2,7 +2,6 @@ import { SlurpError } from '../base/errors.ts'
 import type { PartitionId, PeerId } from '../base/ids.ts'
 import { sha256Hex } from '../crypto/digest.ts'
 import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
-import { sealDelegateKey } from '../crypto/grants/delegate-key.ts'
 import { memberLimits } from '../crypto/grants/membership.ts'
 import { peerKeyOf } from '../crypto/peer-keys.ts'
 import { isRecipient, recipientFrom, sealTo } from '../crypto/sealing.ts'
@@ -35,7 +34,6 @@ import type {
   RingProgress,
 } from './fleet-control.ts'
 import type { GrantKeeper } from './grants/grant-keeper.ts'
-import type { SigningKeyPort } from './grants/grant-signer.ts'
 import type { KeyService } from './keys/key-service.ts'
 
 export type FleetAdminParts = {
@@ -44,9 +42,8 @@ export type FleetAdminParts = {
   readonly view: () => View
   /** `fleet.json` as the authority signed it. */
   readonly record: string
-  readonly keys: Pick<KeyService, 'canEntitle' | 'ticketFor'>
+  readonly keys: Pick<KeyService, 'held' | 'ticketFor'>
   readonly grants: GrantKeeper
-  readonly signingKey: SigningKeyPort
   /** Null where the network is open. */
   readonly networkKey: Uint8Array | null
   readonly versions: { readonly from: number; readonly to: number }
@@ -239,7 +236,7 @@ export class FleetAdmin implements FleetControl {
     if (request.fleet !== null && request.fleet !== view().fleet) {
       throw new SlurpError('FLEET_WRONG', 'The directory of the new peer belongs to another fleet.')
     }
-    if (request.roles && !keys.canEntitle) {
+    if (request.roles && !keys.held.canEntitle) {
       throw new SlurpError('ROLE_DENIED', 'This peer is entitled to no role that it could pass on.', {
         hint: 'Join by the door of a peer that holds roles, or join with --blind.',
       })
@@ -260,9 +257,6 @@ export class FleetAdmin implements FleetControl {
     const name = view.members.find(member => member.id === request.id)!.name
     const recipient = recipientFrom(request.recipient)
     const chain = await this.#parts.grants.grantMember(request.id, name, memberLimits(request.roles))
-    const delegate = request.roles
-      ? await sealDelegateKey(recipient, await this.#parts.signingKey.signer())
-      : null
     return {
       fleet: view.fleet,
       name,
@@ -270,7 +264,6 @@ export class FleetAdmin implements FleetControl {
       view: base64(encodeView(view)),
       keys: base64(keys.ticketFor(request.id, !request.roles)),
       grant: base64(encodeGrantFile(splitChain(chain))),
-      delegate: delegate === null ? null : base64(delegate),
       ...(networkKey === null ? {} : { networkKey: base64(await sealTo([recipient], networkKey)) }),
       bootstrap: bootstrap.slice(0, bootstrapMax),
     }

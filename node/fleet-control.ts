@@ -32,8 +32,6 @@ export type JoinTicket = {
   readonly keys: string
   /** What the peer shows to the others: base64 of `grant.json`. */
   readonly grant: string
-  /** base64 of `delegate.age`, for who holds roles; null for a blind peer. */
-  readonly delegate: string | null
   /** base64 of the network key, sealed to the new peer; not there where the network is open. */
   readonly networkKey?: string | undefined
   /** Multiaddresses of members, to look for them. */

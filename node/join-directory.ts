@@ -74,9 +74,6 @@ async function writeGrant(draft: string, ticket: JoinTicket, self: PeerId): Prom
     throw new SlurpError('INTEGRITY_FAILED', 'The grant that the fleet gave is for another peer.')
   }
   writePrivately(join(draft, 'grant.json'), bytes)
-  if (ticket.delegate !== null) {
-    writePrivately(join(draft, 'delegate.age'), Buffer.from(ticket.delegate, 'base64'))
-  }
 }
 
 /** The fleet of the peer whose directory is `dir`. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED, FORMAT_UNKNOWN. */

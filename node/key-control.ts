@@ -66,7 +66,26 @@ export type RotatedRole = {
   readonly before: number
 }
 
+export type RoleOrder = {
+  readonly name: string
+  /** Names of the peers that may have it; null: every peer that has roles. */
+  readonly peers: readonly string[] | null
+  readonly dryRun: boolean
+}
+
+export type CreatedRole = {
+  readonly name: string
+  readonly keyVersion: number
+  /** Null for a rehearsal. */
+  readonly fingerprint: string | null
+  /** Names of the peers that may have its keys. */
+  readonly entitled: readonly string[]
+}
+
 export type RoleList = {
+  /** Days that a key of a role lasts where nothing else is said of the role; null: for ever. */
+  readonly everyDays: number | null
+
   readonly roles: readonly {
     readonly name: string
     readonly state: 'current' | 'retired'
@@ -83,6 +102,10 @@ export type RoleList = {
     }[]
     /** Names of the members that may have its keys. */
     readonly entitled: readonly string[]
+    /** Days that its keys last; null: for ever. */
+    readonly everyDays: number | null
+    /** When its newest key is replaced, ISO 8601; a moment that has passed: now. Null: never. */
+    readonly rotationDue: string | null
   }[]
 }
 
@@ -102,6 +125,21 @@ export interface KeyControl {
    */
   reshare(force: boolean): Promise<Reshared>
   roles(): RoleList
+  /**
+   * A new role, which its peers can open and everybody can seal to when it returns.
+   *
+   * @throws SlurpError USAGE, VERSION_CONFLICT when there is one of that name, TOO_MANY, MEMBER_UNKNOWN, ROLE_DENIED, SEALED,
+   * QUORUM_UNREACHED.
+   */
+  createRole(order: RoleOrder): Promise<CreatedRole>
+  /**
+   * Has keys replaced after so many days.
+   *
+   * @param role - null: those of every role that has no number of its own.
+   * @param days - null: never.
+   * @throws SlurpError USAGE, ROLE_UNKNOWN, QUORUM_UNREACHED.
+   */
+  scheduleRotation(role: string | null, days: number | null): Promise<RoleList>
   /**
    * A new key version for a role. From the answer on contexts are sealed to it by every peer that has heard of it.
    *

@@ -1,21 +1,33 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { hlcMs } from '../base/hlc.ts'
 import type { ContextKey, FleetId, PartitionId, PeerId, RoleName } from '../base/ids.ts'
-import { type Authority, loadAuthority } from '../crypto/authority.ts'
+import type { Authority } from '../crypto/authority.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
-import { delegateKeyFile, furnishGrant, grantFile, newIssuer } from '../crypto/grants/first-grants.ts'
+import { newDelegateKey, openDelegateKey } from '../crypto/grants/delegate-key.ts'
+import { furnishGrant, grantFile, newIssuer } from '../crypto/grants/first-grants.ts'
 import { type Identity, loadIdentity } from '../crypto/identity.ts'
 import { type Keyring, openKeyring } from '../crypto/keyring.ts'
-import { dealSecrets, furnishKeys, registryFile, sharesFolder } from '../crypto/registry/genesis.ts'
-import { entitledTo, isRole } from '../crypto/registry/registry.ts'
+import {
+  type DealtSecrets,
+  dealSecrets,
+  dealSigning,
+  furnishKeys,
+  registryFile,
+  sharesFolder,
+} from '../crypto/registry/genesis.ts'
+import { entitledTo, isRole, merged, type Registry } from '../crypto/registry/registry.ts'
 import { decodeRegistry } from '../crypto/registry/registry-codec.ts'
 import type { RoleKey } from '../crypto/roles.ts'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
+import { signingKeyName } from '../crypto/shares/secret-name.ts'
+import { wipe } from '../crypto/shares/share.ts'
+import type { SigningKey } from '../crypto/signing-key.ts'
 import type { View } from '../dht/view.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
+import { type AuthoritySource, authorityFrom } from './certify.ts'
 import { startingView } from './driver/boot.ts'
 import { decodeView } from './driver/codec/view.ts'
 import { grantsFile } from './grants/grant-book.ts'
@@ -24,7 +36,9 @@ import { localHistories } from './local-histories.ts'
 import { hasLeft, writePrivately } from './peer-settings.ts'
 import type { LocalHistories } from './store/retention/ports.ts'
 
+/** Files of former releases: whole role keys, and the whole key that signs grants. */
 export const formerKeysFile = 'keyring.age'
+export const formerSigningFile = 'delegate.age'
 const stage = 'keys.next'
 const marker = 'keys.migrating'
 const headsAtOnce = 1024
@@ -37,7 +51,7 @@ export function refuseFormer(dir: string): void {
       hint: 'Run `slurp key migrate --dir DIR` where the directories of all peers of this fleet and `authority` are.',
     })
   }
-  if (has(formerKeysFile) || has(stage)) refuse('keeps whole keys')
+  if (has(formerKeysFile) || has(formerSigningFile) || has(stage)) refuse('keeps whole keys')
   if (isGrantless(dir)) refuse('has no grant')
 }
 
@@ -53,21 +67,28 @@ export type Migrated = {
 }
 
 /**
- * Deals the keys that a former release kept whole in `keyring.age`, and deletes those files; grants every member what it
- * could do before, where there were no grants yet. All directories of the fleet lie in `dir`, none of its peers runs.
+ * Deals the keys that a former release kept whole, in `keyring.age` and `delegate.age`, and deletes those files; grants
+ * every member what it could do before, where there were no grants yet. All directories of the fleet lie in `dir`, none of its peers runs.
  * Everything is made beside what is there; then one file says that it is whole, and from there on it goes only forward:
  * interrupted at any point, it is begun again or brought to its end by the next run.
  *
  * What was written before counts without a grant, up to the latest version on any of the disks or to now.
  *
  * @param passphrase - of sealed identities.
+ * @param source - where the authority is; in `DIR/authority` when left out.
  * @throws SlurpError DATA_MISSING, DIRECTORY_TAKEN while a peer runs, CONFIG_INVALID when a member's directory is not there.
  */
-export async function migrateKeys(dir: string, passphrase?: PassphraseSource): Promise<Migrated> {
+export async function migrateKeys(
+  dir: string,
+  passphrase?: PassphraseSource,
+  source: AuthoritySource = { authority: join(dir, 'authority', 'authority.key'), shares: [] },
+): Promise<Migrated> {
   if (existsSync(join(dir, marker))) return await finish(dir)
-  const names = readdirSync(dir).filter(name => isFormer(join(dir, name)))
-  if (names.length === 0) return { migrated: [] }
-  const authority = await loadAuthority(join(dir, 'authority', 'authority.key'))
+  const all = readdirSync(dir)
+  const former = all.filter(name => isFormer(join(dir, name)))
+  if (former.length === 0) return { migrated: [] }
+  const names = all.filter(name => former.includes(name) || isPeer(join(dir, name)))
+  const authority = await authorityFrom(source)
   const closers: (() => Promise<void>)[] = []
   try {
     const peers = await Promise.all(names.map(name => openPeer(join(dir, name), name, closers, passphrase)))
@@ -84,27 +105,44 @@ export async function migrateKeys(dir: string, passphrase?: PassphraseSource): P
         hint: 'Bring the directories of all members together: each gets shares of every key.',
       })
     })
-    const dealt = await dealAnew(authority, members, dir)
-    const issuer = await newIssuer(authority, 1 + Math.max(Date.now(), ...peers.map(peer => peer.latestMs)))
-    for (const { name, identity, roles } of members) {
-      const path = join(dir, name, stage)
-      rmSync(path, { recursive: true, force: true })
-      await mkdir(path, { mode: 0o700 })
-      if (dealt !== null) await furnishKeys(path, identity.peerId, dealt)
-      const { peerId: peer, ageRecipient: recipient } = identity
-      await furnishGrant(path, issuer, {
-        peer,
-        name,
-        recipient,
-        hasRoles: roles.length > 0,
-        mayGrant: roles.length > 0,
-      })
-    }
-    writePrivately(join(dir, marker), JSON.stringify(names))
+    await prepare(dir, authority, members, 1 + Math.max(Date.now(), ...peers.map(peer => peer.latestMs)))
+    const done = names.filter(name => former.includes(name) || members.some(member => member.name === name))
+    writePrivately(join(dir, marker), JSON.stringify(done))
     return await finish(dir)
   } finally {
     for (const close of closers) await close()
   }
+}
+
+/** Makes all that is new, beside what is there. @param grantlessBeforeMs - for a fleet without grants. */
+async function prepare(
+  dir: string,
+  authority: Authority,
+  members: readonly FormerPeer[],
+  grantlessBeforeMs: number,
+): Promise<void> {
+  const former = await formerSigningKey(dir, members)
+  const key = former ?? (await newDelegateKey())
+  const dealt = await dealAnew(authority, members, dir, key, former !== null)
+  const issuer = former === null ? await newIssuer(authority, grantlessBeforeMs, { key }) : null
+  for (const { name, identity, roles } of members) {
+    const path = join(dir, name, stage)
+    rmSync(path, { recursive: true, force: true })
+    await mkdir(path, { mode: 0o700 })
+    const { peerId: peer } = identity
+    if (dealt !== null) await furnishKeys(path, peer, dealt)
+    if (issuer !== null) await furnishGrant(path, issuer, { peer, name, hasRoles: roles.length > 0 })
+  }
+  key.wipe()
+}
+
+/** @returns null where no peer kept the key that signs grants. */
+async function formerSigningKey(dir: string, members: readonly FormerPeer[]): Promise<SigningKey | null> {
+  for (const { name, identity } of members) {
+    const path = join(dir, name, formerSigningFile)
+    if (existsSync(path)) return await openDelegateKey(path, identity)
+  }
+  return null
 }
 
 type FormerPeer = {
@@ -119,7 +157,13 @@ type FormerPeer = {
 }
 
 const isFormer = (dir: string): boolean =>
-  existsSync(join(dir, formerKeysFile)) || (isGrantless(dir) && !hasLeft(dir))
+  existsSync(join(dir, formerKeysFile)) ||
+  existsSync(join(dir, formerSigningFile)) ||
+  (isGrantless(dir) && !hasLeft(dir))
+
+/** Of this release, as blind peers of the one before it are. */
+const isPeer = (dir: string): boolean =>
+  existsSync(join(dir, 'identity.key')) && existsSync(join(dir, registryFile)) && !hasLeft(dir)
 
 /** Its disk stays open until all is done, so that nobody starts it meanwhile. */
 async function openPeer(
@@ -162,24 +206,49 @@ async function latestOn(local: LocalHistories): Promise<number> {
   }
 }
 
-/** @returns null where nobody keeps whole keys any more. */
-async function dealAnew(authority: Authority, members: readonly FormerPeer[], dir: string) {
-  const keyrings = members.flatMap(({ keyring }) => keyring ?? [])
-  if (keyrings.length === 0) return null
-  if (keyrings.length < members.length)
-    throw new SlurpError('CONFIG_INVALID', `In ${dir} only some of the peers keep whole keys.`)
-  const plan = members.map(({ identity, roles }) => ({
-    peer: identity.peerId,
-    recipient: identity.ageRecipient,
-    roles,
-  }))
-  return await dealSecrets({
+/** @returns null where every secret is dealt already. @param signingKey - to be dealt where the fleet shares none yet. */
+async function dealAnew(
+  authority: Authority,
+  members: readonly FormerPeer[],
+  dir: string,
+  signingKey: SigningKey,
+  hasGrants: boolean,
+): Promise<DealtSecrets | null> {
+  const plan = {
     authority,
-    ...keysOf(keyrings, join(dir, members[0]!.name)),
-    members: plan,
+    members: members.map(({ identity, roles }) => ({
+      peer: identity.peerId,
+      recipient: identity.ageRecipient,
+      roles,
+    })),
     createdAtMs: null,
-  })
+  }
+  const signingSecret = signingKey.seed()
+  try {
+    const keyrings = members.flatMap(({ keyring }) => keyring ?? [])
+    if (keyrings.length === 0) {
+      const registry = registryOf(authority.fleet, members, dir)
+      const isShared = registry.secrets.some(({ name }) => name === signingKeyName)
+      if (!isShared) return await dealSigning(registry, plan, signingSecret)
+      if (hasGrants) return null
+      throw new SlurpError(
+        'CONFIG_INVALID',
+        `The peers in ${dir} share a key that signs grants, and have none.`,
+      )
+    }
+    if (keyrings.length < members.length)
+      throw new SlurpError('CONFIG_INVALID', `In ${dir} only some of the peers keep whole keys.`)
+    return await dealSecrets({ ...plan, ...keysOf(keyrings, join(dir, members[0]!.name)), signingSecret })
+  } finally {
+    wipe(signingSecret)
+  }
 }
+
+/** What the copies of all members say together. */
+const registryOf = (fleet: FleetId, members: readonly FormerPeer[], dir: string): Registry =>
+  members
+    .map(({ name }) => decodeRegistry(readRegistry(join(dir, name, registryFile)), fleet))
+    .reduce((one, other) => merged(one, other))
 
 /** @param dir - of any member. */
 function keysOf(keyrings: readonly Keyring[], dir: string) {
@@ -204,13 +273,21 @@ async function finish(dir: string): Promise<Migrated> {
   const migrated = JSON.parse(readFileSync(join(dir, marker), 'utf8')) as string[]
   for (const name of migrated) {
     const at = (file: string) => join(dir, name, file)
-    for (const file of [sharesFolder, registryFile, grantFile, delegateKeyFile])
+    moveShares(join(at(stage), sharesFolder), at(sharesFolder))
+    for (const file of [registryFile, grantFile])
       if (existsSync(join(at(stage), file))) renameSync(join(at(stage), file), at(file))
-    if (existsSync(at(formerKeysFile))) await shred(at(formerKeysFile))
+    for (const file of [formerKeysFile, formerSigningFile]) if (existsSync(at(file))) await shred(at(file))
     rmSync(at(stage), { recursive: true, force: true })
   }
   rmSync(join(dir, marker))
   return { migrated }
+}
+
+/** One by one: shares of other secrets may be there already. */
+function moveShares(from: string, to: string): void {
+  if (!existsSync(from)) return
+  mkdirSync(to, { recursive: true, mode: 0o700 })
+  for (const file of readdirSync(from)) renameSync(join(from, file), join(to, file))
 }
 
 /** Overwritten before it is deleted; what the file system or the drive copied elsewhere is out of reach. */

@@ -74,9 +74,9 @@ const wiring: Wiring = {
     const { fleetIn } = await import('./join-directory.ts')
     return fleetIn(dir)
   },
-  async migrateKeys(dir) {
+  async migrateKeys(dir, source) {
     const { migrateKeys } = await import('./key-migration.ts')
-    return migrateKeys(dir, passphrase.of)
+    return migrateKeys(dir, passphrase.of, source)
   },
   async simulate(seed, options) {
     const { replay } = await import('../sim/replay.ts')

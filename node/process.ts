@@ -5,7 +5,6 @@ import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
 import type { PeerId, RoleName } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
-import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
@@ -20,7 +19,7 @@ import { systemClock } from './adapters/system-clock.ts'
 import { serveAgents } from './agent-service.ts'
 import { PeerAudit } from './audit/peer-audit.ts'
 import { ControlPlane, keysRegisterKey } from './control/control-plane.ts'
-import type { RegisterParts } from './control/register.ts'
+import { controlRegisters } from './control-registers.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver, type DriverEvent } from './driver/driver.ts'
 import { controlTexts, logEvent, recordEvent } from './event-log.ts'
@@ -28,14 +27,15 @@ import { FleetAdmin } from './fleet-admin.ts'
 import { newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
 import { authorsOf } from './grants/authors.ts'
-import { delegateFile } from './grants/delegate-file.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { joinTokensRegisterKey } from './grants/join-desk.ts'
-import { tendGrants, timeOf } from './grants/links.ts'
+import { mayHave, tendGrants, timeOf } from './grants/links.ts'
+import { SharedSigningKey } from './grants/shared-signing-key.ts'
 import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
+import { keysDuty } from './keys/keys-duty.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
-import { reshareDuty } from './keys/reshare-duty.ts'
+import { rotationPlanKey } from './keys/rotation-plan.ts'
 import { AddressFile } from './known-addresses.ts'
 import { contextSubject } from './local-changes.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
@@ -107,7 +107,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     let fleetTime = timeOf(null)
-    const signingKey = delegateFile(dir, identity)
+    const signingKey = new SharedSigningKey()
     const grants = await GrantKeeper.open({
       dir,
       identity,
@@ -144,6 +144,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     closers.unshift(() => libp2p.stop())
     tellNews = news => libp2p.gossip.publish(news)
     grants.connect(libp2p.questions)
+    // Who was granted nothing yet is linked by nobody, and asks as soon as somebody hears it.
+    libp2p.keys.listen(() => void (grants.own === null && grants.upkeep()))
     const driver = new Driver({
       self,
       view,
@@ -174,20 +176,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       health.diskFailed()
       log.error({ failure: String(failure) }, 'the disk failed: nothing more is promised')
     }
-    const signing = () => {
-      const grant = grants.own?.grantHash
-      return { author: identity, ...(grant === undefined ? {} : { grant }) }
-    }
-    const registers: RegisterParts = {
-      hlc,
-      clock: driver.clock,
-      sealer: {
-        seal: (facts, body) =>
-          signControl({ ...facts, ...signing(), fleet: genesis.fleet, expiresAtMs: 0 }, body),
-        open: controlBody,
-      },
-      submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
-    }
+    const registers = controlRegisters(genesis.fleet, identity, grants, hlc, driver)
     const cryptoMeter = new CryptoMeter()
     let finder: PeerSearch | null = null
     const keys = await KeyService.start({
@@ -197,7 +186,9 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       view: () => view,
       exchange: libp2p.keys,
       register: sharedRegister(registers, keysRegisterKey),
-      isGranted: (peer, role) => grants.judge.mayHold(peer, role),
+      planRegister: sharedRegister(registers, rotationPlanKey),
+      isBarred: peer => grants.judge.isBarred(peer),
+      isGranted: mayHave(grants.judge, () => view.members),
       isAgentGranted: (peer, role) => grants.agents.mayCollect(peer, role),
       meet: peer => grants.meet(peer),
       audit,
@@ -209,6 +200,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       },
       meter: cryptoMeter,
     })
+    signingKey.follow(() => keys.held.signingSecret)
     closers.unshift(async () => keys.stop())
     const stores = openStores({
       author: identity,
@@ -241,7 +233,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty, reshareDuty(keys, log)],
+      duties: [retentionDuty, keysDuty(keys, log)],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -314,7 +306,6 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       record: readRecord(join(dir, 'fleet.json')).toString('utf8'),
       keys,
       grants,
-      signingKey,
       networkKey,
       versions: wireVersions,
       isConnected: peer => libp2p.network.isConnected(peer),
@@ -349,6 +340,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         register: sharedRegister(registers, joinTokensRegisterKey),
         control: admin,
         addresses: () => libp2p.addresses(),
+        rotations: keys.rotations,
       }),
       retention,
       catalogue: rights.catalogueOf(rights.self, null),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock, nextHlc } from '../base/hlc.ts'
 import type { FleetId, PeerId } from '../base/ids.ts'
+import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
 import {
   clockTagOf,
   createIdentity,
@@ -25,13 +26,13 @@ import { auditDir } from './audit/verify-directory.ts'
 import { DecodeError } from './driver/codec/reader.ts'
 import { decodeView, encodeView } from './driver/codec/view.ts'
 import { decodeFrame, encodeFrame } from './driver/codec/wire.ts'
-import { delegateFile } from './grants/delegate-file.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
-import { handedOn, handOnGrant } from './grants/hand-on.ts'
+import { handedOn, handOnGrant, type Inheritance } from './grants/hand-on.ts'
 import { linkGuard, timeOf } from './grants/links.ts'
+import { SharedSigningKey } from './grants/shared-signing-key.ts'
 import { readRegistry } from './keys/registry-book.ts'
 import type { PeerMessage } from './peer/fleet-messages.ts'
-import { readPeerFile, writePeerFile } from './peer-settings.ts'
+import { readPeerFile, writePeerFile, writePrivately } from './peer-settings.ts'
 import type { PeerOptions } from './running-peer.ts'
 
 /** What the new identity needs, before it takes the place of the old one. The view is written last and goes last. */
@@ -47,8 +48,13 @@ const askEveryMs = 1_000
 
 type Question = Extract<PeerMessage, { kind: 'viewAsked' | 'replaceAsked' }>
 
-/** As whom members are asked, and what is shown to them. */
-type Asker = { readonly self: Identity; readonly guard: LinkGuard }
+/** As whom members are asked, what is shown to them, and what is asked to have something to show. */
+type Asker = {
+  readonly self: Identity
+  readonly guard: LinkGuard
+  readonly keeper: GrantKeeper
+  readonly tend: () => Promise<void>
+}
 
 export type KnownFleet = {
   readonly view: View
@@ -71,30 +77,41 @@ export async function reenter(options: PeerOptions, fleet: KnownFleet): Promise<
   const isBegun = existsSync(join(dir, draft.registry))
   const fresh = await freshIdentity(dir, old, fleet.view.fleet, options.passphrase)
   const name = nextName(readPeerFile(dir).name, fleet.view)
-  const key = delegateFile(dir, old)
-  const grants = await GrantKeeper.open({
+  const keeper = await GrantKeeper.open({
     dir,
     identity: old,
     fleet: fleet.view.fleet,
     authorityPublicKey: fleet.authorityPublicKey,
     nameOf: () => null,
-    key,
+    key: new SharedSigningKey(),
     time: () => timeOf(null),
     log,
   })
-  const handed = await handOnGrant(dir, grants, key, fresh, name)
+  const inheritance = handOnGrant(dir, keeper.shown, old, fleet.view.fleet, fresh.peerId)
   log.error(
     { old: old.peerId, new: fresh.peerId, name },
     'the data of this peer is gone: it comes back as another one',
   )
-  const guard = linkGuard(grants)
   // Of an attempt that was interrupted: when the fleet has agreed already, nobody lets the old one in any more.
-  const asFresh = { self: fresh, guard: { ...guard, shown: () => handed } }
-  const begun = isBegun ? await askForView(options, asFresh, fleet) : null
-  const view =
-    begun ?? (await askToBeReplaced(options, { self: old, guard }, { id: fresh.peerId, name }, fleet))
+  const begun = isBegun ? await askForView(options, asHeir(dir, keeper, fresh, inheritance), fleet) : null
+  const asOld = { self: old, keeper, guard: linkGuard(keeper), tend: () => keeper.upkeep() }
+  const view = begun ?? (await askToBeReplaced(options, asOld, { id: fresh.peerId, name }, fleet))
   await writeNewSecretFile(join(dir, draft.view), encodeView(view))
   await finishReentry(dir, options.passphrase)
+}
+
+/** Asks as who it will be: to be granted what it had, and then what is asked with that. */
+function asHeir(dir: string, keeper: GrantKeeper, self: Identity, inheritance: Inheritance | null): Asker {
+  let shown = ''
+  let isAsking = false
+  const tend = async () => {
+    if (isAsking || shown !== '' || inheritance === null) return
+    isAsking = true
+    shown = (await keeper.sync.askForInheritance(self.peerId, inheritance)) ?? ''
+    isAsking = false
+    if (shown !== '') writePrivately(join(dir, handedOn['grant.json']), encodeGrantFile(splitChain(shown)))
+  }
+  return { self, keeper, guard: { ...linkGuard(keeper), shown: () => shown }, tend }
 }
 
 /** Puts the new identity in the place of the old one, if the fleet has agreed to it; safe to repeat. */
@@ -188,7 +205,7 @@ const askToBeReplaced = (
 /** Asks members until one tells a view that names `named`. @throws SlurpError QUORUM_UNREACHED. */
 async function ask(
   options: PeerOptions,
-  { self, guard }: Asker,
+  { self, guard, keeper, tend }: Asker,
   question: Question,
   named: PeerId,
   fleet: KnownFleet,
@@ -208,9 +225,12 @@ async function ask(
     verifyRecord: () => null,
     onAddresses: () => undefined,
   })
+  keeper.connect(libp2p.questions)
+  const tending = setInterval(() => void tend(), askEveryMs)
   try {
     return await answered(libp2p, clockTagOf(self.peerId), question, named, fleet.view, forMs)
   } finally {
+    clearInterval(tending)
     await libp2p.stop()
   }
 }

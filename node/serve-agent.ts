@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { decodeGrantFile, joinChain } from '../crypto/grants/chain-text.ts'
-import { delegateKeyFile, grantFile } from '../crypto/grants/first-grants.ts'
+import { granterKeyFile, grantFile } from '../crypto/grants/first-grants.ts'
 import { loadIdentity } from '../crypto/identity.ts'
 import { readNetworkKey } from '../crypto/network-key.ts'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
@@ -64,7 +64,7 @@ export async function serveAgent(
         }),
       log,
       version,
-      notServed: notServedBy(existsSync(join(dir, delegateKeyFile))),
+      notServed: notServedBy(existsSync(join(dir, granterKeyFile))),
     })
     notePort(dir, door.url)
     log.info({ url: door.url }, 'agent is up')

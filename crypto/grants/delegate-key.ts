@@ -1,4 +1,9 @@
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import {
+  generateKeyPair,
+  generateKeyPairFromSeed,
+  privateKeyFromProtobuf,
+  privateKeyToProtobuf,
+} from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { openWith, sealTo } from '../sealing.ts'
 import { damagedFile, readSecretFile } from '../secret-file.ts'
@@ -7,15 +12,26 @@ import type { X25519Recipient } from '../x25519.ts'
 
 const what = 'key that signs grants'
 
-/** The key that signs the grants of a fleet; its private half is seen only sealed to one process. */
+/**
+ * A new key that signs the grants of a fleet. No member keeps it whole: its `seed` is dealt in shares as `@signing`, or as
+ * `@members` where all are blind.
+ */
 export const newDelegateKey = async (): Promise<SigningKey> =>
   new SigningKey(await generateKeyPair('Ed25519'))
 
-/** The bytes of `delegate.age` for whoever holds the identity behind `recipient`. */
+/** @param secret - 32 bytes, as they were put together from shares; they are copied. The caller wipes the key after use. */
+export const delegateKeyFrom = async (secret: Uint8Array): Promise<SigningKey> =>
+  new SigningKey(await generateKeyPairFromSeed('Ed25519', secret))
+
+/** The bytes of `granter.age` for the agent that holds the identity behind `recipient`. */
 export const sealDelegateKey = (recipient: X25519Recipient, key: SigningKey): Promise<Uint8Array> =>
   sealTo([recipient], privateKeyToProtobuf(key.privateKey))
 
-/** @throws SlurpError DATA_MISSING, CONFIG_INVALID when others may read it, INTEGRITY_FAILED. */
+/**
+ * Opens `granter.age`, or `delegate.age`, in which a former release kept the key of a peer whole.
+ *
+ * @throws SlurpError DATA_MISSING, CONFIG_INVALID when others may read it, INTEGRITY_FAILED.
+ */
 export async function openDelegateKey(path: string, identity: SigningKey): Promise<SigningKey> {
   const file = await readSecretFile(path, what)
   let key: ReturnType<typeof privateKeyFromProtobuf>

@@ -11,7 +11,8 @@ import type { Delegate, Limits } from './grant-shape.ts'
 import { certify, memberLimits, membershipIdOf, signMembership } from './membership.ts'
 
 export const grantFile = 'grant.json'
-export const delegateKeyFile = 'delegate.age'
+/** In the directory of the agent that grants only: the key that signs grants of agents, sealed to that agent. */
+export const granterKeyFile = 'granter.age'
 
 /** The first key of a fleet that signs grants, with its certificate. */
 export type FirstIssuer = {
@@ -24,36 +25,36 @@ export type FirstIssuer = {
 export type FirstHolder = {
   readonly peer: PeerId
   readonly name: string
-  readonly recipient: X25519Recipient
   /** Without roles it is blind. */
   readonly hasRoles: boolean
-  /** It is given the key that signs grants. */
-  readonly mayGrant: boolean
 }
 
-/** @param grantlessBeforeMs - versions from before this moment count without a grant; 0: none does. */
+/**
+ * @param grantlessBeforeMs - versions from before this moment count without a grant; 0: none does.
+ * @param more.key - a new one when left out.
+ * @param more.signs - as in `certify`.
+ */
 export async function newIssuer(
   authority: Authority,
   grantlessBeforeMs: number,
-  signs?: 'members' | 'agents',
+  more: { readonly key?: SigningKey; readonly signs?: 'members' | 'agents' } = {},
 ): Promise<FirstIssuer> {
-  const key = await newDelegateKey()
+  const key = more.key ?? (await newDelegateKey())
   const certificate = await certify(authority, key.publicKey, Date.now(), {
     grantlessBeforeMs,
-    ...(signs === undefined ? {} : { signs }),
+    ...(more.signs === undefined ? {} : { signs: more.signs }),
   })
   const delegate = await openDelegate(certificate, authority.publicKey)
   return { fleet: authority.fleet, key, certificate, delegate }
 }
 
-/** Writes what one member shows to the others, and for who holds roles the key that signs grants. */
+/** Writes what one member shows to the others. */
 export async function furnishGrant(dir: string, issuer: FirstIssuer, holder: FirstHolder): Promise<void> {
-  const { peer, name, recipient, hasRoles, mayGrant } = holder
+  const { peer, name, hasRoles } = holder
   const { fleet, key, certificate, delegate } = issuer
   const membership = { peer, name, limits: memberLimits(hasRoles), id: membershipIdOf(fleet, peer) }
   const grant = await signMembership(key, delegate, membership, Date.now())
   await writeNewSecretFile(join(dir, grantFile), encodeGrantFile({ delegate: certificate, grant }))
-  if (mayGrant) await writeNewSecretFile(join(dir, delegateKeyFile), await sealDelegateKey(recipient, key))
 }
 
 /**
@@ -65,14 +66,18 @@ export async function furnishGrant(dir: string, issuer: FirstIssuer, holder: Fir
 export async function furnishGranter(
   dir: string,
   { key, certificate, delegate }: FirstIssuer,
-  { peer, name, recipient }: Pick<FirstHolder, 'peer' | 'name' | 'recipient'>,
+  {
+    peer,
+    name,
+    recipient,
+  }: { readonly peer: PeerId; readonly name: string; readonly recipient: X25519Recipient },
 ): Promise<ChainText> {
   const limits = { ...memberLimits(true), operations: granterOperations }
   const asked = { peer, name, limits, id: newGrantId() }
   const grant = await signMembership(key, delegate, asked, Date.now(), 'agent')
   const chain = { delegate: certificate, grant }
   await writeNewSecretFile(join(dir, grantFile), encodeGrantFile(chain))
-  await writeNewSecretFile(join(dir, delegateKeyFile), await sealDelegateKey(recipient, key))
+  await writeNewSecretFile(join(dir, granterKeyFile), await sealDelegateKey(recipient, key))
   return chain
 }
 

@@ -1,4 +1,3 @@
-import { createPrivateKey } from 'node:crypto'
 import { CompactSign, compactVerify, errors } from 'jose'
 import { SlurpError } from '../../base/errors.ts'
 import { ed25519From } from '../peer-keys.ts'
@@ -15,14 +14,13 @@ export type TokenType = keyof typeof tokenTypes
 
 const algorithm = 'EdDSA'
 const base64url = /^[A-Za-z0-9_-]+$/
-const seedBytes = 32
 const signatureLength = 86
 
 /** A compact JSON web signature (RFC 7515) over a text. @throws SlurpError GRANT_INVALID when too long. */
 export async function signToken(type: TokenType, key: SigningKey, payload: string): Promise<string> {
   const token = await new CompactSign(Buffer.from(payload))
     .setProtectedHeader(headerOf(type))
-    .sign(privateKeyOf(key))
+    .sign(key.keyObject)
   if (token.length > tokenTypes[type].lengthMax) throw tooLong(type)
   return token
 }
@@ -78,14 +76,3 @@ function textOf(type: TokenType, payload: string): string {
 const headerOf = (type: TokenType) => ({ alg: algorithm, typ: tokenTypes[type].typ })
 const spelled = (bytes: Buffer): string => bytes.toString('base64url')
 const encodedHeaderOf = (type: TokenType): string => spelled(Buffer.from(JSON.stringify(headerOf(type))))
-
-const privateKeyOf = (key: SigningKey) =>
-  createPrivateKey({
-    key: {
-      kty: 'OKP',
-      crv: 'Ed25519',
-      d: Buffer.from(key.privateKey.raw.subarray(0, seedBytes)).toString('base64url'),
-      x: Buffer.from(key.publicKey).toString('base64url'),
-    },
-    format: 'jwk',
-  })

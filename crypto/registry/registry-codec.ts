@@ -79,6 +79,13 @@ export const encodeEntry = (entry: SecretEntry): Uint8Array => encode(entryParts
 /** Its shape only: whether it is genuine is for `isGenuine` to say. @throws SlurpError INTEGRITY_FAILED. */
 export const decodeEntry = (bytes: Uint8Array): SecretEntry => entryFrom(decoded(bytes))
 
+/** One entitlement alone, as who has it shows it to a holder. */
+export const encodeEntitlement = (entitlement: Entitlement): Uint8Array =>
+  encode(entitlementParts(entitlement))
+
+/** Its shape only: whether it counts is for `areEntitled` to say. @throws SlurpError INTEGRITY_FAILED. */
+export const decodeEntitlement = (bytes: Uint8Array): Entitlement => entitlementFrom(decoded(bytes))
+
 const entryParts = (entry: SecretEntry) => [
   entry.name,
   entry.keyVersion,

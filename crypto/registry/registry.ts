@@ -1,7 +1,7 @@
 import { sameBytes } from '../../base/bytes.ts'
-import type { FleetId, PeerId } from '../../base/ids.ts'
+import { type FleetId, isRoleName, type PeerId } from '../../base/ids.ts'
 import type { RoleRecipient } from '../roles.ts'
-import { fleetSecretName, type SecretName, signingKeyName } from '../shares/secret-name.ts'
+import type { SecretName } from '../shares/secret-name.ts'
 import type { ShareSet } from '../shares/share-set.ts'
 import type { SignedShareSet } from '../shares/share-set-codec.ts'
 
@@ -28,7 +28,7 @@ export type SecretEntry = {
   readonly verifier: Uint8Array
   /** Milliseconds since the epoch, by the clock of whoever made it; null in registries of before. */
   readonly createdAtMs: number | null
-  /** 32 bytes: the authority's public key, or the verifier of the key version before this one. */
+  /** 32 bytes: the authority's public key, the verifier of the key version before this one, or that of `@signing`. */
   readonly endorser: Uint8Array
   /** 64 bytes by the endorser over name, key version, recipient and verifier. */
   readonly endorsement: Uint8Array
@@ -43,7 +43,7 @@ export type Entitlement = {
   readonly peer: PeerId
   /** Ascending, each once. */
   readonly names: readonly SecretName[]
-  /** 32 bytes: public key of the authority, or of a peer that is entitled to all of them. */
+  /** 32 bytes: public key of the authority, of a peer that is entitled to all of them, or verifier of the secret itself. */
   readonly by: Uint8Array
   /** 64 bytes. */
   readonly signature: Uint8Array
@@ -59,7 +59,7 @@ export type Registry = {
   readonly entitlements: readonly Entitlement[]
 }
 
-export const isRole = (name: SecretName): boolean => name !== fleetSecretName && name !== signingKeyName
+export const isRole = (name: SecretName): boolean => isRoleName(name)
 
 /** Public halves of every key version of every role that is not retired. */
 export const recipientsOf = ({ secrets }: Registry): RoleRecipient[] =>

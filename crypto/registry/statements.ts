@@ -57,8 +57,11 @@ export function isGenuine(
   )
 }
 
-/** Whether every statement is by the authority, or by a peer that is entitled to as much by other statements. */
-export function areEntitled({ fleet, authority, entitlements }: Registry): boolean {
+/**
+ * Whether every statement is by the authority, by a peer that is entitled to as much by other statements, or by the
+ * secret itself that it is about: whoever has it could pass it on.
+ */
+export function areEntitled({ fleet, authority, secrets, entitlements }: Registry): boolean {
   const granted = new Map<string, Set<SecretName>>()
   let waiting = [...entitlements]
   for (let before = -1; waiting.length !== before; ) {
@@ -66,7 +69,9 @@ export function areEntitled({ fleet, authority, entitlements }: Registry): boole
     waiting = waiting.filter(statement => {
       const { by, names, peer } = statement
       const own = granted.get(hexOf(by))
-      if (!sameBytes(by, authority) && !names.every(name => own?.has(name))) return true
+      const isBySecret = (name: SecretName) =>
+        secrets.some(entry => entry.name === name && sameBytes(entry.verifier, by))
+      if (!sameBytes(by, authority) && !names.every(name => own?.has(name) || isBySecret(name))) return true
       if (!isSigned(fleet, statement)) return true
       const key = hexOf(rawKeyOf(peer))
       granted.set(key, new Set([...(granted.get(key) ?? []), ...names]))

@@ -54,6 +54,8 @@ export class AgentKeys {
     this.#collector = new Collector({
       ...parts,
       audit: noShareAudit,
+      // Nothing but its grant entitles an agent, and members know that.
+      toTellFirst: () => null,
       // An agent holds no share of anything.
       ownShare: async () => 'No share of that dealing is here.',
       changed: () => this.#changed(),

@@ -114,7 +114,10 @@ export type Wiring = {
   /** The fleet of the peer in a directory. @throws SlurpError DATA_MISSING, INTEGRITY_FAILED. */
   fleetIn(dir: string): Promise<FleetId>
   /** Deals the whole keys of a former release. @throws SlurpError DIRECTORY_TAKEN, CONFIG_INVALID, DATA_MISSING. */
-  migrateKeys(dir: string): Promise<{ readonly migrated: readonly string[] }>
+  migrateKeys(
+    dir: string,
+    source?: { readonly authority: string | null; readonly shares: readonly string[] },
+  ): Promise<{ readonly migrated: readonly string[] }>
   /**
    * Runs the simulated world of one seed.
    *

@@ -66,6 +66,19 @@ export type GrantOrder = {
   readonly dryRun: boolean
 }
 
+export type RevokeOrder = {
+  /** Milliseconds since 1970; null: from now on. */
+  readonly sinceMs: number | null
+  /** Whether roles get new keys that its holder may have had in its memory. */
+  readonly rotate: boolean
+  readonly dryRun: boolean
+}
+
+export type RevokedGrant = GrantText & {
+  /** Names of the roles that get a new key now, as a duty of the leader. */
+  readonly rotates: readonly string[]
+}
+
 export type GrantCreated = {
   readonly grant: GrantText
   /** For the holder: what `grant.json` holds. Null for a rehearsal. */
@@ -141,8 +154,12 @@ export interface GrantAdmin {
   show(name: string): GrantText
   /** @throws SlurpError GRANT_DENIED beyond what the caller may, SEALED, CONFIG_INVALID, MEMBER_UNKNOWN. */
   create(caller: Caller, order: GrantOrder): Promise<GrantCreated>
-  /** Valid no more from a moment on, on every peer within seconds. @throws SlurpError GRANT_UNKNOWN, SEALED. */
-  revoke(name: string, sinceMs: number | null, dryRun: boolean): Promise<GrantText>
+  /**
+   * Valid no more from a moment on, on every peer within seconds. Roles whose keys its holder may have get new ones.
+   *
+   * @throws SlurpError GRANT_UNKNOWN, SEALED; QUORUM_UNREACHED when it is revoked, and nobody knows whether roles get new keys.
+   */
+  revoke(name: string, order: RevokeOrder): Promise<RevokedGrant>
   explain(order: ExplainOrder): Explained
   /** The certificate by which this fleet signs. @throws SlurpError SEALED. */
   delegate(): Promise<DelegateText>

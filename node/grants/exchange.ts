@@ -13,9 +13,10 @@ import type { RevocationText } from './revocation-book.ts'
 export type Question = {
   /**
    * `compare`: here is all that I know; what else is there, and what do you lack? `fetch`: these grants. `give`: these
-   * are new. `renew`: sign me the same again as the grant that I give here.
+   * are new. `renew`: sign me the same again as the grant that I give here. `inherit`: sign me what I had under another
+   * id: here are the grant of that id, and what it signed (node/grants/hand-on.ts).
    */
-  readonly kind: 'compare' | 'fetch' | 'give' | 'renew'
+  readonly kind: 'compare' | 'fetch' | 'give' | 'renew' | 'inherit'
   readonly hashes: readonly Digest[]
   readonly digests: readonly Digest[]
   readonly grants: readonly string[]
@@ -37,7 +38,7 @@ export const messageBytesMax = 8 * 2 ** 20
 const hashesMax = 16_384
 const hashBytes = 32
 const formatVersion = 1
-const kinds = ['compare', 'fetch', 'give', 'renew'] as const
+const kinds = ['compare', 'fetch', 'give', 'renew', 'inherit'] as const
 
 export const question = (kind: Question['kind'], more: Partial<Question> = {}): Question => ({
   kind,

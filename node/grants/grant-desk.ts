@@ -18,6 +18,8 @@ import type {
   GrantCreated,
   GrantOrder,
   GrantText,
+  RevokedGrant,
+  RevokeOrder,
 } from './api.ts'
 import { sentenceOf } from './denials.ts'
 import type { GrantKeeper } from './grant-keeper.ts'
@@ -29,6 +31,11 @@ export type GrantDeskParts = {
   /** Id of a member by its name or id. */
   readonly memberNamed: (name: string) => PeerId | null
   readonly authorityPublicKey: Uint8Array
+  /** Gives roles new keys. */
+  readonly rotations: {
+    affected(roles: 'any' | readonly string[], member: PeerId | null): readonly string[]
+    ask(roles: readonly string[], cause: string): Promise<void>
+  }
 }
 
 const secretBytes = 32
@@ -82,16 +89,36 @@ export class GrantDesk implements GrantAdmin {
     return { grant, chain: splitChain(text), token: secret }
   }
 
-  async revoke(name: string, sinceMs: number | null, dryRun: boolean): Promise<GrantText> {
-    const { keeper } = this.#parts
+  async revoke(name: string, { sinceMs, rotate, dryRun }: RevokeOrder): Promise<RevokedGrant> {
+    const { keeper, rotations } = this.#parts
     const chain = this.#named(name)
     const list = await keeper.signer.revoke(chain, sinceMs ?? keeper.judge.nowMs)
-    if (dryRun) return this.#text(chain)
+    const rotates = rotate ? this.#rolesOf(chain) : []
+    if (dryRun) return { ...this.#text(chain), rotates }
     // Whom it is about is told as well, which is no member to ask or tell any more once this peer goes by it.
     const told = keeper.sync.give([], [list])
     await keeper.revocations.learn(list)
     await told
-    return this.#text(chain)
+    if (rotates.length > 0)
+      await rotations.ask(rotates, chain.grant.id).catch(failure => this.#unasked(failure))
+    return { ...this.#text(chain), rotates }
+  }
+
+  /** Roles whose keys the holder of a grant may have had. Who has a door token only is given what was opened, and no key. */
+  #rolesOf({ grant, delegate }: GrantChain): readonly string[] {
+    if (grant.bearer !== null) return []
+    const lists = [delegate.limits.roles, grant.limits.roles].filter(roles => roles !== 'any')
+    const roles =
+      lists.length === 0 ? 'any' : lists.reduce((one, other) => one.filter(role => other.includes(role)))
+    return this.#parts.rotations.affected(roles, grant.subjectKind === 'peer' ? grant.subject : null)
+  }
+
+  #unasked(failure: unknown): never {
+    if (!(failure instanceof SlurpError)) throw failure
+    throw new SlurpError('QUORUM_UNREACHED', 'It is revoked; that its roles get new keys is not on record.', {
+      cause: failure,
+      hint: 'Revoke it once more, which asks for that again, or use `slurp role rotate NAME`.',
+    })
   }
 
   explain(order: ExplainOrder): Explained {

@@ -15,6 +15,7 @@ import { AgentRights } from './agent-rights.ts'
 import { GrantBook, grantsFile, ignoreInvalid } from './grant-book.ts'
 import { GrantSigner, type SigningKeyPort } from './grant-signer.ts'
 import { GrantSync, type SyncLink } from './grant-sync.ts'
+import { dropInheritance, type Inheritance, isInherited, readInheritance } from './hand-on.ts'
 import { type FleetTime, Judge } from './judge.ts'
 import { RevocationBook } from './revocation-book.ts'
 
@@ -47,6 +48,7 @@ export class GrantKeeper {
   readonly #parts: KeeperParts
   #own: GrantChain | null = null
   #ownText = ''
+  #inheritance: Inheritance | null = null
   #renewing: Promise<void> | null = null
 
   private constructor(parts: KeeperParts, grants: GrantBook, revocations: RevocationBook) {
@@ -61,6 +63,7 @@ export class GrantKeeper {
       revocations,
       log: parts.log,
       renewFor: (peer, shown) => this.#renewFor(peer, shown),
+      inheritFor: (peer, shown) => this.#inheritFor(peer, shown),
     })
   }
 
@@ -73,6 +76,8 @@ export class GrantKeeper {
       await RevocationBook.open(at('revocations.ndjson'), parts.authorityPublicKey),
     )
     if (existsSync(at(grantFile))) await keeper.#take(joinChain(decodeGrantFile(readFileSync(at(grantFile)))))
+    if (keeper.#own === null) keeper.#inheritance = readInheritance(parts.dir)
+    else dropInheritance(parts.dir)
     return keeper
   }
 
@@ -153,7 +158,10 @@ export class GrantKeeper {
     if (this.judge.isBarred(self)) return
     try {
       const text =
-        (await this.#renewFor(self, this.#ownText)) ?? (await this.sync.askForRenewal(self, this.#ownText))
+        this.#inheritance !== null
+          ? await this.sync.askForInheritance(self, this.#inheritance)
+          : ((await this.#renewFor(self, this.#ownText)) ??
+            (await this.sync.askForRenewal(self, this.#ownText)))
       if (text === null) return
       await this.grants.learn(text)
       // Whoever gets what is written under it shall know it before.
@@ -179,6 +187,25 @@ export class GrantKeeper {
     return await this.signer.signMember(peer, name, before)
   }
 
+  /**
+   * Signs a member what it was granted as another peer, which says under its key that it goes on as this one. Who has a
+   * grant already is renewed and no more.
+   */
+  async #inheritFor(peer: PeerId, shown: Inheritance): Promise<string | null> {
+    const { fleet, nameOf } = this.#parts
+    const name = nameOf(peer)
+    if (name === null || !(await this.signer.isAble())) return null
+    if (this.grants.of(peer).length > 0) return await this.#renewFor(peer, '')
+    const { grant } = await this.grants.prove(shown.chain)
+    if (grant.subjectKind !== 'peer' || !isInherited(fleet, grant.subject, peer, shown)) return null
+    await this.grants.learn(shown.chain)
+    if (this.judge.isBarred(grant.subject)) return null
+    const had = this.grants
+      .of(grant.subject)
+      .find(chain => chain.grant.subjectKind === 'peer' && !this.judge.isRevoked(chain))
+    return had === undefined ? null : await this.signer.signMember(peer, name, null, had.grant.limits)
+  }
+
   /** What a new member is given. @throws SlurpError SEALED when this peer cannot sign. */
   async grantMember(peer: PeerId, name: string, limits: Limits): Promise<string> {
     const text = await this.signer.signMember(peer, name, null, limits)
@@ -200,6 +227,8 @@ export class GrantKeeper {
   async #adopt(text: string): Promise<void> {
     await this.#take(text)
     writePrivately(join(this.#parts.dir, grantFile), encodeGrantFile(splitChain(text)))
+    if (this.#inheritance !== null) dropInheritance(this.#parts.dir)
+    this.#inheritance = null
   }
 
   async #take(text: string): Promise<void> {

@@ -10,11 +10,11 @@ import type { GrantBook } from './grant-book.ts'
 import type { Judge } from './judge.ts'
 import type { RevocationBook, RevocationText } from './revocation-book.ts'
 
-/** Where the key that signs grants comes from. Asked for each signature; nobody keeps the answer. */
+/** Where the key that signs grants comes from. */
 export interface SigningKeyPort {
-  /** Whether it can be had here at all. */
+  /** Whether it can be had here now. */
   isHere(): boolean
-  /** @throws SlurpError SEALED when it cannot be had now. */
+  /** For one signature: whoever asked wipes it then. @throws SlurpError SEALED when it cannot be had now. */
   signer(): Promise<SigningKey>
 }
 
@@ -46,32 +46,32 @@ export class GrantSigner {
   async isAble(): Promise<boolean> {
     if (!this.#parts.key.isHere()) return false
     try {
-      await this.#issuer()
+      await this.certificate()
       return true
     } catch (thrown) {
-      // A file that was sealed to an identity of before opens no more: as good as none.
-      if (thrown instanceof SlurpError && ['SEALED', 'INTEGRITY_FAILED'].includes(thrown.code)) return false
+      if (thrown instanceof SlurpError && thrown.code === 'SEALED') return false
       throw thrown
     }
   }
 
   /** The certificate by which this fleet signs now. @throws SlurpError SEALED. */
   async certificate(): Promise<{ readonly text: string; readonly delegate: Delegate }> {
-    return await this.#issuer()
+    return await this.#asIssuer(undefined, async ({ text, delegate }) => ({ text, delegate }))
   }
 
   /** @returns a chain as one text. @throws SlurpError SEALED, CONFIG_INVALID. */
   async sign({ ttlMs, ...wish }: GrantWish): Promise<string> {
-    const { key, delegate, text } = await this.#issuer()
-    if (!delegate.subjectKinds.includes(wish.subjectKind)) {
-      throw new SlurpError('SEALED', 'The key that signs grants here is not for grants of this kind.', {
-        hint: 'All members are blind: `slurp agent --dir DIR/granter` opens the door that grants to agents.',
-      })
-    }
-    const nowMs = this.#parts.judge.nowMs
-    const expiresMs = Math.min(nowMs + ttlMs, delegate.expiresMs)
-    const times = { issuedAtMs: nowMs, notBeforeMs: nowMs, expiresMs }
-    return joinChain({ delegate: text, grant: await signGrant(key, delegate, { ...wish, ...times }) })
+    return await this.#asIssuer(undefined, async ({ key, delegate, text }) => {
+      if (!delegate.subjectKinds.includes(wish.subjectKind)) {
+        throw new SlurpError('SEALED', 'The key that signs grants here is not for grants of this kind.', {
+          hint: 'All members are blind: `slurp agent --dir DIR/granter` opens the door that grants to agents.',
+        })
+      }
+      const nowMs = this.#parts.judge.nowMs
+      const expiresMs = Math.min(nowMs + ttlMs, delegate.expiresMs)
+      const times = { issuedAtMs: nowMs, notBeforeMs: nowMs, expiresMs }
+      return joinChain({ delegate: text, grant: await signGrant(key, delegate, { ...wish, ...times }) })
+    })
   }
 
   /**
@@ -85,11 +85,12 @@ export class GrantSigner {
     limits: Limits = before?.grant.limits ?? memberLimits(false),
     certificate?: string,
   ): Promise<string> {
-    const { key, delegate, text } = await this.#issuer(certificate)
-    const id = before?.grant.id ?? membershipIdOf(this.#parts.fleet, peer)
-    const nowMs = this.#parts.judge.nowMs
-    const grant = await signMembership(key, delegate, { peer, name, limits, id }, nowMs)
-    return joinChain({ delegate: text, grant })
+    return await this.#asIssuer(certificate, async ({ key, delegate, text }) => {
+      const id = before?.grant.id ?? membershipIdOf(this.#parts.fleet, peer)
+      const nowMs = this.#parts.judge.nowMs
+      const grant = await signMembership(key, delegate, { peer, name, limits, id }, nowMs)
+      return joinChain({ delegate: text, grant })
+    })
   }
 
   /**
@@ -97,8 +98,11 @@ export class GrantSigner {
    *
    * @throws SlurpError SEALED; GRANT_INVALID when another key signed the grant, whose grants are not this one's to revoke.
    */
-  async revoke(chain: GrantChain, fromMs: number): Promise<RevocationText> {
-    const { key, delegate, text } = await this.#issuer()
+  revoke(chain: GrantChain, fromMs: number): Promise<RevocationText> {
+    return this.#asIssuer(undefined, issuer => this.#revoke(issuer, chain, fromMs))
+  }
+
+  async #revoke({ key, delegate, text }: Issuer, chain: GrantChain, fromMs: number): Promise<RevocationText> {
     if (chain.grant.issuer !== delegate.id) {
       throw new SlurpError('GRANT_INVALID', 'This grant was signed by another key than the one in use.', {
         hint: 'The authority revokes it: `slurp grant delegate --help`.',
@@ -115,9 +119,18 @@ export class GrantSigner {
     return { text: await signRevocations(key, this.#parts.fleet, list), delegate: text }
   }
 
-  /** The newest certificate of the key that is here, as the grants that are known carry it. */
-  async #issuer(certificate?: string): Promise<Issuer> {
+  /** Signs as the fleet does now; the key is in memory for as long as that takes. */
+  async #asIssuer<T>(certificate: string | undefined, sign: (issuer: Issuer) => Promise<T>): Promise<T> {
     const key = await this.#parts.key.signer()
+    try {
+      return await sign(await this.#issuer(key, certificate))
+    } finally {
+      key.wipe()
+    }
+  }
+
+  /** The newest certificate of the key that is here, as the grants that are known carry it. */
+  async #issuer(key: SigningKey, certificate?: string): Promise<Issuer> {
     if (certificate !== undefined) {
       const delegate = await openDelegate(certificate, this.#parts.authorityPublicKey)
       return { key, delegate, text: certificate }

@@ -14,6 +14,7 @@ import {
   textsMax,
 } from './exchange.ts'
 import { type GrantBook, ignoreInvalid } from './grant-book.ts'
+import type { Inheritance } from './hand-on.ts'
 import type { RevocationBook, RevocationText } from './revocation-book.ts'
 
 /** The way to the other members. */
@@ -30,6 +31,8 @@ export type SyncParts = {
   readonly log: Log
   /** Signs a member the same again as it shows; null when this peer cannot, or will not. */
   readonly renewFor: (peer: PeerId, shown: string) => Promise<string | null>
+  /** Signs a member what it had under another id; null when this peer cannot, or will not. */
+  readonly inheritFor: (peer: PeerId, shown: Inheritance) => Promise<string | null>
 }
 
 const roundsMax = 64
@@ -93,10 +96,19 @@ export class GrantSync {
   }
 
   /** Asks one peer after the other for the same again. @returns null when none of them signs. */
-  async askForRenewal(self: PeerId, shown: string): Promise<string | null> {
+  askForRenewal(self: PeerId, shown: string): Promise<string | null> {
+    return this.#askForGrant(self, question('renew', { grants: shown === '' ? [] : [shown] }))
+  }
+
+  /** Asks one peer after the other for what this one had under another id. @returns null when none of them signs. */
+  askForInheritance(self: PeerId, { chain, signed }: Inheritance): Promise<string | null> {
+    return this.#askForGrant(self, question('inherit', { grants: [chain, signed] }))
+  }
+
+  async #askForGrant(self: PeerId, asked: Question): Promise<string | null> {
     for (const peer of this.#link?.peers() ?? []) {
       try {
-        const reply = await this.#ask(peer, question('renew', { grants: shown === '' ? [] : [shown] }))
+        const reply = await this.#ask(peer, asked)
         for (const text of reply.grants) {
           const { grant } = await this.#parts.grants.prove(text)
           if (grant.subject === self) return text
@@ -131,7 +143,7 @@ export class GrantSync {
   }
 
   async #answerTo(from: PeerId, asked: Question): Promise<Reply> {
-    const { grants, revocations, renewFor } = this.#parts
+    const { grants, revocations, renewFor, inheritFor } = this.#parts
     switch (asked.kind) {
       case 'compare': {
         const theirs = new Set(asked.hashes)
@@ -152,6 +164,14 @@ export class GrantSync {
         return noReply
       case 'renew': {
         const text = await renewFor(from, asked.grants[0] ?? '')
+        return text === null ? noReply : { ...noReply, grants: [text] }
+      }
+      case 'inherit': {
+        const [chain = '', signed = ''] = asked.grants
+        const text = await inheritFor(from, { chain, signed }).catch((thrown: unknown) => {
+          ignoreInvalid(thrown)
+          return null
+        })
         return text === null ? noReply : { ...noReply, grants: [text] }
       }
     }

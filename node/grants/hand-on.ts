@@ -1,34 +1,55 @@
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { encodeGrantFile, splitChain } from '../../crypto/grants/chain-text.ts'
-import { sealDelegateKey } from '../../crypto/grants/delegate-key.ts'
+import type { FleetId, PeerId } from '../../base/ids.ts'
+import { decodeGrantFile, joinChain, splitChain } from '../../crypto/grants/chain-text.ts'
+import { isHeir, signHeir } from '../../crypto/grants/heir.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { writePrivately } from '../peer-settings.ts'
-import type { GrantKeeper } from './grant-keeper.ts'
-import type { SigningKeyPort } from './grant-signer.ts'
 
+/** What a peer that came back as another one shows to be granted what it had. */
+export type Inheritance = {
+  /** The grant of the identity that it had: its chain as one text. */
+  readonly chain: string
+  /** What that identity signed (`signHeir`). */
+  readonly signed: string
+}
+
+const heirFile = 'heir.json'
 /** Files of the new identity of a peer that lost its data, by those of the old one that they take the place of. */
-export const handedOn = { 'delegate.age': 'delegate.age.next', 'grant.json': 'grant.json.next' } as const
+export const handedOn = { [heirFile]: `${heirFile}.next`, 'grant.json': 'grant.json.next' } as const
 
 /**
- * Makes ready what a peer's new identity is granted: the same as its old one. A peer that cannot sign asks the others
- * once it is a member; whoever was revoked gets nothing.
+ * Makes ready what the new identity of a peer asks the others with, as nobody can sign for it here: the key that signs is
+ * shared, and collected by members only.
  *
- * @returns what the new identity may show already; empty where nothing could be signed.
+ * @param chain - what the old identity is granted; empty where it was granted nothing.
+ * @returns null where there is nothing to hand on.
  */
-export async function handOnGrant(
+export function handOnGrant(
   dir: string,
-  keeper: GrantKeeper,
-  key: SigningKeyPort,
-  fresh: Identity,
-  name: string,
-): Promise<string> {
-  for (const begun of Object.values(handedOn)) rmSync(join(dir, begun), { force: true })
-  const { own } = keeper
-  if (own === null || keeper.judge.isBarred(own.grant.subject) || !(await keeper.signer.isAble())) return ''
-  const sealed = await sealDelegateKey(fresh.ageRecipient, await key.signer())
-  writePrivately(join(dir, handedOn['delegate.age']), sealed)
-  const text = await keeper.signer.signMember(fresh.peerId, name, null, own.grant.limits)
-  writePrivately(join(dir, handedOn['grant.json']), encodeGrantFile(splitChain(text)))
-  return text
+  chain: string,
+  old: Identity,
+  fleet: FleetId,
+  fresh: PeerId,
+): Inheritance | null {
+  if (chain === '') return null
+  const inheritance = { chain, signed: signHeir(old, fleet, fresh) }
+  const text = JSON.stringify({ format: 1, ...splitChain(chain), signed: inheritance.signed })
+  writePrivately(join(dir, handedOn[heirFile]), `${text}\n`)
+  return inheritance
 }
+
+/** What this peer inherits and has not been granted yet. @throws SlurpError GRANT_INVALID, FORMAT_UNKNOWN. */
+export function readInheritance(dir: string): Inheritance | null {
+  const path = join(dir, heirFile)
+  if (!existsSync(path)) return null
+  const bytes = readFileSync(path)
+  const chain = joinChain(decodeGrantFile(bytes))
+  return { chain, signed: String((JSON.parse(bytes.toString('utf8')) as { signed: unknown }).signed) }
+}
+
+export const dropInheritance = (dir: string): void => rmSync(join(dir, heirFile), { force: true })
+
+/** Whether `heir` may take over what `old` was granted. */
+export const isInherited = (fleet: FleetId, old: PeerId, heir: PeerId, { signed }: Inheritance): boolean =>
+  old !== heir && isHeir(fleet, old, heir, signed)

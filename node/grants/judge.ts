@@ -70,8 +70,17 @@ export class Judge {
    * then.
    */
   mayLink(chain: GrantChain, subject: PeerId, address: string | null): boolean {
+    return this.#mayInFleet(chain, subject, address, 'link')
+  }
+
+  #mayInFleet(
+    chain: GrantChain,
+    subject: PeerId,
+    address: string | null,
+    operation: 'link' | AdminOperation,
+  ): boolean {
     if (chain.grant.subjectKind !== 'peer') return false
-    const request = { subject, address, operation: 'link', target: 'fleet' } as const
+    const request = { subject, address, operation, target: 'fleet' } as const
     if (this.allows(chain, request, this.nowMs)) return true
     if (this.#time().isKnown) return false
     const verdict = this.decide(chain, request, this.nowMs)
@@ -84,6 +93,24 @@ export class Judge {
       if (!this.mayLink(chain, subject, 'notAsked')) return false
       const lists = [chain.delegate.limits.roles, chain.grant.limits.roles]
       return role === null || lists.every(roles => roles === 'any' || roles.includes(role))
+    })
+  }
+
+  /**
+   * Whether a peer may be given the key that signs grants: it has a grant in force that lets it sign. Where the whole
+   * fleet was down for longer than grants last nobody has one, and nobody could renew the first; then a grant that ended
+   * and was not revoked is enough.
+   *
+   * @param members - of the fleet, as it stands.
+   */
+  maySign(subject: PeerId, members: Iterable<PeerId>): boolean {
+    const chains = this.#grants.of(subject)
+    if (chains.some(chain => this.#mayInFleet(chain, subject, 'notAsked', 'admin:grants'))) return true
+    for (const member of members) if (this.stays(member, 'notAsked')) return false
+    return chains.some(chain => {
+      const request = { subject, address: 'notAsked', operation: 'admin:grants', target: 'fleet' } as const
+      const hasEnded = this.nowMs >= chain.grant.expiresMs && this.nowMs < chain.delegate.expiresMs
+      return hasEnded && this.allows(chain, request, chain.grant.expiresMs - 1) && !this.isRevoked(chain)
     })
   }
 

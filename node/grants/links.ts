@@ -1,7 +1,13 @@
-import type { Digest, PeerId } from '../../base/ids.ts'
+import type { Digest, PeerId, RoleName } from '../../base/ids.ts'
+import {
+  fleetSecretName,
+  membersKeyName,
+  type SecretName,
+  signingKeyName,
+} from '../../crypto/shares/secret-name.ts'
 import { systemClock } from '../adapters/system-clock.ts'
 import type { GrantKeeper } from './grant-keeper.ts'
-import type { FleetTime } from './judge.ts'
+import type { FleetTime, Judge } from './judge.ts'
 
 /** By so much news of grants is late at most where a message was lost: far below the 5 s that a revocation may take. */
 const digestEveryMs = 2_000
@@ -16,6 +22,18 @@ export const linkGuard = (keeper: GrantKeeper) => ({
   isAgent: (peer: PeerId, address: string | null) => keeper.agents.isAdmitted(peer, address),
   answer: (from: PeerId, question: Uint8Array) => keeper.sync.answer(from, question),
 })
+
+/** Whether what a peer is granted now is for a secret of the fleet. */
+export const mayHave =
+  (judge: Judge, members: () => readonly { readonly id: PeerId }[]) =>
+  (peer: PeerId, secret: SecretName): boolean => {
+    if (secret === signingKeyName || secret === membersKeyName)
+      return judge.maySign(
+        peer,
+        members().map(({ id }) => id),
+      )
+    return judge.mayHold(peer, secret === fleetSecretName ? null : (secret as RoleName))
+  }
 
 /** @param fleetClock - null before there is one. */
 export const timeOf = (fleetClock: FleetTime | null): FleetTime => ({

@@ -61,6 +61,8 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   sealKeys: keys,
   unsealKeys: keys,
   reshareKeys: keys,
+  createRole: keys,
+  scheduleRotation: keys,
   rotateRole: keys,
   retireRole: keys,
 }

@@ -55,10 +55,6 @@ export const joinTicket = z.object({
   record: z.string().describe('The signed fleet record'),
   view: z.string().describe('base64 of the view that names the new peer'),
   grant: z.string().describe('What it shows to the others: base64 of grant.json'),
-  delegate: z
-    .string()
-    .nullable()
-    .describe('The key that signs grants, sealed to the new peer: base64; null for a blind one'),
   keys: z.string().describe('base64 of the registry of keys, which entitles it'),
   networkKey: z
     .string()

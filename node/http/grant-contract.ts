@@ -51,6 +51,10 @@ const grant = z.object({
   limits: z.record(z.string(), z.unknown()).describe('Projects as the scopes that stand for their names'),
 }) satisfies z.ZodType<Omit<GrantText, 'limits'>>
 
+const revokedGrant = grant.extend({
+  rotates: z.array(z.string()).describe('Roles that get a new key now, as a duty of the leader'),
+})
+
 const order = z.strictObject({
   subject: z
     .string()
@@ -174,10 +178,17 @@ export const grantOperations = {
     query: none,
     body: body(
       'From which moment on, milliseconds since 1970; null: now',
-      z.strictObject({ sinceMs: z.int().min(0).nullable(), dryRun: z.boolean() }),
+      z.strictObject({
+        sinceMs: z.int().min(0).nullable(),
+        rotate: z
+          .boolean()
+          .optional()
+          .describe('Whether roles get new keys that its holder may have had; they do when left out'),
+        dryRun: z.boolean(),
+      }),
     ),
-    answer: { type: json, schema: grant },
-    errors: ['GRANT_UNKNOWN', 'GRANT_INVALID', 'SEALED'],
+    answer: { type: json, schema: revokedGrant },
+    errors: ['GRANT_UNKNOWN', 'GRANT_INVALID', 'SEALED', 'QUORUM_UNREACHED', 'INTEGRITY_FAILED'],
   },
   createJoinToken: {
     method: 'POST',

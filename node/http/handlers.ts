@@ -81,7 +81,10 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   grant: ({ peer }, { member }) => peer.grants.show(grantNamed(member)),
   createGrant: ({ peer }, { body, request }) => peer.grants.create(callerFrom(request), body),
   revokeGrant: ({ peer }, { member, body }) =>
-    peer.grants.revoke(grantNamed(member), body.sinceMs, body.dryRun),
+    peer.grants.revoke(grantNamed(member), {
+      ...body,
+      rotate: body.rotate ?? true,
+    }),
   explainGrant: ({ peer }, { body }) => peer.grants.explain(body),
   delegate: ({ peer }) => peer.grants.delegate(),
   continueDelegate: ({ peer }, { body }) => peer.grants.continueDelegate(body.certificate),
@@ -94,6 +97,8 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   unsealKeys: ({ peer }) => peer.keys.unseal(),
   reshareKeys: ({ peer }, { body }) => peer.keys.reshare(body.force),
   roles: ({ peer }) => peer.keys.roles(),
+  createRole: ({ peer }, { body }) => peer.keys.createRole(body),
+  scheduleRotation: ({ peer }, { body }) => peer.keys.scheduleRotation(body.role, body.days),
   rotateRole: ({ peer }, { member }) => peer.keys.rotate(roleNamed(member)),
   retireRole: ({ peer }, { member }) => peer.keys.retire(roleNamed(member)),
   stepDown: ({ peer }) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
+import type { CreatedRole, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
 import type { Operation } from './operation.ts'
 
 /** Holds a schema to the type that the peer answers with, so that the document cannot drift from it. */
@@ -8,6 +8,8 @@ type Describes<T> = z.ZodType<T>
 const json = 'application/json'
 const none = z.strictObject({})
 const bodyBytesMax = 1_024
+/** A list of all peers of a large fleet. */
+const listBytesMax = 256 * 1024
 
 const names = z.array(z.string())
 const reasons = z.array(z.object({ name: z.string(), why: z.string() }))
@@ -59,7 +61,10 @@ const reshared = z.object({
   holders: names.describe('Who dealt'),
 }) satisfies Describes<Reshared>
 
+const everyDays = z.int().nullable().describe('Days that a key lasts; null: for ever')
+
 const roleList = z.object({
+  everyDays,
   roles: z.array(
     z.object({
       name: z.string(),
@@ -77,6 +82,8 @@ const roleList = z.object({
         )
         .describe('Newest first'),
       entitled: names.describe('Members that may have its keys'),
+      everyDays,
+      rotationDue: z.string().nullable().describe('When its newest key is replaced; null: never'),
     }),
   ),
 }) satisfies Describes<RoleList>
@@ -87,6 +94,13 @@ const rotatedRole = z.object({
   fingerprint: z.string(),
   before: z.int().describe('The key version of before: it opens what was sealed to it'),
 }) satisfies Describes<RotatedRole>
+
+const createdRole = z.object({
+  name: z.string(),
+  keyVersion: z.int(),
+  fingerprint: z.string().nullable().describe('Null for a rehearsal'),
+  entitled: names.describe('Members that may have its keys'),
+}) satisfies Describes<CreatedRole>
 
 /** The keys of the peer that is asked, and the shares of the fleet. */
 export const keyOperations = {
@@ -143,6 +157,49 @@ export const keyOperations = {
     query: none,
     answer: { type: json, schema: roleList },
     errors: [],
+  },
+  createRole: {
+    method: 'POST',
+    path: '/v1/roles',
+    summary:
+      'Make a role: its key is dealt to all members, and its peers can open what is sealed to it at once',
+    query: none,
+    body: {
+      type: json,
+      description: 'Its name, and the peers that may have its keys; null: all that have roles',
+      schema: z.strictObject({
+        name: z.string().max(64),
+        peers: z.array(z.string().max(128)).max(1_000).nullable(),
+        dryRun: z.boolean(),
+      }),
+      checkedBytesMax: listBytesMax,
+    },
+    answer: { type: json, schema: createdRole },
+    errors: [
+      'USAGE',
+      'VERSION_CONFLICT',
+      'TOO_MANY',
+      'MEMBER_UNKNOWN',
+      'ROLE_DENIED',
+      'SEALED',
+      'QUORUM_UNREACHED',
+      'INTEGRITY_FAILED',
+      'TOO_LARGE',
+    ],
+  },
+  scheduleRotation: {
+    method: 'POST',
+    path: '/v1/roles/schedule',
+    summary: 'Have keys of roles replaced after so many days',
+    query: none,
+    body: {
+      type: json,
+      description: 'A role, null: all that have no number of their own; and days, null: never',
+      schema: z.strictObject({ role: z.string().max(64).nullable(), days: z.int().nullable() }),
+      checkedBytesMax: bodyBytesMax,
+    },
+    answer: { type: json, schema: roleList },
+    errors: ['USAGE', 'ROLE_UNKNOWN', 'QUORUM_UNREACHED', 'INTEGRITY_FAILED'],
   },
   rotateRole: {
     method: 'POST',

@@ -69,6 +69,8 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   unsealKeys: 'admin:keys',
   reshareKeys: 'admin:keys',
   roles: 'link',
+  createRole: 'admin:keys',
+  scheduleRotation: 'admin:keys',
   rotateRole: 'admin:keys',
   retireRole: 'admin:keys',
   openapi: 'link',

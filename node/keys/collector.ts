@@ -31,6 +31,8 @@ export type CollectorParts = {
   readonly clock: Clock
   /** The own share, which takes no message. */
   readonly ownShare: (request: Uint8Array) => Promise<Answered>
+  /** What a holder has to be told before it is asked: one encoded question; null where it knows all. */
+  readonly toTellFirst: () => Uint8Array | null
   /** What a key opens, or opens no more, has changed. */
   readonly changed: () => void
   readonly audit: ShareAudit
@@ -185,6 +187,8 @@ export class Collector {
       return { slot, request }
     })
     const requests = asked.map(({ request }) => request)
+    const first = holder === self.peerId ? null : this.#parts.toTellFirst()
+    if (first !== null) await exchange.ask(holder, first, answerMs)
     const answers =
       holder === self.peerId
         ? await Promise.all(requests.map(ownShare))

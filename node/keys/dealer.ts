@@ -23,6 +23,8 @@ const dealtTogether = 16
 export type DealerParts = {
   readonly self: Identity
   readonly view: () => View
+  /** Whether all that a peer was granted was revoked: it is dealt nothing. */
+  readonly isBarred: (peer: PeerId) => boolean
   readonly book: RegistryBook
   readonly collector: Collector
   readonly exchange: Exchange
@@ -44,10 +46,11 @@ export class Dealer {
     this.#parts = parts
   }
 
-  /** Members that shall hold shares: those that hold some already first, none that is on its way out. */
+  /** Members that shall hold shares: those that hold some already first, none that is on its way out or was revoked. */
   holdersWanted(): readonly PeerId[] {
     const { members, leaving } = this.#parts.view()
-    const staying = members.map(({ id }) => id).filter(id => !leaving.includes(id))
+    const isStaying = (id: PeerId) => !leaving.includes(id) && !this.#parts.isBarred(id)
+    const staying = members.map(({ id }) => id).filter(isStaying)
     const [first] = this.#parts.book.registry.secrets
     const holds = new Set(first?.set.set.holders.map(({ peer }) => peer))
     return [...staying.filter(id => holds.has(id)), ...staying.filter(id => !holds.has(id))].slice(

@@ -1,6 +1,11 @@
 import type { RoleName } from '../../base/ids.ts'
 import { isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
-import { fleetSecretName, type SecretName } from '../../crypto/shares/secret-name.ts'
+import {
+  fleetSecretName,
+  membersKeyName,
+  type SecretName,
+  signingKeyName,
+} from '../../crypto/shares/secret-name.ts'
 import type { X25519Identity } from '../../crypto/x25519.ts'
 import type { RoleVersion } from '../store/api.ts'
 import type { StoreKeys } from '../store/role-access.ts'
@@ -15,6 +20,7 @@ export class HeldKeys implements StoreKeys {
   readonly #collector: Collector
   readonly #why: () => string
   readonly #catchUp: (wanted: readonly RoleVersion[]) => Promise<void>
+  #hasOpened = false
 
   /**
    * @param entitled - secrets that this process may have; none for a blind peer.
@@ -39,6 +45,11 @@ export class HeldKeys implements StoreKeys {
     return this.#open(this.#entries(fleetSecretName)) ?? null
   }
 
+  /** 32 bytes: the seed of the key that signs grants here; null while it is not open. Not to be kept. */
+  get signingSecret(): Uint8Array | null {
+    return this.#open(this.#entries(signingKeyName)) ?? this.#open(this.#entries(membersKeyName)) ?? null
+  }
+
   get heldRoles(): readonly RoleName[] {
     const names = this.entitled.filter(isRole) as RoleName[]
     return names.filter(name =>
@@ -48,9 +59,26 @@ export class HeldKeys implements StoreKeys {
     )
   }
 
+  /** Contexts are read and written without the key that signs grants, and without a role that was made a moment ago. */
   get sealedWhy(): string | null {
-    const isOpen = this.entitled.every(name => this.#open(this.#entries(name)) !== undefined)
-    return isOpen ? null : this.#why()
+    const needed = this.entitled.filter(name => !signs(name))
+    if (needed.length === 0 || (this.#hasOpened && this.fleetSecret !== null)) return null
+    return this.#areOpen(needed) ? null : this.#why()
+  }
+
+  /** Whether all that this peer is entitled to is open. */
+  get isComplete(): boolean {
+    return this.#areOpen(this.entitled)
+  }
+
+  /** To be called whenever something opened: what comes later does not seal this peer again. */
+  noteOpened(): void {
+    this.#hasOpened ||= this.#areOpen(this.entitled.filter(name => !signs(name)))
+  }
+
+  /** The keys were given up. */
+  noteDropped(): void {
+    this.#hasOpened = false
   }
 
   identitiesOf(role: RoleName, keyVersion: number): readonly X25519Identity[] {
@@ -72,8 +100,22 @@ export class HeldKeys implements StoreKeys {
     return this.#entitled()
   }
 
+  /** Whether this peer is entitled to roles that it could pass on. */
+  get canEntitle(): boolean {
+    return this.entitled.some(isRole)
+  }
+
+  /** Whether it may open no context at all. */
+  get isBlind(): boolean {
+    return this.entitled.every(signs)
+  }
+
   #entries(name: SecretName): readonly SecretEntry[] {
     return this.#registry().secrets.filter(entry => entry.name === name)
+  }
+
+  #areOpen(names: readonly SecretName[]): boolean {
+    return names.every(name => this.#open(this.#entries(name)) !== undefined)
   }
 
   /** The newest of them that is open. */
@@ -81,3 +123,5 @@ export class HeldKeys implements StoreKeys {
     return entries.flatMap(entry => this.#collector.keyOf(entry)?.secret ?? []).at(-1)
   }
 }
+
+const signs = (name: SecretName): boolean => name === signingKeyName || name === membersKeyName

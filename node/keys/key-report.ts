@@ -3,8 +3,9 @@ import { keyFingerprint } from '../../crypto/audit/fingerprint.ts'
 import { isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
 import { keyStatusOf } from '../../crypto/shares/key-collection.ts'
 import type { ShareSet } from '../../crypto/shares/share-set.ts'
-import type { KeyProgress, KeyShares, RoleList, SharedSecret } from '../key-control.ts'
+import type { KeyProgress, KeyShares, KeyStatus, RoleList, SharedSecret } from '../key-control.ts'
 import type { Collector } from './collector.ts'
+import type { RotationDesk } from './rotation-desk.ts'
 
 /** Names a key version wherever people see one: a role's by its recipient, as in the audit log, others' by the public check value. */
 export const fingerprintOf = ({ recipient, verifier }: Pick<SecretEntry, 'recipient' | 'verifier'>): string =>
@@ -12,7 +13,7 @@ export const fingerprintOf = ({ recipient, verifier }: Pick<SecretEntry, 'recipi
 
 type Names = (peer: PeerId) => string
 
-export function progressOf(
+function progressOf(
   { entry, collection, isMisdealt }: ReturnType<Collector['list']>[number],
   isReachable: (peer: PeerId) => boolean,
   nameOf: Names,
@@ -27,6 +28,34 @@ export function progressOf(
   const { name, keyVersion } = entry
   const fingerprint = fingerprintOf(entry)
   return { name, keyVersion, fingerprint, state, needed, holders, reachable, released, refused, bad, missing }
+}
+
+/**
+ * How a peer stands with its keys.
+ *
+ * @param slots - what it collects.
+ */
+export function statusOf(
+  slots: ReturnType<Collector['list']>,
+  { isSealedByWish, isBlind }: { readonly isSealedByWish: boolean; readonly isBlind: boolean },
+  isReachable: (peer: PeerId) => boolean,
+  nameOf: Names,
+): KeyStatus {
+  const all = slots.map(slot => progressOf(slot, isReachable, nameOf))
+  const missing = [...new Set(all.flatMap(each => each.missing))].sort()
+  const keys = all.map(({ missing: _, ...key }) => key)
+  const short = Math.max(0, ...keys.map(key => (key.state === 'open' ? 0 : key.needed - key.reachable)))
+  if (isSealedByWish) {
+    const reason = 'The keys were given up when somebody asked for it.'
+    return { state: 'sealed', reason, short, missing, keys }
+  }
+  if (isBlind) return { state: 'blind', reason: null, short: 0, missing, keys }
+  if (keys.length > 0 && keys.every(({ state }) => state === 'open'))
+    return { state: 'open', reason: null, short: 0, missing, keys }
+  if (short === 0)
+    return { state: 'collecting', reason: 'The keys are being collected.', short, missing, keys }
+  const reason = `${short} more holders of shares are needed; ${missing.join(', ') || 'nobody'} cannot be reached.`
+  return { state: 'sealed', reason, short, missing, keys }
 }
 
 export function sharesOf(
@@ -49,11 +78,13 @@ export function sharesOf(
 /** @param isOpenHere - whether the peer that is asked has a key in memory. */
 export function rolesOf(
   registry: Registry,
+  rotations: Pick<RotationDesk, 'rotations' | 'everyDays'>,
   isOpenHere: (entry: SecretEntry) => boolean,
   nameOf: Names,
 ): RoleList {
   const keys = registry.secrets.filter(({ name }) => isRole(name))
   const { entitled } = sharesOf(registry, [], [], nameOf)
+  const due = new Map(rotations.rotations().map(each => [each.newest.name, each]))
   const roles = [...new Set(keys.map(({ name }) => name))].map(name => {
     const own = keys.filter(each => each.name === name).reverse()
     const state = own[0]!.state === 'retired' ? ('retired' as const) : ('current' as const)
@@ -69,10 +100,14 @@ export function rolesOf(
         isOpenHere: isOpenHere(entry),
       })),
       entitled: entitled.filter(({ names }) => names.includes(name)).map(({ peer }) => peer),
+      everyDays: due.get(name)?.everyDays ?? null,
+      rotationDue: momentOf(due.get(name)?.dueMs ?? null),
     }
   })
-  return { roles }
+  return { everyDays: rotations.everyDays, roles }
 }
+
+const momentOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
 function secretText(entry: SecretEntry, held: readonly ShareSet[], nameOf: Names): SharedSecret {
   const { name, keyVersion, state, recipient, set } = entry

@@ -4,13 +4,21 @@ import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
 import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
-import { entitledTo, isRole, recipientsOf, withEntitlement } from '../../crypto/registry/registry.ts'
-import { encodeRegistry } from '../../crypto/registry/registry-codec.ts'
-import { entitle } from '../../crypto/registry/statements.ts'
+import { entitledTo, recipientsOf } from '../../crypto/registry/registry.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
+import type { SecretName } from '../../crypto/shares/secret-name.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
-import type { KeyControl, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
+import type {
+  CreatedRole,
+  KeyControl,
+  KeyShares,
+  KeyStatus,
+  Reshared,
+  RoleList,
+  RoleOrder,
+  RotatedRole,
+} from '../key-control.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -20,14 +28,18 @@ import { catchUpOf } from './catch-up.ts'
 import { Collector } from './collector.ts'
 import { Dealer } from './dealer.ts'
 import { HeldKeys } from './held-keys.ts'
-import { progressOf, rolesOf, sharesOf } from './key-report.ts'
+import { answersTo, entitledBy, type KeyAnswersParts } from './key-answers.ts'
+import { rolesOf, sharesOf, statusOf } from './key-report.ts'
 import { RegistryBook } from './registry-book.ts'
 import { entitlementRule } from './release-rule.ts'
 import { Resharing } from './resharing.ts'
+import { createRole, type RoleCreationParts } from './role-creation.ts'
 import { Rotation } from './rotation.ts'
+import { RotationDesk } from './rotation-desk.ts'
 import { noShareAudit, type ShareAudit } from './share-audit.ts'
 import { ShareHolder } from './share-holder.ts'
-import { type Answered, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
+import { ticketFor } from './ticket.ts'
+import { decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
 
 /** How often the register is read where nobody said that it changed. */
 const lookEveryMs = 30_000
@@ -42,14 +54,18 @@ export type KeyServiceParts = {
   readonly view: () => View
   readonly exchange: Exchange
   readonly register: SharedRegister
+  /** Of the plan of rotations (`rotationPlanKey`). */
+  readonly planRegister: SharedRegister
   readonly clock: Clock
   readonly log: Log
   /** Keys that were open are gone: nothing that they opened may stay. */
   readonly sealed: () => void
-  /** Whether a grant in force lets a peer hold a role, null: any; left out, what the registry entitles to is enough. */
-  readonly isGranted?: (peer: PeerId, role: RoleName | null) => boolean
+  /** Whether a grant in force lets a peer have a secret; left out, what the registry entitles to is enough. */
+  readonly isGranted?: (peer: PeerId, secret: SecretName) => boolean
   /** Whether a grant lets who is no member hold a role, null: the secret of the fleet; left out, nothing does. */
   readonly isAgentGranted?: (peer: PeerId, role: RoleName | null) => boolean
+  /** Whether all that a peer was granted was revoked: it holds no shares then. */
+  readonly isBarred?: (peer: PeerId) => boolean
   /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
   readonly meet?: (peer: PeerId) => Promise<void>
   /** Left out, nothing of what becomes of shares is recorded. */
@@ -67,6 +83,10 @@ export class KeyService implements KeyControl {
   readonly #dealer: Dealer
   readonly #resharing: Resharing
   readonly #rotation: Rotation
+  readonly #creating: RoleCreationParts
+  readonly #answering: KeyAnswersParts
+  /** When roles get new keys. */
+  readonly rotations: RotationDesk
   readonly #waiting = new Set<() => void>()
   #isSealedByWish = false
   #recipients: readonly RoleRecipient[]
@@ -90,12 +110,9 @@ export class KeyService implements KeyControl {
     this.#parts = parts
     this.#book = new RegistryBook({ ...parts, path: join(dir, registryFile) })
     const registry = () => this.#book.registry
-    const rule = entitlementRule(
-      registry,
-      peer => this.#isMember(peer),
-      parts.isGranted ?? (() => true),
-      parts.isAgentGranted,
-    )
+    const isMember = (peer: PeerId) => this.#isMember(peer)
+    const isGranted = parts.isGranted ?? (() => true)
+    const rule = entitlementRule(registry, isMember, isGranted, parts.isAgentGranted)
     this.#holder = new ShareHolder({
       dir: join(dir, sharesFolder),
       self,
@@ -110,6 +127,7 @@ export class KeyService implements KeyControl {
       ...parts,
       audit,
       ownShare: request => this.#holder.release(self.peerId, request),
+      toTellFirst: () => entitledBy(this.#book, self.peerId),
       changed: () => this.#changed(),
     })
     this.held = new HeldKeys(
@@ -131,19 +149,38 @@ export class KeyService implements KeyControl {
       book: this.#book,
       collector: this.#collector,
       holder: this.#holder,
+      isBarred: parts.isBarred ?? (() => false),
       nameOf,
     })
     const own = { ...parts, book: this.#book, collector: this.#collector, dealer: this.#dealer }
     this.#resharing = new Resharing({
       ...own,
-      isMember: peer => this.#isMember(peer),
+      isMember,
       nameOf,
-      tell: () => this.#tell(),
+      tell: () => void this.#tell(),
     })
     this.#rotation = new Rotation({
       ...own,
       ready: roles => this.held.ready(roles),
     })
+    this.#creating = { ...own, isGranted }
+    this.rotations = new RotationDesk({
+      ...own,
+      register: parts.planRegister,
+      rotation: { rotate: (role, onlyFrom) => this.#rotate(role, onlyFrom) },
+      isMember,
+      tell: () => void this.#tell(),
+    })
+    this.#answering = {
+      isMember,
+      recipient: self.ageRecipient.text,
+      book: this.#book,
+      holder: this.#holder,
+      resharing: this.#resharing,
+      rotations: this.rotations,
+      meet: parts.meet ?? (() => Promise.resolve()),
+      look: () => this.follow(),
+    }
     this.#book.onChange(() => this.#registryChanged())
     exchange.serve((from, question) => this.#answer(from, question))
     exchange.listen(peer => this.#collector.reachable(peer))
@@ -155,8 +192,8 @@ export class KeyService implements KeyControl {
     return this.#recipients
   }
 
-  /** Reads the register now and from time to time: to be called once the fleet can be asked. */
-  follow(): void {
+  /** Reads the registers now and from time to time: to be called once the fleet can be asked. Never rejects. */
+  async follow(): Promise<void> {
     if (this.#isStopped) return
     this.#cancel()
     const { clock, log } = this.#parts
@@ -164,49 +201,36 @@ export class KeyService implements KeyControl {
       this.#cancel()
       if (!this.#isStopped) this.#cancel = clock.at(clock.monotonicMs() + afterMs, () => this.follow())
     }
-    this.#book.refresh().then(
-      () => again(lookEveryMs),
-      (failure: unknown) => {
-        if (!(failure instanceof SlurpError)) throw failure
-        const level = failure.code === 'QUORUM_UNREACHED' ? 'info' : 'error'
-        log[level]({ failure: failure.message }, 'the registry of keys could not be read now')
-        again(lookAgainMs)
-      },
-    )
+    try {
+      await this.#book.refresh()
+      await this.rotations.refresh()
+      again(lookEveryMs)
+    } catch (failure) {
+      if (!(failure instanceof SlurpError)) throw failure
+      const level = failure.code === 'QUORUM_UNREACHED' ? 'info' : 'error'
+      log[level]({ failure: failure.message }, 'the registry of keys could not be read now')
+      again(lookAgainMs)
+    }
   }
 
   /** Resolves once all keys are open, or there is none to open. */
   async opened(): Promise<void> {
-    while (this.held.sealedWhy !== null && !this.#isStopped) await this.#nextChange()
+    while (!this.held.isComplete && !this.#isStopped) await this.#nextChange()
   }
 
   status(): KeyStatus {
     const { exchange, self } = this.#parts
-    const isReachable = (peer: PeerId) => peer === self.peerId || exchange.isConnected(peer)
-    const all = this.#collector.list().map(slot => progressOf(slot, isReachable, peer => this.#nameOf(peer)))
-    const missing = [...new Set(all.flatMap(each => each.missing))].sort()
-    const keys = all.map(({ missing: _, ...key }) => key)
-    const short = Math.max(0, ...keys.map(key => (key.state === 'open' ? 0 : key.needed - key.reachable)))
-    if (this.#isSealedByWish)
-      return {
-        state: 'sealed',
-        reason: 'The keys were given up when somebody asked for it.',
-        short,
-        missing,
-        keys,
-      }
-    if (this.held.entitled.length === 0) return { state: 'blind', reason: null, short: 0, missing, keys }
-    if (keys.length > 0 && keys.every(({ state }) => state === 'open'))
-      return { state: 'open', reason: null, short: 0, missing, keys }
-    if (short === 0)
-      return { state: 'collecting', reason: 'The keys are being collected.', short, missing, keys }
-    const reason = `${short} more holders of shares are needed; ${missing.join(', ') || 'nobody'} cannot be reached.`
-    return { state: 'sealed', reason, short, missing, keys }
+    return statusOf(
+      this.#collector.list(),
+      { isSealedByWish: this.#isSealedByWish, isBlind: this.held.isBlind },
+      peer => peer === self.peerId || exchange.isConnected(peer),
+      peer => this.#nameOf(peer),
+    )
   }
 
   check(): ReadinessCheck {
     const why = this.held.sealedWhy
-    const detail = why === null ? (this.held.entitled.length === 0 ? 'blind' : 'open') : `sealed: ${why}`
+    const detail = why === null ? (this.held.isBlind ? 'blind' : 'open') : `sealed: ${why}`
     return { name: 'keys', ok: why === null, detail }
   }
 
@@ -227,6 +251,7 @@ export class KeyService implements KeyControl {
 
   seal(): KeyStatus {
     this.#isSealedByWish = true
+    this.held.noteDropped()
     this.#collector.drop()
     this.#parts.sealed()
     this.#parts.log.warn({}, 'the keys of this process were wiped, as somebody asked for it')
@@ -253,20 +278,39 @@ export class KeyService implements KeyControl {
   roles(): RoleList {
     return rolesOf(
       this.#book.registry,
+      this.rotations,
       entry => this.#collector.identityOf(entry) !== null,
       peer => this.#nameOf(peer),
     )
   }
 
+  /** Every peer that can be reached has heard of it when this returns. */
+  async createRole(order: RoleOrder): Promise<CreatedRole> {
+    const made = await createRole(this.#creating, order)
+    if (order.dryRun) return made
+    await this.#tell()
+    await this.held.ready([{ name: made.name as RoleName, keyVersion: made.keyVersion }])
+    return made
+  }
+
+  async scheduleRotation(role: string | null, days: number | null): Promise<RoleList> {
+    await this.rotations.schedule(role as RoleName | null, days)
+    return this.roles()
+  }
+
   async rotate(role: string): Promise<RotatedRole> {
-    const rotated = await this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role))
-    this.#tell()
+    const rotated = await this.#rotate(role)
+    void this.#tell()
     return rotated
+  }
+
+  #rotate(role: string, onlyFrom?: number): Promise<RotatedRole> {
+    return this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role, onlyFrom))
   }
 
   async retire(role: string): Promise<RoleList> {
     await this.#rotation.retire(role)
-    this.#tell()
+    void this.#tell()
     return this.roles()
   }
 
@@ -275,36 +319,15 @@ export class KeyService implements KeyControl {
     return this.#resharing.isOutdated
   }
 
-  /** Whether this peer is entitled to anything that it could pass on. */
-  get canEntitle(): boolean {
-    return this.held.entitled.some(isRole)
-  }
-
   /** Secrets that a member may have: names of roles, and of what is no role's. */
   entitlementsOf(peer: PeerId): readonly string[] {
     return this.#isMember(peer) ? entitledTo(this.#book.registry, peer) : []
   }
 
-  /**
-   * What a new peer needs to collect keys: the registry, in which it is entitled to what this peer is. It is put into the
-   * register too, by this peer now or by the new one at its start.
-   *
-   * @param isBlind - it is entitled to nothing, and may hold shares all the same.
-   */
+  /** What a new peer needs to collect keys (`node/keys/ticket.ts`). @param isBlind - it is entitled to no role. */
   ticketFor(peer: PeerId, isBlind: boolean): Uint8Array {
-    const { self, fleet, log } = this.#parts
-    if (isBlind) return this.#book.bytes
-    const entitlement = entitle(fleet, peer, this.held.entitled, self)
-    this.#book
-      .change(registry => withEntitlement(registry, entitlement))
-      .then(
-        () => this.#tell(),
-        (failure: unknown) => {
-          if (!(failure instanceof SlurpError)) throw failure
-          log.warn({ peer, failure: failure.message }, 'an entitlement is left to the new peer to register')
-        },
-      )
-    return encodeRegistry(withEntitlement(this.#book.registry, entitlement))
+    const parts = { ...this.#parts, book: this.#book, held: this.held, tell: () => void this.#tell() }
+    return ticketFor(parts, peer, isBlind)
   }
 
   stop(): void {
@@ -331,6 +354,7 @@ export class KeyService implements KeyControl {
   }
 
   #changed(): void {
+    this.held.noteOpened()
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const wake of waiting) wake()
@@ -339,39 +363,14 @@ export class KeyService implements KeyControl {
   async #answer(from: PeerId, bytes: Uint8Array): Promise<Uint8Array> {
     const question = decodeQuestion(bytes)
     if (question === null) this.#parts.audit?.shareRefused(from, 'deliver', 'malformed')
-    return encodeAnswers(question === null ? [] : await this.#answersTo(from, question))
-  }
-
-  async #answersTo(
-    from: PeerId,
-    question: NonNullable<ReturnType<typeof decodeQuestion>>,
-  ): Promise<readonly Answered[]> {
-    const answers: Answered[] = []
-    // Agents ask for shares, and have no say in anything else.
-    if (question.kind !== 'release' && !this.#isMember(from)) return answers
-    switch (question.kind) {
-      case 'release':
-        if (this.#isMember(from)) await this.#parts.meet?.(from)
-        for (const request of question.requests) answers.push(await this.#holder.release(from, request))
-        return answers
-      case 'keep':
-        for (const share of question.shares) answers.push(await this.#holder.keep(from, share))
-        return answers
-      case 'recipient':
-        return [this.#parts.self.ageRecipient.text]
-      case 'changed':
-        this.follow()
-        return []
-      case 'reshare':
-        return [await this.#resharing.reshareFor()]
-    }
+    return encodeAnswers(question === null ? [] : await answersTo(this.#answering, from, question))
   }
 
   /** Whoever does not hear of it looks by itself after a while. */
-  #tell(): void {
+  async #tell(): Promise<void> {
     const { exchange, self, view } = this.#parts
-    for (const { id } of view().members)
-      if (id !== self.peerId) void exchange.ask(id, encodeQuestion({ kind: 'changed' }), tellMs)
+    const others = view().members.filter(({ id }) => id !== self.peerId)
+    await Promise.all(others.map(({ id }) => exchange.ask(id, encodeQuestion({ kind: 'changed' }), tellMs)))
   }
 
   #isMember(peer: PeerId): boolean {

@@ -3,8 +3,15 @@ import { open } from 'node:fs/promises'
 import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, Version } from '../../base/ids.ts'
-import { merged, type Registry } from '../../crypto/registry/registry.ts'
+import {
+  type Entitlement,
+  entitledTo,
+  merged,
+  type Registry,
+  withEntitlement,
+} from '../../crypto/registry/registry.ts'
 import { decodeRegistry, encodeRegistry } from '../../crypto/registry/registry-codec.ts'
+import { areEntitled } from '../../crypto/registry/statements.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
 import type { SharedRegister } from '../store/retention/ports.ts'
@@ -31,6 +38,7 @@ export class RegistryBook {
   #bytes: Uint8Array
   #version: Version | null = null
   #isAgreed = false
+  #isShared = false
   #refreshing: Promise<void> | null = null
   #adopting: Promise<void> = Promise.resolve()
   readonly #listeners: ((registry: Registry) => void)[] = []
@@ -54,6 +62,22 @@ export class RegistryBook {
   /** Whether the register was read since this process started. */
   get isAgreed(): boolean {
     return this.#isAgreed
+  }
+
+  /** Whether the register says all that the copy does, as far as is known. */
+  get isShared(): boolean {
+    return this.#isShared
+  }
+
+  /**
+   * Takes what a peer shows of itself before the register says so. A statement proves itself, wherever it comes from; what
+   * proves nothing, or says nothing new, is passed over.
+   */
+  async learn(entitlement: Entitlement): Promise<void> {
+    const before = entitledTo(this.#registry, entitlement.peer)
+    if (entitlement.names.every(name => before.includes(name))) return
+    const told = withEntitlement(this.#registry, entitlement)
+    if (areEntitled(told)) await this.#adopt(told, this.#version)
   }
 
   onChange(listener: (registry: Registry) => void): void {
@@ -94,8 +118,12 @@ export class RegistryBook {
       this.#isAgreed = true
       const changed = change(this.#registry)
       const wanted = encodeRegistry(changed)
-      if (found !== null && sameBytes(wanted, found.body)) return
+      if (found !== null && sameBytes(wanted, found.body)) {
+        this.#isShared = true
+        return
+      }
       if (await register.swap(found?.version ?? null, wanted, leftMs())) {
+        this.#isShared = true
         await this.#adopt(changed, null)
         return
       }

@@ -15,13 +15,13 @@ export interface ReleaseRule {
 /**
  * Members get what the registry entitles them to; blind ones are entitled to nothing. Agents get what their grants say.
  *
- * @param isGranted - whether a grant in force lets the peer hold a role; null: the secret of the fleet.
- * @param isAgentGranted - the same of who is no member.
+ * @param isGranted - whether a grant in force lets the peer have a secret.
+ * @param isAgentGranted - whether one lets who is no member hold a role; null: the secret of the fleet. Nothing else is given.
  */
 export const entitlementRule = (
   registry: () => Registry,
   isMember: (peer: PeerId) => boolean,
-  isGranted: (peer: PeerId, role: RoleName | null) => boolean,
+  isGranted: (peer: PeerId, secret: SecretName) => boolean,
   isAgentGranted: (peer: PeerId, role: RoleName | null) => boolean = () => false,
 ): ReleaseRule => ({
   mayRelease(requester, secret) {
@@ -32,7 +32,7 @@ export const entitlementRule = (
       return { kind: 'denied', reason: `Who asks is no member, and has no grant in force for ${secret}.` }
     }
     const isEntitled = entitledTo(registry(), requester).includes(secret)
-    if (isEntitled && !isGranted(requester, isRole(secret) ? (secret as RoleName) : null))
+    if (isEntitled && !isGranted(requester, secret))
       return { kind: 'denied', reason: `No grant of who asks, in force now, is for ${secret}.` }
     if (isEntitled) return { kind: 'allowed' }
     return { kind: 'denied', reason: `Who asks is not entitled to ${secret}.` }

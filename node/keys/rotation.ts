@@ -43,14 +43,16 @@ export class Rotation {
   }
 
   /**
+   * @param onlyFrom - the key version that is to be replaced; whichever is newest when left out.
    * @throws SlurpError ROLE_UNKNOWN; SEALED when this peer cannot open the role; VERSION_CONFLICT when somebody else
    * rotated it meanwhile; TOO_MANY past `roleKeyVersionsMax`; QUORUM_UNREACHED.
    */
-  async rotate(role: string): Promise<RotatedRole> {
+  async rotate(role: string, onlyFrom?: number): Promise<RotatedRole> {
     const { book, collector, dealer, fleet, log, ready, clock } = this.#parts
     await book.agree()
     const { versions, newest } = roleIn(book.registry, role)
     if (newest.state === 'retired') throw retired(role)
+    if (onlyFrom !== undefined && newest.keyVersion !== onlyFrom) throw overtaken(role)
     if (versions.length >= roleKeyVersionsMax)
       throw new SlurpError('TOO_MANY', `The role "${role}" has ${versions.length} key versions already.`)
     // Somebody else may have rotated it a moment ago.
@@ -122,19 +124,17 @@ function withKey(registry: Registry, entry: SecretEntry): Registry {
   const { versions, newest } = roleIn(registry, entry.name)
   // Asked again, as the outcome of the last attempt is not known: it was ours.
   if (sameBytes(newest.verifier, entry.verifier)) return registry
-  if (newest.keyVersion >= entry.keyVersion)
-    throw new SlurpError(
-      'VERSION_CONFLICT',
-      `Somebody else has rotated the role "${entry.name}" meanwhile.`,
-      {
-        hint: '`slurp role ls` shows the key version in force.',
-      },
-    )
+  if (newest.keyVersion >= entry.keyVersion) throw overtaken(entry.name)
   if (newest.state === 'retired') throw retired(entry.name)
   return withEntries(registry, [...versions.map(each => inState(each, 'old')), entry])
 }
 
 const inState = (entry: SecretEntry, state: KeyState): SecretEntry => ({ ...entry, state })
+
+const overtaken = (role: string): SlurpError =>
+  new SlurpError('VERSION_CONFLICT', `Somebody else has rotated the role "${role}" meanwhile.`, {
+    hint: '`slurp role ls` shows the key version in force.',
+  })
 
 const retired = (role: string): SlurpError =>
   new SlurpError('ROLE_UNKNOWN', `The role "${role}" is retired.`, {

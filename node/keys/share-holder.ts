@@ -6,8 +6,10 @@ import type { Identity } from '../../crypto/identity.ts'
 import { entryOf, type Registry } from '../../crypto/registry/registry.ts'
 import { decodeEntry } from '../../crypto/registry/registry-codec.ts'
 import { isGenuine } from '../../crypto/registry/statements.ts'
+import { rolesMax } from '../../crypto/roles.ts'
 import { openShare, release } from '../../crypto/shares/release.ts'
 import { decodeReleaseRequest } from '../../crypto/shares/sealed-share-codec.ts'
+import { signingKeyName } from '../../crypto/shares/secret-name.ts'
 import { wipe } from '../../crypto/shares/share.ts'
 import { dropShare, type KeptShare, keepShare } from '../../crypto/shares/share-directory.ts'
 import { type ShareSet, supersedes } from '../../crypto/shares/share-set.ts'
@@ -125,9 +127,11 @@ export class ShareHolder {
     const offered = decodeEntry(entry)
     const { set } = offered.set
     if (set.dealer !== from) return 'Who deals is not who signed.'
-    const decision = rule.mayRelease(from, set.secret)
-    if (decision.kind === 'denied') return decision.reason
     const now = registry()
+    // To a role that is only being made nobody is entitled: it comes from who may have the key that vouches for it.
+    const isNew = !now.secrets.some(({ name }) => name === set.secret)
+    const decision = rule.mayRelease(from, isNew ? signingKeyName : set.secret)
+    if (decision.kind === 'denied') return decision.reason
     if (!isGenuine(now, offered)) return 'Who deals has not shown that it has the secret.'
     const inForce = entryOf(now, set)
     if (inForce !== undefined && !sameBytes(inForce.verifier, offered.verifier))
@@ -143,7 +147,7 @@ export class ShareHolder {
     return null
   }
 
-  /** Dealings that never came into force give way to later ones. */
+  /** Dealings that never came into force give way to later ones; roles that never came to be, too. */
   async #withoutSurplus(shares: readonly KeptShare[], { record }: KeptShare): Promise<readonly KeptShare[]> {
     const { secret, keyVersion } = record.set
     const pending = shares.filter(
@@ -152,7 +156,9 @@ export class ShareHolder {
         set.keyVersion === keyVersion &&
         !sameBytes(hash, entryOf(this.#parts.registry(), set)?.set.hash ?? new Uint8Array(0)),
     )
-    const surplus = pending.slice(0, -pendingMax)
+    const named = new Set<string>(this.#parts.registry().secrets.map(({ name }) => name))
+    const unnamed = shares.filter(each => !named.has(each.record.set.secret))
+    const surplus = [...pending.slice(0, -pendingMax), ...unnamed.slice(0, -rolesMax)]
     for (const share of surplus) await dropShare(this.#parts.dir, share.record)
     return shares.filter(share => !surplus.includes(share))
   }

@@ -15,13 +15,17 @@ export type KeyQuestion =
   | { readonly kind: 'changed' }
   /** To deal anew what its peers came and went from, as the one who asks cannot open it. */
   | { readonly kind: 'reshare' }
+  /** To rotate what is due, as the one who asks cannot open it. */
+  | { readonly kind: 'rotate' }
+  /** Entitlements of the one who asks, as it may have some that the register does not say yet: as `encodeEntitlement` makes them. */
+  | { readonly kind: 'entitled'; readonly entitlements: readonly Uint8Array[] }
 
 export type KeepAsked = { readonly entry: Uint8Array; readonly sealed: Uint8Array }
 
 /** One for each item, in their order: bytes, or why not. */
 export type Answered = Uint8Array | string
 
-const kinds = ['release', 'recipient', 'keep', 'changed', 'reshare'] as const
+const kinds = ['release', 'recipient', 'keep', 'changed', 'reshare', 'rotate', 'entitled'] as const
 
 export function encodeQuestion(question: KeyQuestion): Uint8Array {
   const items =
@@ -29,7 +33,9 @@ export function encodeQuestion(question: KeyQuestion): Uint8Array {
       ? question.requests
       : question.kind === 'keep'
         ? question.shares.map(({ entry, sealed }) => [entry, sealed])
-        : []
+        : question.kind === 'entitled'
+          ? question.entitlements
+          : []
   return encode([kinds.indexOf(question.kind), items])
 }
 
@@ -43,6 +49,8 @@ export function decodeQuestion(bytes: Uint8Array): KeyQuestion | null {
   switch (kind) {
     case 'release':
       return items.every(isBytes) ? { kind, requests: items } : null
+    case 'entitled':
+      return items.every(isBytes) ? { kind, entitlements: items } : null
     case 'keep': {
       const shares = items.map(keepFrom)
       return shares.every(each => each !== null) ? { kind, shares } : null

@@ -4,7 +4,6 @@ import { bootTag, newClock, nextHlc } from '../../base/hlc.ts'
 import type { Digest, PeerId } from '../../base/ids.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
 import { decodeGrantFile, encodeGrantFile } from '../../crypto/grants/chain-text.ts'
-import { openDelegateKey } from '../../crypto/grants/delegate-key.ts'
 import { newGrantId, openDelegate, openGrantChain, signGrant } from '../../crypto/grants/grant-chain.ts'
 import { type Grant, grantMsMax, type Limits } from '../../crypto/grants/grant-shape.ts'
 import { memberLimits } from '../../crypto/grants/membership.ts'
@@ -13,6 +12,7 @@ import { type Libp2pPeer, startLibp2p } from '../../node/adapters/libp2p/start.t
 import { decodeFrame, encodeFrame } from '../../node/driver/codec/wire.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import { type KeyFleet, until } from '../keys/fleets.ts'
+import { signingKeyOn } from '../keys/stolen.ts'
 
 /** A process with the key and the directory of a member, that sends what a test wants. */
 export type Attacker = {
@@ -33,20 +33,23 @@ export type Attacker = {
   raw(to: PeerId, bytes: Uint8Array): void
 }
 
-/** A grant for anybody, signed with the key that a member with roles has: what a fleet signs when it is asked to. */
+/** A grant for anybody, signed with the key that enough disks of a fleet give: what it signs when it is asked to. */
 export async function signedGrant(
   fleet: KeyFleet,
   signer: string,
   more: Partial<Grant> & Pick<Grant, 'subject' | 'name'>,
 ): Promise<{ delegate: string; grant: string }> {
   const dir = join(fleet.dir, signer)
-  const identity = await loadIdentity(join(dir, 'identity.key'))
-  const { authorityPublicKey } = verifyFleetRecord(readFileSync(join(dir, 'fleet.json')))
+  const { authorityPublicKey, view } = verifyFleetRecord(readFileSync(join(dir, 'fleet.json')))
   const { delegate } = decodeGrantFile(readFileSync(join(dir, 'grant.json')))
   const issuer = await openDelegate(delegate, authorityPublicKey)
+  const key = await signingKeyOn(
+    fleet.names.map(name => join(fleet.dir, name)),
+    view.fleet,
+  )
   const nowMs = Date.now()
   const issuedAtMs = more.issuedAtMs ?? nowMs
-  const grant = await signGrant(await openDelegateKey(join(dir, 'delegate.age'), identity), issuer, {
+  const grant = await signGrant(key, issuer, {
     id: newGrantId(),
     subjectKind: 'peer',
     bearer: null,

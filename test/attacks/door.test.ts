@@ -50,7 +50,9 @@ for (const name of ['over', 'notBegun', 'otherNetwork', 'otherHours', 'readOnly'
 
 test('a grant that was revoked is refused and shows', async () => {
   assert.equal((await bench.put('orders/1', secretOf('revoked'))).status, 200)
-  await bench.fleet.peer('p1').grants.revoke(bench.idOf('revoked'), null, false)
+  await bench.fleet
+    .peer('p1')
+    .grants.revoke(bench.idOf('revoked'), { sinceMs: null, rotate: false, dryRun: false })
   const mark = await bench.mark()
   assert.equal((await bench.put('orders/1', secretOf('revoked'))).code, 'GRANT_DENIED')
   await bench.shows(mark, { subject: bench.holder('revoked'), operation: 'write', code: 'GRANT_DENIED' })

@@ -191,7 +191,7 @@ test('a crowd of connections that say nothing on the peer port keeps nobody out'
 test('a grant that was revoked is refused, and shows', async () => {
   const peer = fleet.peer(target)
   const known = peer.grants.list().filter(grant => grant.subject === idOf(thief))
-  for (const { id } of known) await peer.grants.revoke(id, null, false)
+  for (const { id } of known) await peer.grants.revoke(id, { sinceMs: null, rotate: false, dryRun: false })
   const mark = await lastEntry(peer)
   // It does not get as far as to show anything.
   await assert.rejects(async () => {

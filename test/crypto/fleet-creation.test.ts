@@ -9,12 +9,12 @@ import { loadAuthority } from '../../crypto/authority.ts'
 import { createFleet, type FleetPlan } from '../../crypto/fleet-creation.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
 import { decodeGrantFile } from '../../crypto/grants/chain-text.ts'
-import { openDelegateKey } from '../../crypto/grants/delegate-key.ts'
 import { openGrantChain } from '../../crypto/grants/grant-chain.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
 import { entitledTo, recipientsOf } from '../../crypto/registry/registry.ts'
 import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { defaultRoles } from '../../crypto/roles.ts'
+import { signingKeyOn } from '../keys/stolen.ts'
 import { directoryFor, refusedAs } from './fixtures.ts'
 
 const planFor = (dir: string): FleetPlan => ({
@@ -33,9 +33,7 @@ test('every peer gets its identity, the signed record and the keys of its roles'
   for (const member of members) {
     assert.equal(member.dir, join(dir, member.name))
     const isBlind = member.name === 'p3'
-    const signing = isBlind ? [] : ['delegate.age']
     assert.deepEqual((await readdir(member.dir)).sort(), [
-      ...signing,
       'fleet.json',
       'grant.json',
       'identity.key',
@@ -43,9 +41,9 @@ test('every peer gets its identity, the signed record and the keys of its roles'
       'shares',
     ])
     const shares = await readdir(join(member.dir, 'shares'))
-    assert.equal(shares.length, 1 + defaultRoles.length)
+    assert.equal(shares.length, 2 + defaultRoles.length)
     const sealed = shares.map(share => join('shares', share))
-    for (const file of [...signing, 'grant.json', 'identity.key', ...sealed]) {
+    for (const file of ['grant.json', 'identity.key', ...sealed]) {
       assert.equal((await stat(join(member.dir, file))).mode & 0o777, 0o600)
     }
     assert.equal((await stat(member.dir)).mode & 0o777, 0o700)
@@ -61,16 +59,20 @@ test('every peer gets its identity, the signed record and the keys of its roles'
     const { grant, delegate } = await openGrantChain(shown, record.authorityPublicKey)
     assert.equal(grant.subject, member.id)
     assert.deepEqual(grant.limits.roles, isBlind ? [] : 'any')
-    if (!isBlind) {
-      const key = await openDelegateKey(join(member.dir, 'delegate.age'), identity)
-      assert.equal(Buffer.from(key.publicKey).toString('hex'), delegate.publicKey)
-    }
+    const key = await signingKeyOn(
+      members.map(each => each.dir),
+      fleet,
+    )
+    assert.equal(Buffer.from(key.publicKey).toString('hex'), delegate.publicKey)
     const bytes = await readFile(join(member.dir, 'keys.registry'))
     registries.add(bytes.toString('hex'))
     const registry = decodeRegistry(bytes, fleet)
     assert.deepEqual(recipientsOf(registry), read.roles)
     const roles = planFor(dir).rolesOf(member.name)
-    assert.deepEqual(entitledTo(registry, member.id), roles.length === 0 ? [] : ['@fleet', ...roles])
+    assert.deepEqual(
+      entitledTo(registry, member.id),
+      roles.length === 0 ? [] : ['@fleet', '@signing', ...roles],
+    )
   }
   assert.equal(registries.size, 1)
   assert.deepEqual(

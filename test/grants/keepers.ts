@@ -5,14 +5,14 @@ import type { TestContext } from 'node:test'
 import type { PeerId } from '../../base/ids.ts'
 import type { Authority } from '../../crypto/authority.ts'
 import { encodeGrantFile, joinChain } from '../../crypto/grants/chain-text.ts'
-import { newDelegateKey, sealDelegateKey } from '../../crypto/grants/delegate-key.ts'
+import { newDelegateKey } from '../../crypto/grants/delegate-key.ts'
 import { newGrantId, openDelegate, signGrant } from '../../crypto/grants/grant-chain.ts'
 import type { Delegate, Grant } from '../../crypto/grants/grant-shape.ts'
 import { certify, memberLimits, membershipIdOf, signMembership } from '../../crypto/grants/membership.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import type { SigningKey } from '../../crypto/signing-key.ts'
-import { delegateFile } from '../../node/grants/delegate-file.ts'
 import { GrantKeeper } from '../../node/grants/grant-keeper.ts'
+import { SharedSigningKey } from '../../node/grants/shared-signing-key.ts'
 import type { Log } from '../../node/running-peer.ts'
 import { newIdentity } from '../crypto/fixtures.ts'
 import { newAuthority } from '../crypto/grants/fixtures.ts'
@@ -60,12 +60,8 @@ export async function newKeepers(t: TestContext, count: number): Promise<Keepers
     const asked = { peer, name: names.get(peer)!, limits: memberLimits(!isBlind), id }
     const grant = await signMembership(key, delegate, asked, clock.nowMs)
     writeFileSync(join(dir, 'grant.json'), encodeGrantFile({ delegate: certificate, grant }))
-    if (!isBlind) {
-      writeFileSync(join(dir, 'delegate.age'), await sealDelegateKey(identity.ageRecipient, key), {
-        mode: 0o600,
-      })
-    }
-    members.push({ identity, dir, keeper: await openKeeper(dir, identity, authority, names, clock) })
+    const secret = isBlind ? null : key.seed()
+    members.push({ identity, dir, keeper: await openKeeper(dir, identity, authority, names, clock, secret) })
   }
   for (const { identity, keeper } of members) {
     keeper.connect({
@@ -94,20 +90,25 @@ export async function newKeepers(t: TestContext, count: number): Promise<Keepers
   return { authority, key, delegate, certificate, members, clock, names, chain }
 }
 
-export const openKeeper = (
+/** @param secret - of the key that signs grants, as if it had been collected; null: it is not open here. */
+export function openKeeper(
   dir: string,
   identity: Identity,
   authority: Authority,
   names: Map<PeerId, string>,
   clock: { nowMs: number },
-): Promise<GrantKeeper> =>
-  GrantKeeper.open({
+  secret: Uint8Array | null = null,
+): Promise<GrantKeeper> {
+  const key = new SharedSigningKey()
+  key.follow(() => secret)
+  return GrantKeeper.open({
     dir,
     identity,
     fleet: authority.fleet,
     authorityPublicKey: authority.publicKey,
     nameOf: peer => names.get(peer) ?? null,
-    key: delegateFile(dir, identity),
+    key,
     time: () => ({ isKnown: true, wallMs: () => clock.nowMs }),
     log: quiet,
   })
+}

@@ -3,11 +3,16 @@
 // other, on one clock that is moved.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PeerId } from '../../base/ids.ts'
+import type { Limits } from '../../crypto/grants/grant-shape.ts'
+import { signHeir } from '../../crypto/grants/heir.ts'
 import { certify } from '../../crypto/grants/membership.ts'
 import { certifyAgain } from '../../node/certify.ts'
+import { decodeReply, encodeQuestion, question } from '../../node/grants/exchange.ts'
 import { GrantDesk } from '../../node/grants/grant-desk.ts'
 import { RightsDesk } from '../../node/grants/rights-desk.ts'
-import { dayMs, newKeepers, openKeeper } from './keepers.ts'
+import { newIdentity } from '../crypto/fixtures.ts'
+import { dayMs, type Member, newKeepers, openKeeper } from './keepers.ts'
 
 test('grants are renewed for as long as the certificate of their key lasts, and known to all before they are used', async t => {
   const { members, clock } = await newKeepers(t, 3)
@@ -117,6 +122,7 @@ test('the authority continues the certificate; a certificate of another key is r
     rights,
     memberNamed: () => null,
     authorityPublicKey: authority.publicKey,
+    rotations: { affected: () => [], ask: () => Promise.resolve() },
   })
   clock.nowMs += 300 * dayMs
   const { id } = await first.keeper.grants.prove(first.keeper.shown).then(chain => chain.delegate)
@@ -129,4 +135,63 @@ test('the authority continues the certificate; a certificate of another key is r
   const stolen = await certify(authority, first.identity.publicKey, clock.nowMs + dayMs, { id })
   await assert.rejects(desk.continueDelegate(stolen))
   await assert.rejects(certifyAgain(next, { authority: null, shares: [] }))
+})
+
+test('who comes back as another peer is granted what it had, and nobody else by its word', async t => {
+  const { members, names, authority } = await newKeepers(t, 4)
+  const [signer, had, accomplice, blind] = members as [Member, Member, Member, Member]
+  const { fleet } = authority
+  const heir = await newIdentity()
+  const asks = (peer: PeerId, chain: string, signed: string) =>
+    signer.keeper.sync
+      .answer(peer, encodeQuestion(question('inherit', { grants: [chain, signed] })))
+      .then(bytes => decodeReply(bytes!)!.grants[0] ?? null)
+  const chain = had.keeper.shown
+  const signed = signHeir(had.identity, fleet, heir.peerId)
+  assert.equal(await asks(heir.peerId, chain, signed), null, 'it is no member yet')
+  names.set(heir.peerId, 'p2.2')
+  assert.equal(
+    await asks(heir.peerId, chain, signHeir(accomplice.identity, fleet, heir.peerId)),
+    null,
+    'forged',
+  )
+  assert.equal(await asks(heir.peerId, 'nothing', signed), null)
+  const given = await signer.keeper.grants.prove((await asks(heir.peerId, chain, signed))!)
+  assert.deepEqual([given.grant.subject, given.grant.limits.roles], [heir.peerId, 'any'])
+  const { peerId } = blind.identity
+  await signer.keeper.grants.learn(blind.keeper.shown)
+  const same = await asks(peerId, chain, signHeir(had.identity, fleet, peerId))
+  const { grant } = await signer.keeper.grants.prove(same!)
+  assert.deepEqual([grant.subject, grant.limits.roles], [peerId, []], 'who has one already gets no more')
+  const late = await newIdentity()
+  names.set(late.peerId, 'p2.3')
+  await signer.keeper.revocations.learn(
+    await signer.keeper.signer.revoke(had.keeper.own!, had.keeper.own!.grant.issuedAtMs),
+  )
+  assert.equal(await asks(late.peerId, chain, signHeir(had.identity, fleet, late.peerId)), null, 'revoked')
+})
+
+test('the key that signs is for a grant in force; only where nobody has one, for one that ended and was not revoked', async t => {
+  const { members, clock, chain } = await newKeepers(t, 3)
+  const [holder, other, blind] = members as [Member, Member, Member]
+  const { judge, grants, signer, revocations } = holder.keeper
+  const ids = members.map(({ identity }) => identity.peerId)
+  const [self, peer, stranger] = ids as [PeerId, PeerId, PeerId]
+  await holder.keeper.sync.compareWith(peer)
+  const narrow = { ...blind.keeper.own!.grant.limits, operations: ['admin:members'] as Limits['operations'] }
+  await grants.learn(await chain({ subject: stranger, limits: narrow }))
+  const may = () => ids.map(id => judge.maySign(id, ids))
+  assert.deepEqual(may(), [true, true, false], 'who may not grant is not given it')
+  clock.nowMs += 25 * dayMs
+  await grants.learn(await signer.signMember(self, 'p1', holder.keeper.own))
+  clock.nowMs += 10 * dayMs
+  assert.deepEqual(may(), [true, false, false], 'the grant of the second has ended, and the fleet is awake')
+  clock.nowMs += 60 * dayMs
+  assert.deepEqual(may(), [true, true, false], 'all slept')
+  await revocations.learn(await signer.revoke(other.keeper.own!, clock.nowMs))
+  assert.deepEqual(may(), [true, false, false])
+  await grants.learn(await signer.signMember(self, 'p1', holder.keeper.own))
+  assert.deepEqual(may(), [true, false, false])
+  clock.nowMs += 400 * dayMs
+  assert.deepEqual(may(), [false, false, false], 'its certificate has ended')
 })

@@ -132,7 +132,8 @@ test('a version under the grant of another member is stored by nobody', async ()
 
 test('what is taken back is over on every peer within five seconds', async () => {
   const revoked = attacker.grant
-  await fleet.peer('p1').grants.revoke(attacker.grantId, null, false)
+  const order = { sinceMs: null, rotate: false, dryRun: false }
+  await fleet.peer('p1').grants.revoke(attacker.grantId, order)
   await until('nobody is linked to it', () => attacker.linked.size === 0, revokedWithinMs)
   for (const name of ['p1', 'p2']) {
     const known = fleet

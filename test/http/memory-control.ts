@@ -179,7 +179,7 @@ export class MemoryControl implements FleetControl {
   #ticket(view: View, { id, roles }: JoinRequest): JoinTicket {
     const { name } = view.members.find(member => member.id === id)!
     const bootstrap = ['/ip4/127.0.0.1/tcp/1']
-    const given = { keys: roles ? 'keys' : '', grant: '', delegate: null }
+    const given = { keys: roles ? 'keys' : '', grant: '' }
     return { fleet: view.fleet, name, record: '{}', view: '', ...given, bootstrap }
   }
 

@@ -1,5 +1,5 @@
 import { SlurpError } from '../../base/errors.ts'
-import type { KeyControl, KeyState, KeyStatus, RoleList } from '../../node/key-control.ts'
+import type { KeyControl, KeyState, KeyStatus, RoleList, RoleOrder } from '../../node/key-control.ts'
 
 const fingerprint = '0123456789abcdef'
 
@@ -28,6 +28,7 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
   })
   let keyVersion = 1
   let isRetired = false
+  let everyDays: number | null = null
   const roles = (): RoleList => {
     const state = isRetired ? 'retired' : 'current'
     const newest = {
@@ -38,7 +39,8 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       createdAt: null,
       isOpenHere: true,
     } as const
-    return { roles: [{ name: 'architect', state, keys: [newest], entitled: ['p1'] }] }
+    const rest = { entitled: ['p1'], everyDays, rotationDue: null }
+    return { everyDays, roles: [{ name: 'architect', state, keys: [newest], ...rest }] }
   }
   const known = (role: string) => {
     if (role !== 'architect') throw new SlurpError('ROLE_UNKNOWN', 'This fleet has no such role.')
@@ -79,6 +81,16 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       known(role)
       keyVersion += 1
       return { name: role, keyVersion, fingerprint, before: keyVersion - 1 }
+    },
+    async createRole({ name, peers, dryRun }: RoleOrder) {
+      if (name === 'architect')
+        throw new SlurpError('VERSION_CONFLICT', 'There is a role of that name already.')
+      return { name, keyVersion: 1, fingerprint: dryRun ? null : fingerprint, entitled: peers ?? ['p1'] }
+    },
+    async scheduleRotation(role: string | null, days: number | null) {
+      if (role !== null) known(role)
+      everyDays = days
+      return roles()
     },
     async retire(role: string) {
       known(role)

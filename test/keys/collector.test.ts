@@ -28,6 +28,7 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
     members: holders.map(({ peerId: peer, ageRecipient: recipient }) => ({ peer, recipient, roles: [] })),
     roleKeys: [key],
     fleetSecret: new Uint8Array(32).fill(9),
+    signingSecret: new Uint8Array(32).fill(8),
     createdAtMs: null,
   })
   const self = holders[0]!
@@ -61,6 +62,7 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
     exchange,
     clock: systemClock,
     ownShare: request => answer(self, request),
+    toTellFirst: () => null,
     changed: () => undefined,
     audit: noShareAudit,
     meter: new CryptoMeter(),

@@ -77,7 +77,7 @@ test('a peer has the keys of its roles and no others', async () => {
         .keys.status()
         .keys.map(key => key.name),
     ),
-    [['@fleet', 'architect', 'tester'], ['@fleet', 'tester'], []],
+    [['@fleet', '@signing', 'architect', 'tester'], ['@fleet', '@signing', 'tester'], []],
   )
   await assert.rejects(fleet.peer('p2').store.retrieveContext(address, { role: 'architect' }), {
     code: 'ROLE_DENIED',
@@ -140,7 +140,6 @@ test('who joins is given no key: it is entitled, collects, and gets shares; who 
   const ticket = await fleet.peer('p1').control.join({ ...asked, ...rest })
   assert.deepEqual(await writeTicket(draft, ticket.fleet, ticket), ['architect', 'tester'])
   assert.deepEqual(readdirSync(draft).sort(), [
-    'delegate.age',
     'fleet.json',
     'grant.json',
     'identity.key',

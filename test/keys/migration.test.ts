@@ -8,18 +8,22 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { bootTag, hlcFrom } from '../../base/hlc.ts'
 import { type Ballot, type ContextKey, noHlc, type RoleName } from '../../base/ids.ts'
-import { createAuthority } from '../../crypto/authority.ts'
+import { createAuthority, loadAuthority } from '../../crypto/authority.ts'
 import { contextKeyOf } from '../../crypto/context-key.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
 import { createFleet } from '../../crypto/fleet-creation.ts'
 import { encodeFleetRecord, signFleetRecord } from '../../crypto/fleet-record.ts'
-import { clockTagOf, createIdentity } from '../../crypto/identity.ts'
+import { clockTagOf, createIdentity, loadIdentity } from '../../crypto/identity.ts'
 import { createKeyring } from '../../crypto/keyring.ts'
 import { recipientsOf } from '../../crypto/registry/registry.ts'
-import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
+import { decodeRegistry, encodeRegistry } from '../../crypto/registry/registry-codec.ts'
+import { entitle } from '../../crypto/registry/statements.ts'
 import { newRoleKey } from '../../crypto/roles.ts'
+import { sealTo } from '../../crypto/sealing.ts'
+import { dropShare, readShares } from '../../crypto/shares/share-directory.ts'
 import { initialView } from '../../dht/view.ts'
 import { openLevelDisk } from '../../node/adapters/level-disk/open-level-disk.ts'
 import { encodeChange } from '../../node/driver/codec/records.ts'
@@ -30,6 +34,7 @@ import { sealedText } from '../../node/store/sealed-text.ts'
 import type { Change } from '../../replication/records.ts'
 import { formerEnvelope } from '../crypto/former-envelope.ts'
 import { quietAudit, until } from './fleets.ts'
+import { secretsOn, signingKeyOn } from './stolen.ts'
 
 const names = ['p1', 'p2', 'p3']
 const silent = {
@@ -74,6 +79,21 @@ async function formerFleet(t: TestContext) {
 
 type Former = Awaited<ReturnType<typeof formerFleet>>
 
+/** As a door would pass it on. */
+const newOrder = {
+  subject: 'ci',
+  kind: 'agent',
+  operations: ['read'],
+  roles: ['tester'],
+  projects: 'any',
+  paths: 'any',
+  networks: 'any',
+  hours: 'any',
+  ttlSeconds: 60,
+  bearer: false,
+  dryRun: false,
+} as const
+
 const address = 'ucxl://any:any@shop:any/*^/src/index.ts'
 
 /** A context that p1 wrote in the release before grants, on the disks of p1 and p2: most of three replicas. */
@@ -109,7 +129,6 @@ async function whole({ dir, fleet, roles }: Former, alsoThere: readonly string[]
   for (const name of names) {
     const files = readdirSync(join(dir, name)).filter(each => !alsoThere.includes(each))
     assert.deepEqual(files.sort(), [
-      ...(name === 'p3' ? [] : ['delegate.age']),
       'fleet.json',
       'grant.json',
       'identity.key',
@@ -117,7 +136,7 @@ async function whole({ dir, fleet, roles }: Former, alsoThere: readonly string[]
       'peer.json',
       'shares',
     ])
-    assert.equal(readdirSync(join(dir, name, 'shares')).length, 3)
+    assert.equal(readdirSync(join(dir, name, 'shares')).length, 4)
     assert.deepEqual(
       recipientsOf(decodeRegistry(readFileSync(join(dir, name, 'keys.registry')), fleet)),
       roles,
@@ -131,7 +150,7 @@ async function whole({ dir, fleet, roles }: Former, alsoThere: readonly string[]
       await until('all keys are there', () => peer.keys.status().reason === null)
     assert.deepEqual(
       [first, ...others].map(peer => peer.keys.status().keys.map(({ name }) => name)),
-      [['@fleet', 'architect', 'tester'], ['@fleet', 'tester'], []],
+      [['@fleet', '@signing', 'architect', 'tester'], ['@fleet', '@signing', 'tester'], []],
     )
   } finally {
     await Promise.all([first, ...others].map(peer => peer.stop(200)))
@@ -148,7 +167,7 @@ test('whole keys are dealt in shares, and their files are gone', async t => {
 
 test('interrupted half-way it refuses to start anything, and is brought to its end', async t => {
   const former = await formerFleet(t)
-  const obstacle = join(former.dir, 'p2', 'shares')
+  const obstacle = join(former.dir, 'p2', 'keys.registry')
   mkdirSync(obstacle)
   writeFileSync(join(obstacle, 'in the way'), '')
   await assert.rejects(migrateKeys(former.dir))
@@ -203,14 +222,73 @@ test('what was written before grants is read, repaired and replaced', async t =>
   }
 })
 
-test('a fleet with shares and no grants is refused, and granted what its members could do', async t => {
-  const work = mkdtempSync(join(tmpdir(), 'slurp-grantless-'))
+/** A fleet of this release, put back to where the one before it was: its signing key is whole on peers with roles. */
+async function withWholeSigningKey(t: TestContext): Promise<{ dir: string; secret: Uint8Array }> {
+  const work = mkdtempSync(join(tmpdir(), 'slurp-signing-'))
   t.after(() => rmSync(work, { recursive: true, force: true }))
   const dir = join(work, 'fleet')
+  const dirs = names.map(name => join(dir, name))
   const rolesOf = (name: string) => (name === 'p3' ? [] : ['tester'])
-  await createFleet({ dir, memberNames: names, roles: ['tester'], replicas: 3, rolesOf })
+  const { fleet } = await createFleet({ dir, memberNames: names, roles: ['tester'], replicas: 3, rolesOf })
+  const authority = await loadAuthority(join(dir, 'authority', 'authority.key'))
+  const key = await signingKeyOn(dirs, fleet)
+  for (const [place, name] of names.entries()) {
+    const at = (file: string) => join(dirs[place]!, file)
+    writeFileSync(at('peer.json'), JSON.stringify({ format: 1, name }))
+    const registry = decodeRegistry(readFileSync(at('keys.registry')), fleet)
+    const rest = registry.entitlements.map(({ peer, names: all }) =>
+      entitle(
+        fleet,
+        peer,
+        all.filter(each => each !== '@signing'),
+        authority,
+      ),
+    )
+    const secrets = registry.secrets.filter(each => each.name !== '@signing')
+    writeFileSync(at('keys.registry'), encodeRegistry({ ...registry, secrets, entitlements: rest }))
+    const { shares } = await readShares(at('shares'))
+    for (const { record } of shares)
+      if (record.set.secret === '@signing') await dropShare(at('shares'), record)
+    const { ageRecipient } = await loadIdentity(at('identity.key'))
+    const whole = await sealTo([ageRecipient], privateKeyToProtobuf(key.privateKey))
+    if (name !== 'p3') writeFileSync(at('delegate.age'), whole, { mode: 0o600 })
+  }
+  return { dir, secret: key.seed() }
+}
+
+test('a signing key that was whole on peers with roles is shared, signs on, and its files are gone', async t => {
+  const { dir, secret } = await withWholeSigningKey(t)
+  await assert.rejects(start(join(dir, 'p1')), { code: 'CONFIG_INVALID' })
+  const authority = readFileSync(join(dir, 'authority', 'authority.key'))
+  rmSync(join(dir, 'authority', 'authority.key'))
+  await assert.rejects(migrateKeys(dir), { code: 'DATA_MISSING' })
+  assert.ok(existsSync(join(dir, 'p2', 'delegate.age')), 'nothing changed')
+  const elsewhere = join(dir, '..', 'authority.key')
+  writeFileSync(elsewhere, authority, { mode: 0o600 })
+  const source = { authority: elsewhere, shares: [] }
+  assert.deepEqual(await migrateKeys(dir, undefined, source), { migrated: names })
+  for (const name of names) assert.ok(!existsSync(join(dir, name, 'delegate.age')))
+  const first = await start(join(dir, 'p1'))
+  const others = await Promise.all(names.slice(1).map(name => start(join(dir, name), first.addresses())))
+  try {
+    for (const peer of [first, ...others])
+      await until('all keys are there', () => peer.keys.status().reason === null)
+    assert.deepEqual(
+      await secretsOn([join(dir, 'p2'), join(dir, 'p3')], first.fleet).then(all => all.get('@signing')),
+      secret,
+    )
+    const { grant } = await first.grants.create(first.rights.self, newOrder)
+    assert.equal(grant.state, 'valid')
+    const none = { ...newOrder, roles: [] }
+    await assert.rejects(others[1]!.grants.create(others[1]!.rights.self, none), { code: 'SEALED' })
+  } finally {
+    await Promise.all([first, ...others].map(peer => peer.stop(200)))
+  }
+})
+
+test('a fleet with shares and no grants is refused, and granted what its members could do', async t => {
+  const { dir } = await withWholeSigningKey(t)
   for (const name of names) {
-    writeFileSync(join(dir, name, 'peer.json'), JSON.stringify({ format: 1, name }))
     for (const file of ['grant.json', 'delegate.age']) rmSync(join(dir, name, file), { force: true })
   }
   await assert.rejects(start(join(dir, 'p1')), { code: 'CONFIG_INVALID' })

@@ -33,6 +33,7 @@ test('changes and looks at one time leave one registry, in memory and on the dis
     members: [{ peer: writer.peerId, recipient: writer.ageRecipient, roles: [role] }],
     roleKeys: [newRoleKey(role)],
     fleetSecret: new Uint8Array(32).fill(9),
+    signingSecret: new Uint8Array(32).fill(8),
     createdAtMs: null,
   })
   await writeRegistry(path, encodeRegistry(registry))

@@ -1,18 +1,14 @@
 // Goal: nobody keeps a whole key, and whoever may have one gets it while enough holders are up, and nobody else. Method:
 // real fleets of this process, peers stopped and started, disks copied away, and peers that lie.
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { SlurpError } from '../../base/errors.ts'
-import { loadIdentity } from '../../crypto/identity.ts'
 import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
-import { combine } from '../../crypto/shares/combine.ts'
-import { askForShares, release } from '../../crypto/shares/release.ts'
-import { readShares } from '../../crypto/shares/share-directory.ts'
 import { X25519Identity } from '../../crypto/x25519.ts'
 import { KeyFleet, until } from './fleets.ts'
+import { secretsOn as stolenSecrets } from './stolen.ts'
 
 const address = 'ucxl://any:any@tests:any/*^/place-1'
 const isSealed = (failure: unknown) =>
@@ -27,36 +23,13 @@ before(async () => {
 })
 after(() => fleet.close())
 
-/** Every secret that the disks of these peers give together, by name. */
-async function secretsOn(dirs: readonly string[]): Promise<Map<string, Uint8Array>> {
-  const identities = await Promise.all(dirs.map(dir => loadIdentity(join(dir, 'identity.key'))))
-  const kept = await Promise.all(dirs.map(dir => readShares(join(dir, 'shares'))))
-  const { fleet: id } = fleet.peer('p1')
-  const { secrets } = decodeRegistry(readFileSync(join(dirs[0]!, 'keys.registry')), id)
-  const found = new Map<string, Uint8Array>()
-  for (const { name, set } of secrets) {
-    const thief = identities[0]!
-    const request = askForShares(set, thief, new Uint8Array(randomBytes(32)))
-    const releases = []
-    for (const [place, holder] of identities.entries())
-      for (const { record, sealed } of kept[place]!.shares)
-        if (Buffer.compare(record.hash, set.hash) === 0)
-          releases.push({
-            from: holder.peerId,
-            request,
-            bytes: await release(record, sealed, request, holder),
-          })
-    const result = await combine(set, thief, releases)
-    if (result.kind === 'open') found.set(name, result.key.secret)
-  }
-  return found
-}
+const secretsOn = (dirs: readonly string[]) => stolenSecrets(dirs, fleet.peer('p1').fleet)
 
 test('k - 1 stolen disks open nothing, k open everything', async () => {
   const stolen = ['p1', 'p2', 'p5'].map(name => fleet.stolen(name))
   for (const two of [stolen.slice(0, 2), stolen.slice(1)]) assert.deepEqual([...(await secretsOn(two))], [])
   const all = await secretsOn(stolen)
-  assert.deepEqual([...all.keys()], ['@fleet', 'architect', 'tester'])
+  assert.deepEqual([...all.keys()], ['@fleet', '@signing', 'architect', 'tester'])
   const { fleet: id } = fleet.peer('p1')
   const { secrets } = decodeRegistry(readFileSync(join(stolen[0]!, 'keys.registry')), id)
   for (const { name, recipient } of secrets)
@@ -139,19 +112,19 @@ test('a peer that is sealed forgets all, and collects its keys again', async () 
 test('a reshare makes shares of before useless to others', async () => {
   const before = ['p1', 'p2'].map(name => fleet.stolen(name))
   const { dealt } = await fleet.peer('p1').keys.reshare(true)
-  assert.deepEqual(dealt, ['@fleet/1', 'architect/1', 'tester/1'])
+  assert.deepEqual(dealt, ['@fleet/1', '@signing/1', 'architect/1', 'tester/1'])
   for (const name of fleet.names) {
     await until(`${name} has dropped its old shares`, () => {
       const { secrets } = fleet.peer(name).keys.shares()
       return (
         secrets.every(({ setVersion, isHeldHere }) => setVersion === 2 && isHeldHere) &&
-        readdirSync(join(fleet.dir, name, 'shares')).length === 3
+        readdirSync(join(fleet.dir, name, 'shares')).length === 4
       )
     })
   }
   // Two of before and one of now: no three of one dealing.
   assert.deepEqual([...(await secretsOn([fleet.stolen('p3'), ...before]))], [])
-  assert.equal((await secretsOn(['p2', 'p3', 'p4'].map(name => fleet.stolen(name)))).size, 3)
+  assert.equal((await secretsOn(['p2', 'p3', 'p4'].map(name => fleet.stolen(name)))).size, 4)
   await fleet.stop()
   await fleet.start()
   await fleet.ready()
@@ -169,6 +142,7 @@ test('of a fleet of one the key is sealed to its own', async () => {
         .keys.status()
         .keys.map(({ needed, holders }) => [needed, holders]),
       [
+        [1, 1],
         [1, 1],
         [1, 1],
         [1, 1],

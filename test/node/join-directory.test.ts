@@ -10,19 +10,18 @@ import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, RoleName } from '../../base/ids.ts'
 import { createFleet } from '../../crypto/fleet-creation.ts'
 import { decodeGrantFile, encodeGrantFile } from '../../crypto/grants/chain-text.ts'
-import { openDelegateKey, sealDelegateKey } from '../../crypto/grants/delegate-key.ts'
 import { openDelegate } from '../../crypto/grants/grant-chain.ts'
 import { memberLimits, membershipIdOf, signMembership } from '../../crypto/grants/membership.ts'
 import { loadIdentity } from '../../crypto/identity.ts'
 import { entitledTo, withEntitlement } from '../../crypto/registry/registry.ts'
 import { decodeRegistry, encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
-import { recipientFrom } from '../../crypto/sealing.ts'
 import { joined } from '../../dht/view-change.ts'
 import { placementHash } from '../../node/control/placement-hash.ts'
 import { decodeView, encodeView } from '../../node/driver/codec/view.ts'
 import type { JoinTicket } from '../../node/fleet-control.ts'
 import { fleetIn, newPeerIn, writeTicket } from '../../node/join-directory.ts'
+import { signingKeyOn } from '../keys/stolen.ts'
 
 async function newFleet(t: TestContext) {
   const work = mkdtempSync(join(tmpdir(), 'slurp-ticket-'))
@@ -44,7 +43,7 @@ async function newFleet(t: TestContext) {
   const entitlement = entitle(fleet, peer.id, entitledTo(registry, sponsor.peerId), sponsor)
   const keys = encodeRegistry(withEntitlement(registry, entitlement))
   const { delegate } = decodeGrantFile(readFileSync(join(home, 'grant.json')))
-  const key = await openDelegateKey(join(home, 'delegate.age'), sponsor)
+  const key = await signingKeyOn([home], fleet)
   const issuer = await openDelegate(delegate, record.authorityPublicKey)
   const asked = { peer: peer.id, name: 'p2', limits: memberLimits(true), id: membershipIdOf(fleet, peer.id) }
   const grant = await signMembership(key, issuer, asked, Date.now())
@@ -55,7 +54,6 @@ async function newFleet(t: TestContext) {
     view: Buffer.from(encodeView(view)).toString('base64'),
     keys: Buffer.from(keys).toString('base64'),
     grant: encodeGrantFile({ delegate, grant }).toString('base64'),
-    delegate: Buffer.from(await sealDelegateKey(recipientFrom(peer.recipient), key)).toString('base64'),
     bootstrap: [],
   }
   return { work, made, home, fleet, record, registry, draft, peer, view, ticket }

@@ -14,8 +14,8 @@ import { KeyFleet, quietAudit, until } from '../keys/fleets.ts'
 const address = 'ucxl://any:any@reentry:any/*^/kept'
 
 /** Three peers, of which the second is down and without its data; `begun` is called as it tells that it comes back. */
-async function lostDisk(t: TestContext) {
-  const fleet = await KeyFleet.make({ peers: 3 })
+async function lostDisk(t: TestContext, blind: readonly string[] = []) {
+  const fleet = await KeyFleet.make({ peers: 3, blind })
   t.after(() => fleet.close())
   await fleet.start()
   await fleet.ready()
@@ -96,4 +96,23 @@ test('the fleet had not been asked: it asks again, under the identity that it ha
   )
 
   await assertBack(lost, await start(() => undefined), peerId)
+})
+
+test('a blind peer, whose start was cut short after the fleet agreed, is granted what it had, and comes back', async t => {
+  const { fleet, dir, start } = await lostDisk(t, ['p2'])
+  const view = join(dir, 'joined.view.next')
+  await assert.rejects(start(() => mkdirSync(view)))
+  rmdirSync(view)
+  const { peerId } = await loadIdentity(join(dir, 'identity.key.next'))
+  await until('the fleet has agreed', () =>
+    fleet
+      .peer('p1')
+      .ring()
+      .members.some(member => member.id === peerId),
+  )
+  const peer = await start(() => undefined)
+  assert.deepEqual([peer.id, peer.keys.status().state], [peerId, 'blind'])
+  await until('it is linked, which takes a grant', () => peer.checks().every(({ ok }) => ok))
+  assert.deepEqual(peer.grants.show(peerId).limits.roles, [])
+  assert.ok(!existsSync(join(dir, 'heir.json')))
 })

@@ -10,6 +10,7 @@ import type {
   GrantCreated,
   GrantOrder,
   GrantText,
+  RevokedGrant,
 } from '../../grants/api.ts'
 import { writePrivately } from '../../peer-settings.ts'
 import { anyOrNames, hoursFrom, lifeSeconds, momentFrom } from '../grant-options.ts'
@@ -30,7 +31,7 @@ type CreateOptions = FleetOptions & {
   out?: string
   dryRun?: boolean
 }
-type RevokeOptions = FleetOptions & { since?: number; dryRun?: boolean }
+type RevokeOptions = FleetOptions & { since?: number; rotate: boolean; dryRun?: boolean }
 type ExplainOptions = FleetOptions & {
   operation: string
   address?: string
@@ -104,20 +105,29 @@ function addRevoke(command: Command, session: Session): void {
     .summary('Revoke a grant')
     .description(
       'Takes a grant back: within seconds no peer links its holder, answers it or takes what it writes. What it wrote ' +
-        'before stays; with --since what it wrote from that moment on is refused, too.',
+        'before stays; with --since what it wrote from that moment on is refused, too. Roles whose keys its holder may have ' +
+        'had get new ones, by the leader and as soon as all members can be reached; keys of before open what they did.',
     )
     .argument('<grant>', 'Its id, its name, or the id of its holder')
     .option('--since <moment>', 'From when on it counts for nothing, as 2026-11-22T08:00:00Z', momentFrom)
+    .option('--no-rotate', 'Leave the keys of roles as they are')
     .option('--dry-run', 'Say what would be revoked, change nothing')
   withExamples(withFleet(revoke), [
     'slurp grant revoke ci',
     'slurp grant revoke ci --since 2026-11-22T08:00:00Z --dry-run',
+    'slurp grant revoke p3 --no-rotate',
   ]).action(async (name: string, options: RevokeOptions) => {
-    const body = { sinceMs: options.since ?? null, dryRun: options.dryRun === true }
-    const revoked = (await call(session, options, 'POST', grantPath(name, '/revoke'), body)) as GrantText
+    const { since, rotate } = options
+    const body = { sinceMs: since ?? null, rotate, dryRun: options.dryRun === true }
+    const revoked = (await call(session, options, 'POST', grantPath(name, '/revoke'), body)) as RevokedGrant
     const result = options.dryRun ? { dryRun: true, ...revoked } : revoked
     const verb = options.dryRun ? 'would revoke' : 'revoked'
-    answer(session, options.json, result, () => `${verb} ${revoked.name} (${revoked.id})`)
+    answer(session, options.json, result, () =>
+      [
+        `${verb} ${revoked.name} (${revoked.id})`,
+        ...revoked.rotates.map(role => `  ${role} gets a new key`),
+      ].join('\n'),
+    )
   })
 }
 

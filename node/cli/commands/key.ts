@@ -4,12 +4,15 @@ import type { KeyShares, KeyStatus, Reshared } from '../../key-control.ts'
 import {
   type FleetOptions,
   type JsonOption,
+  names,
   withClient,
   withExamples,
   withFleet,
   withJson,
 } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
+
+type AuthorityOptions = { authority?: string; shares?: string[] }
 
 export function addKey(command: Command, session: Session): void {
   command.description(
@@ -54,19 +57,24 @@ export function addKey(command: Command, session: Session): void {
     .command('migrate')
     .summary('Bring a fleet of a former release up to this one')
     .description(
-      'For a fleet of a release that kept keyring.age: deals what is in these files to all peers, and deletes them. For one ' +
-        'without grants: grants every peer what it could do before. DIR holds the directories of all peers and ' +
-        '`authority`; none of the peers runs. Interrupted, it is run again.',
+      'For a fleet of a release that kept keyring.age or delegate.age: deals what is in these files to all peers, and ' +
+        'deletes them. For one without grants: grants every peer what it could do before. DIR holds the directories of ' +
+        'all peers, and `authority` where it was kept whole; none of the peers runs. Interrupted, it is run again.',
     )
     .requiredOption('--dir <dir>', 'Directory of the fleet')
-  withExamples(withJson(migrate), ['slurp key migrate --dir fleet']).action(
-    async (options: JsonOption & { dir: string }) => {
-      const done = await session.wiring.migrateKeys(resolve(options.dir))
-      answer(session, options.json, done, () =>
-        done.migrated.length === 0 ? 'nothing to migrate' : `migrated ${done.migrated.join(', ')}`,
-      )
-    },
-  )
+    .option('--authority <file>', 'The key of the authority; DIR/authority/authority.key when left out')
+    .option('--shares <files>', 'Files of its shares that custodians opened with `age -d`', names)
+  withExamples(withJson(migrate), [
+    'slurp key migrate --dir fleet',
+    'slurp key migrate --dir fleet --shares alice.share,bob.share',
+  ]).action(async ({ dir, authority, shares, json }: JsonOption & AuthorityOptions & { dir: string }) => {
+    const isNamed = authority !== undefined || shares !== undefined
+    const source = { authority: authority ?? null, shares: shares ?? [] }
+    const done = await session.wiring.migrateKeys(resolve(dir), isNamed ? source : undefined)
+    answer(session, json, done, () =>
+      done.migrated.length === 0 ? 'nothing to migrate' : `migrated ${done.migrated.join(', ')}`,
+    )
+  })
 }
 
 function addStatus(command: Command, session: Session): void {

@@ -36,6 +36,7 @@ const { registry, shares } = await dealSecrets({
   })),
   roleKeys: [{ name: role, keyVersion: 1, identity: reader }],
   fleetSecret,
+  signingSecret: new Uint8Array(32).fill(7),
   createdAtMs: 1_750_000_000_000,
 })
 const encoded = encodeRegistry(registry)
