@@ -5,7 +5,6 @@ import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
 import type { PeerId, RoleName } from '../base/ids.ts'
 import { seeded } from '../base/random.ts'
-import { controlBody, signControl } from '../crypto/envelope.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { verifyFleetRecord } from '../crypto/fleet-record.ts'
 import { clockTagOf, loadIdentity } from '../crypto/identity.ts'
@@ -33,7 +32,6 @@ import { linkGuard, tendGrants, timeOf } from './grants/links.ts'
 import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
-import { reshareDuty } from './keys/reshare-duty.ts'
 import { AddressFile } from './known-addresses.ts'
 import { contextSubject } from './local-changes.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
@@ -45,7 +43,7 @@ import type { FollowedDisk } from './ports/opened-disk.ts'
 import { finishReentry, reenter } from './reentry.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import type { PeerOptions, RunningPeer, StartPeer } from './running-peer.ts'
-import { sharedRegister } from './shared-register.ts'
+import { controlSealer, sharedRegister } from './shared-register.ts'
 import { keyOfText } from './store/address-key.ts'
 import { openStores } from './stores.ts'
 
@@ -173,7 +171,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       checker: newEnvelopeChecker({
         fleet: view.fleet,
         isAuthor,
-        isGranted: (header, isFresh) => grants.judge.isGranted(header, isFresh),
+        isGranted: (header, isFresh) =>
+          grants.judge.isGranted(header, isFresh) && (!isFresh || stores.takesNow(header)),
       }),
       limits: defaultLimits,
       random: seeded(Number.parseInt(hlc.tag, 16)),
@@ -201,11 +200,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const registers: RegisterParts = {
       hlc,
       clock: driver.clock,
-      sealer: {
-        seal: (facts, body) =>
-          signControl({ ...facts, ...signing(), fleet: genesis.fleet, expiresAtMs: 0 }, body),
-        open: controlBody,
-      },
+      sealer: controlSealer(genesis.fleet, signing),
       submit: (operation, timeoutMs, done) => driver.submit(operation, timeoutMs, done),
     }
     const cryptoMeter = new CryptoMeter()
@@ -226,6 +221,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         finder?.forget()
       },
       meter: cryptoMeter,
+      contexts: () => stores.reseal.contexts(),
     })
     closers.unshift(async () => keys.stop())
     const stores = openStores({
@@ -240,6 +236,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       grants,
       isAuthor,
       nameOf,
+      exchange: libp2p.reseal,
+      log,
       options,
     })
     const { retention, rights } = stores
@@ -259,7 +257,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty, reshareDuty(keys, log)],
+      duties: [retentionDuty, stores.reseal.duty],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -320,6 +318,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...grants.sync.counters,
       ...audit.counters(),
       ...keys.counters(),
+      ...stores.reseal.counters(),
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({

@@ -35,6 +35,8 @@ export type PeerOptions = {
   /** Largest context in bytes of JSON; the store's own default when absent. */
   readonly contextBytesMax?: number
   readonly audit: AuditSettings
+  /** For how long a key version that is to be destroyed is still taken, in milliseconds; a minute when absent. */
+  readonly keyCutOffMs?: number
   /** Opens the identity when it is sealed; without it such a peer does not start. */
   readonly passphrase?: PassphraseSource
   /** Version of SLURP, shown by `status`. */

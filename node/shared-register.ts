@@ -1,7 +1,19 @@
 import { SlurpError } from '../base/errors.ts'
-import type { ContextKey } from '../base/ids.ts'
+import type { ContextKey, Digest, FleetId } from '../base/ids.ts'
+import { controlBody, signControl } from '../crypto/envelope.ts'
+import type { Identity } from '../crypto/identity.ts'
 import { ControlRegister, type RegisterParts } from './control/register.ts'
+import type { ControlSealer } from './ports/ports.ts'
 import type { SharedRegister } from './store/retention/ports.ts'
+
+/** What control registers hold, signed as `signing` says at that moment. */
+export const controlSealer = (
+  fleet: FleetId,
+  signing: () => { readonly author: Identity; readonly grant?: Digest },
+): ControlSealer => ({
+  seal: (facts, body) => signControl({ ...facts, ...signing(), fleet, expiresAtMs: 0 }, body),
+  open: controlBody,
+})
 
 /** A control register for the use cases of the store. */
 export function sharedRegister(parts: RegisterParts, key: ContextKey): SharedRegister {

@@ -61,6 +61,7 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   unsealKeys: keys,
   reshareKeys: keys,
   rotateRole: keys,
+  destroyRoleKeys: keys,
   retireRole: keys,
 }
 

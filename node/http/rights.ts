@@ -68,6 +68,7 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   reshareKeys: 'admin:keys',
   roles: 'link',
   rotateRole: 'admin:keys',
+  destroyRoleKeys: 'admin:keys',
   retireRole: 'admin:keys',
   openapi: 'link',
   health: 'open',

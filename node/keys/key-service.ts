@@ -4,13 +4,28 @@ import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
 import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
-import { entitledTo, isRole, recipientsOf, withEntitlement } from '../../crypto/registry/registry.ts'
+import {
+  entitledTo,
+  isRole,
+  type Registry,
+  recipientsOf,
+  withEntitlement,
+} from '../../crypto/registry/registry.ts'
 import { encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
-import type { RoleRecipient } from '../../crypto/roles.ts'
+import type { RoleKey, RoleRecipient } from '../../crypto/roles.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
-import type { KeyControl, KeyShares, KeyStatus, Reshared, RoleList, RotatedRole } from '../key-control.ts'
+import type {
+  ContextsOfKeys,
+  KeptHistory,
+  KeyControl,
+  KeyShares,
+  KeyStatus,
+  Reshared,
+  RoleList,
+  RotatedRole,
+} from '../key-control.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
@@ -20,7 +35,7 @@ import { catchUpOf } from './catch-up.ts'
 import { Collector } from './collector.ts'
 import { Dealer } from './dealer.ts'
 import { HeldKeys } from './held-keys.ts'
-import { progressOf, rolesOf, sharesOf } from './key-report.ts'
+import { progressOf, rolesOf, sharesOf, withContexts } from './key-report.ts'
 import { RegistryBook } from './registry-book.ts'
 import { entitlementRule } from './release-rule.ts'
 import { Resharing } from './resharing.ts'
@@ -50,6 +65,8 @@ export type KeyServiceParts = {
   /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
   readonly meet?: (peer: PeerId) => Promise<void>
   readonly meter: CryptoTimer
+  /** What is sealed to which key version, and how far sealing anew is; left out where nobody counts. */
+  readonly contexts?: () => ContextsOfKeys
 }
 
 /** The keys of one process: its shares, what it collected, and its part in what the fleet agrees on about them. */
@@ -234,23 +251,50 @@ export class KeyService implements KeyControl {
   }
 
   roles(): RoleList {
-    return rolesOf(
+    const known = rolesOf(
       this.#book.registry,
       entry => this.#collector.identityOf(entry) !== null,
       peer => this.#nameOf(peer),
     )
+    return withContexts(known, this.#parts.contexts?.() ?? null)
   }
 
-  async rotate(role: string): Promise<RotatedRole> {
-    const rotated = await this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role))
+  async rotate(role: string, history?: KeptHistory): Promise<RotatedRole> {
+    const rotated = await this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role, history))
     this.#tell()
     return rotated
+  }
+
+  async destroy(role: string): Promise<RoleList> {
+    await this.#rotation.destroy(role)
+    this.#tell()
+    return this.roles()
   }
 
   async retire(role: string): Promise<RoleList> {
     await this.#rotation.retire(role)
     this.#tell()
     return this.roles()
+  }
+
+  get registry(): Registry {
+    return this.#book.registry
+  }
+
+  /** Changes what the fleet agrees on about its keys. @throws SlurpError QUORUM_UNREACHED, TOO_LARGE. */
+  async changeRegistry(change: (registry: Registry) => Registry): Promise<void> {
+    await this.#book.change(change)
+    this.#tell()
+  }
+
+  /** Role keys in memory, all key versions. */
+  get roleKeys(): readonly RoleKey[] {
+    return this.#collector.list().flatMap(({ entry }) => {
+      const identity = this.#collector.identityOf(entry)
+      return identity === null
+        ? []
+        : [{ name: entry.name as RoleName, keyVersion: entry.keyVersion, identity }]
+    })
   }
 
   /** Whether somebody holds no share who should, or the other way round. */
@@ -305,7 +349,9 @@ export class KeyService implements KeyControl {
   #collect(): void {
     if (this.#isSealedByWish || this.#isStopped) return
     const names = new Set(this.held.entitled)
-    this.#collector.want(this.#book.registry.secrets.filter(({ name }) => names.has(name)))
+    this.#collector.want(
+      this.#book.registry.secrets.filter(({ name, state }) => names.has(name) && state !== 'destroyed'),
+    )
     this.#changed()
   }
 

@@ -37,8 +37,9 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       recipient: 'age1architect',
       createdAt: null,
       isOpenHere: true,
+      contexts: null,
     } as const
-    return { roles: [{ name: 'architect', state, keys: [newest], entitled: ['p1'] }] }
+    return { roles: [{ name: 'architect', state, keys: [newest], entitled: ['p1'] }], reencryption: null }
   }
   const known = (role: string) => {
     if (role !== 'architect') throw new SlurpError('ROLE_UNKNOWN', 'This fleet has no such role.')
@@ -79,6 +80,10 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       known(role)
       keyVersion += 1
       return { name: role, keyVersion, fingerprint, before: keyVersion - 1 }
+    },
+    async destroy(role: string) {
+      known(role)
+      return roles()
     },
     async retire(role: string) {
       known(role)

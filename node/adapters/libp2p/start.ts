@@ -58,6 +58,7 @@ export type Libp2pPeer = {
   readonly keys: Libp2pExchange
   /** Questions about what is in the search index of another peer. */
   readonly search: Libp2pExchange
+  readonly reseal: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   readonly questions: Questions
@@ -106,6 +107,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   })
   const keys = new Libp2pExchange({ host, name: 'keys', isMember })
   const search = new Libp2pExchange({ host, name: 'search', isMember, streamsMax: 128 })
+  const reseal = new Libp2pExchange({ host, name: 'reseal', isMember })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -158,6 +160,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     network,
     keys,
     search,
+    reseal,
     discovery,
     gossip,
     questions,
