@@ -1,5 +1,6 @@
 import type { PeerId, RoleName } from '../../base/ids.ts'
 import { entitledTo, isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
+import type { RoleKey } from '../../crypto/roles.ts'
 import { fleetSecretName, type SecretName } from '../../crypto/shares/secret-name.ts'
 import type { X25519Identity } from '../../crypto/x25519.ts'
 import type { RoleVersion } from '../store/api.ts'
@@ -50,6 +51,15 @@ export class HeldKeys implements StoreKeys {
   get sealedWhy(): string | null {
     const isOpen = this.entitled.every(name => this.#open(this.#entries(name)) !== undefined)
     return isOpen ? null : this.#why()
+  }
+
+  /** Role keys in memory, all key versions. */
+  get roleKeys(): readonly RoleKey[] {
+    return this.#collector.list().flatMap(({ entry }) => {
+      const { name, keyVersion } = entry
+      const identity = this.#collector.identityOf(entry)
+      return identity === null ? [] : [{ name: name as RoleName, keyVersion, identity }]
+    })
   }
 
   identitiesOf(role: RoleName, keyVersion: number): readonly X25519Identity[] {

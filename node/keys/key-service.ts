@@ -13,7 +13,7 @@ import {
 } from '../../crypto/registry/registry.ts'
 import { encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
-import type { RoleKey, RoleRecipient } from '../../crypto/roles.ts'
+import type { RoleRecipient } from '../../crypto/roles.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type { View } from '../../dht/view.ts'
 import type {
@@ -41,7 +41,7 @@ import { entitlementRule } from './release-rule.ts'
 import { Resharing } from './resharing.ts'
 import { Rotation } from './rotation.ts'
 import { ShareHolder } from './share-holder.ts'
-import { type Answered, decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
+import { type Answered, decodeQuestion, encodeAnswers, encodeQuestion, type KeyQuestion } from './wire.ts'
 
 /** How often the register is read where nobody said that it changed. */
 const lookEveryMs = 30_000
@@ -287,16 +287,6 @@ export class KeyService implements KeyControl {
     this.#tell()
   }
 
-  /** Role keys in memory, all key versions. */
-  get roleKeys(): readonly RoleKey[] {
-    return this.#collector.list().flatMap(({ entry }) => {
-      const identity = this.#collector.identityOf(entry)
-      return identity === null
-        ? []
-        : [{ name: entry.name as RoleName, keyVersion: entry.keyVersion, identity }]
-    })
-  }
-
   /** Whether somebody holds no share who should, or the other way round. */
   get isOutdated(): boolean {
     return this.#resharing.isOutdated
@@ -370,10 +360,7 @@ export class KeyService implements KeyControl {
     return encodeAnswers(question === null ? [] : await this.#answersTo(from, question))
   }
 
-  async #answersTo(
-    from: PeerId,
-    question: NonNullable<ReturnType<typeof decodeQuestion>>,
-  ): Promise<readonly Answered[]> {
+  async #answersTo(from: PeerId, question: KeyQuestion): Promise<readonly Answered[]> {
     const answers: Answered[] = []
     switch (question.kind) {
       case 'release':

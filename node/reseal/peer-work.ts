@@ -24,7 +24,7 @@ export type PeerWorkParts = Omit<ResealerParts, 'sealer' | 'currentKeys' | 'cloc
   readonly local: LocalVersions
   readonly keys: {
     readonly registry: Registry
-    readonly roleKeys: readonly RoleKey[]
+    readonly held: { readonly roleKeys: readonly RoleKey[] }
     entitlementsOf(peer: PeerId): readonly string[]
   }
   readonly isConnected: (peer: PeerId) => boolean
@@ -206,7 +206,7 @@ export class PeerWork {
   /** With the keys of now; the threads of before go when these have changed. */
   #resealer(): Resealer {
     const { keys, clock, threads } = this.#parts
-    const { roleKeys } = keys
+    const { roleKeys } = keys.held
     const names = roleKeys.map(slotOf).join()
     if (this.#pool === null || this.#pool.keys !== names || this.#pool.sealer.isClosed) {
       this.#pool?.sealer.close()

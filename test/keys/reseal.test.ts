@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createMetrics } from '../../node/monitoring/metrics.ts'
 import { keyContexts } from '../../node/role-key-ages.ts'
-import { KeyFleet, until } from '../keys/fleets.ts'
+import { KeyFleet, until } from './fleets.ts'
 
 const roles = ['architect', 'tester']
 const place = (name: string): string => `ucxl://any:any@reseal:rotation/*^/${name}`
