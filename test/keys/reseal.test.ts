@@ -52,13 +52,23 @@ const names = Array.from({ length: contexts }, (_, at) => `context-${at}`)
 
 test('contexts are sealed anew while others are written and read, and stay who they were', async () => {
   for (const [at, name] of names.entries())
-    await storeOf(readers[at % 3]!).storeContext(place(name), { title: name }, { roles: ['architect'], timeoutMs })
-  const before = await Promise.all(names.map(name => storeOf('p1').retrieveContext(place(name), { timeoutMs })))
+    await storeOf(readers[at % 3]!).storeContext(
+      place(name),
+      { title: name },
+      { roles: ['architect'], timeoutMs },
+    )
+  const before = await Promise.all(
+    names.map(name => storeOf('p1').retrieveContext(place(name), { timeoutMs })),
+  )
   let isOver = false
   let operations = 0
   const busy = readers.map(async (peer, at) => {
     const own = `busy-${peer}`
-    let { version } = await storeOf(peer).storeContext(place(own), { title: '0' }, { roles: ['architect'], timeoutMs })
+    let { version } = await storeOf(peer).storeContext(
+      place(own),
+      { title: '0' },
+      { roles: ['architect'], timeoutMs },
+    )
     for (let count = 1; !isOver; count++) {
       // Named is what was written before, whatever became of its seal.
       const ifVersion = version
