@@ -145,8 +145,20 @@ test('histories stay, and so does the key for them, until somebody lets go of bo
   )
 })
 
-test('a key that nothing needs goes by itself from every peer, also from one that brings its share back', async () => {
+test('a key that nothing needs goes by itself from every peer', async () => {
+  await fleet.peer('p2').keys.rotate('tester')
+  for (const peer of fleet.names)
+    await until(
+      `${peer} knows that it is destroyed`,
+      () => stateOf(peer, 2, 'tester') === 'destroyed',
+      240_000,
+    )
+  assert.equal(await versionAt('p3', 'long'), 3)
+})
+
+test('a key that is let go of is deleted by a peer that brings its share back', async () => {
   const copy = fleet.stolen('p3')
+  await fleet.peer('p2').keys.destroy('architect')
   for (const peer of fleet.names)
     await until(`${peer} knows that it is destroyed`, () => stateOf(peer, 1) === 'destroyed', 240_000)
   await until('no peer has a share', () => fleet.names.every(peer => sharesOf(peer, 1).length === 0))
@@ -160,7 +172,7 @@ test('a key that nothing needs goes by itself from every peer, also from one tha
 })
 
 test('who leads dies in the middle, a peer is away, and it is done all the same', async () => {
-  await fleet.peer('p1').keys.rotate('architect')
+  await fleet.peer('p1').keys.rotate('architect', 'drop')
   const leaderOf = () => fleet.names.find(name => fleet.running.get(name)?.control.leader().isSelf)
   await until('somebody leads', () => leaderOf() !== undefined)
   await until('it has begun', async () => {
