@@ -152,6 +152,8 @@ export class KeyService implements KeyControl {
     this.#book.onChange(() => this.#registryChanged())
     exchange.serve((from, question) => this.#answer(from, question))
     exchange.listen(peer => this.#collector.reachable(peer))
+    // A share may have been put back from a backup.
+    void this.#holder.dropOld()
     this.#collect()
   }
 
