@@ -13,7 +13,7 @@ type Roles = { roles: { name: string; keys: { state: string }[] }[]; reencryptio
 const contexts = Number(process.argv[2] ?? 10_000)
 const peers = Number(process.argv[3] ?? 3)
 const aim = 500
-const writersAtOnce = 64
+const writersAtOnce = 16
 const text = 'Chosen because the cache was cold, and the queue behind it was not. '.repeat(40)
 const scratch = mkdtempSync(join(tmpdir(), 'slurp-rotation-'))
 const fleet = await startFleet({ peers, dir: join(scratch, 'fleet'), stateDir: scratch })
@@ -51,8 +51,13 @@ try {
   let next = 0
   const lane = async () => {
     for (let at = next++; at < contexts; at = next++) {
-      const answer = await put(`c${at}`, `${at}`, at)
-      if (!answer.ok) throw new Error(`a context was not stored: ${await answer.text()}`)
+      // Filling is not what is measured: a machine that is busy with other work gets its time.
+      for (let tries = 1; ; tries++) {
+        const answer = await put(`c${at}`, `${at}`, at)
+        const said = await answer.text()
+        if (answer.ok) break
+        if (tries === 10) throw new Error(`a context was not stored: ${said}`)
+      }
     }
   }
   const startedMs = performance.now()
