@@ -12,7 +12,7 @@ import {
 import { ByteReader } from './byte-reader.ts'
 import { sha256Hex } from './digest.ts'
 import type { ProjectScope } from './grants/project-scope.ts'
-import { peerKeyFrom } from './peer-keys.ts'
+import { peerKeyFrom, peerKeyOf } from './peer-keys.ts'
 
 /** Roles of one context, at most. */
 export const rolesOfContextMax = 32
@@ -20,13 +20,26 @@ export const rolesOfContextMax = 32
 export const envelopeBytesMax = 1024 * 1024 + 64 * 1024
 
 const magic = 'SE'
-/** What this release writes. The one before had no grants, and is read: their places are not there. */
+/**
+ * What this release writes: 2, and 3 for what stands for an earlier version. The one before had no grants, and is read:
+ * their places are not there.
+ */
 const format = 2
 const formerFormat = 1
+const resealFormat = 3
 const kinds = ['live', 'tombstone'] as const
 const signatureBytes = 64
 
 export type RoleKeyName = { readonly name: RoleName; readonly keyVersion: number }
+
+/** The version that a reseal holds, sealed anew: whoever reads sees that one. */
+export type StandsFor = {
+  readonly version: Version
+  /** What it replaced. */
+  readonly parent: Version | null
+  /** Who signed it. */
+  readonly author: PeerId
+}
 
 /** What an envelope is about, known before anything is sealed; the sealed bytes are bound to all of it. */
 export type EnvelopeSubject = {
@@ -45,35 +58,38 @@ export type EnvelopeSubject = {
   readonly grant: Digest | null
   /** Stands for the project of its address; there only when the grant is held to projects. */
   readonly scope: ProjectScope | null
+  /** Null but for a reseal. */
+  readonly standsFor: StandsFor | null
   /** Who can open it, in the order of the stanzas: by name, each once. Empty for a tombstone and a control register. */
   readonly roles: readonly RoleKeyName[]
 }
 
 /** What everybody may see of a context: all but the sealed bytes. */
 export type EnvelopeHeader = EnvelopeSubject & {
-  /** 1: of a release without grants; it names none. */
-  readonly format: 1 | 2
+  /** 1: of a release without grants; it names none. 3: a reseal. */
+  readonly format: 1 | 2 | 3
   /** Size of the age file, in bytes; 0 for a tombstone. */
   readonly bodyBytes: number
   readonly bodyHash: Digest
 }
 
-/** An envelope taken apart; the byte strings lie in the envelope's own memory. */
-export type Envelope = {
+/** An envelope without its body, taken apart; the byte strings lie in the envelope's own memory. */
+export type SignedPart = {
   readonly header: EnvelopeHeader
   readonly subjectBytes: Uint8Array
   /** What the author signed. */
   readonly signedBytes: Uint8Array
   readonly signature: Uint8Array
-  readonly body: Uint8Array
 }
+
+export type Envelope = SignedPart & { readonly body: Uint8Array }
 
 /** @param authorKey - 32 raw bytes of the Ed25519 key of `subject.author`. */
 export function encodeSubject(subject: Omit<EnvelopeSubject, 'author'>, authorKey: Uint8Array): Buffer {
-  const { parent, roles } = subject
-  const start = Buffer.alloc(13)
+  const { parent, roles, standsFor } = subject
+  const start = Buffer.alloc(3)
   start.write(magic, 0, 'latin1')
-  start[2] = format
+  start[2] = standsFor === null ? format : resealFormat
   const end = Buffer.alloc(9)
   end[0] = kinds.indexOf(subject.kind)
   end.writeBigUInt64BE(BigInt(subject.expiresAtMs), 1)
@@ -85,17 +101,27 @@ export function encodeSubject(subject: Omit<EnvelopeSubject, 'author'>, authorKe
     return part
   })
   return Buffer.concat([
-    start.subarray(0, 3),
+    start,
     Buffer.from(subject.fleet + subject.key + subject.version, 'hex'),
-    Buffer.from(parent === null ? '00' : `01${parent}`, 'hex'),
+    parentPart(parent),
     end,
     authorKey,
     Buffer.of((subject.grant === null ? 0 : 1) + (subject.scope === null ? 0 : 2)),
     Buffer.from(`${subject.grant ?? ''}${subject.scope ?? ''}`, 'hex'),
+    ...(standsFor === null ? [] : standsForParts(standsFor)),
     Buffer.of(roles.length),
     ...roleParts,
   ])
 }
+
+const parentPart = (parent: Version | null): Buffer =>
+  Buffer.from(parent === null ? '00' : `01${parent}`, 'hex')
+
+const standsForParts = ({ version, parent, author }: StandsFor): Uint8Array[] => [
+  Buffer.from(version, 'hex'),
+  parentPart(parent),
+  peerKeyOf(author)!.publicKey,
+]
 
 /** Subject, size and hash of the body: what the author signs. */
 export function encodeSigned(subjectBytes: Uint8Array, body: Uint8Array): Buffer {
@@ -113,47 +139,90 @@ export function encodeSigned(subjectBytes: Uint8Array, body: Uint8Array): Buffer
 export function decodeEnvelope(data: Uint8Array): Envelope {
   if (data.length > envelopeBytesMax) throw malformed('is larger than any envelope')
   const reader = new ByteReader(data)
+  const { subjectBytes, ...signed } = readSigned(data, reader)
+  const { header } = signed
+  if (header.bodyBytes !== reader.left) throw malformed('has a body of another size')
+  const body = reader.take(header.bodyBytes)
+  if (sha256Hex(body) !== header.bodyHash) throw malformed('has a body that was changed')
+  return { ...signed, subjectBytes, body }
+}
+
+/**
+ * As `decodeEnvelope`, of an envelope without its body: what its author signed, and the signature.
+ *
+ * @throws SlurpError INTEGRITY_FAILED, FORMAT_UNKNOWN.
+ */
+export function decodeSigned(data: Uint8Array): SignedPart {
+  const reader = new ByteReader(data)
+  const signed = readSigned(data, reader)
+  if (reader.left !== 0) throw malformed('has more than its signed part')
+  return signed
+}
+
+function readSigned(data: Uint8Array, reader: ByteReader): SignedPart {
   if (reader.ascii(2) !== magic) throw malformed('does not begin as one')
   const found = reader.u8()
-  if (found !== format && found !== formerFormat) {
+  if (found !== format && found !== formerFormat && found !== resealFormat) {
     throw new SlurpError('FORMAT_UNKNOWN', 'An envelope has a format that this release does not know.')
   }
   const fleet = reader.hex(32) as FleetId
   const key = reader.hex(32) as ContextKey
   const version = reader.hex(12) as Version
-  const hasParent = reader.u8()
-  if (hasParent > 1) throw malformed('has a broken parent')
-  const parent = hasParent === 1 ? (reader.hex(12) as Version) : null
+  const parent = readParent(reader)
   const kind = kinds[reader.u8()]
   const expiresAtMs = reader.u64()
   if (kind === undefined || !Number.isSafeInteger(expiresAtMs)) throw malformed('has a broken kind or expiry')
   const author = peerKeyFrom(reader.take(32)).peerId
-  const named = found === format ? reader.u8() : 0
+  const named = found === formerFormat ? 0 : reader.u8()
   if (named > 3 || named === 2) throw malformed('names a broken grant')
   const grant = (named & 1) === 1 ? (reader.hex(32) as Digest) : null
   const scope = (named & 2) === 2 ? (reader.hex(32) as ProjectScope) : null
+  const standsFor = found === resealFormat ? readStandsFor(reader, parent) : null
   const roles = readRoles(reader)
   const subjectBytes = data.subarray(0, reader.at)
   const bodyBytes = reader.u32()
   const bodyHash = reader.hex(32) as Digest
   const signedBytes = data.subarray(0, reader.at)
   const signature = reader.take(signatureBytes)
-  if (bodyBytes !== reader.left) throw malformed('has a body of another size')
-  const body = reader.take(bodyBytes)
   const isLive = kind === 'live'
   // What a control register holds is for every member's eyes: a body, and nobody that it is sealed to.
   const isSealed = isLive && !isControlKey(key)
-  if (isSealed !== roles.length > 0 || isLive !== bodyBytes > 0)
+  if (isSealed !== roles.length > 0 || isLive !== bodyBytes > 0 || (standsFor !== null && !isSealed))
     throw malformed('has a body that its kind denies')
-  if (sha256Hex(body) !== bodyHash) throw malformed('has a body that was changed')
-  const subject = { fleet, key, version, parent, kind, expiresAtMs, author, grant, scope, roles }
+  const subject = { fleet, key, version, parent, kind, expiresAtMs, author, grant, scope, standsFor, roles }
   return {
     header: { format: found, ...subject, bodyBytes, bodyHash },
     subjectBytes,
     signedBytes,
     signature,
-    body,
   }
+}
+
+function readParent(reader: ByteReader): Version | null {
+  const hasParent = reader.u8()
+  if (hasParent > 1) throw malformed('has a broken parent')
+  return hasParent === 1 ? (reader.hex(12) as Version) : null
+}
+
+/** It stands for what it replaces, or for what that stands for. */
+function readStandsFor(reader: ByteReader, replaced: Version | null): StandsFor {
+  const version = reader.hex(12) as Version
+  const parent = readParent(reader)
+  const author = peerKeyFrom(reader.take(32)).peerId
+  if (replaced === null || version > replaced || (parent !== null && parent >= version))
+    throw malformed('stands for what it cannot stand for')
+  return { version, parent, author }
+}
+
+/**
+ * What a reseal stands for; null for every other envelope. Only the part of a stored envelope that says so is looked at:
+ * whether it is whole and signed is for others to check.
+ *
+ * @throws SlurpError INTEGRITY_FAILED.
+ */
+export function standsForOf(data: Uint8Array | null): StandsFor | null {
+  if (data === null || data[2] !== resealFormat) return null
+  return decodeEnvelope(data).header.standsFor
 }
 
 function readRoles(reader: ByteReader): RoleKeyName[] {

@@ -11,29 +11,28 @@ import {
   type RoleName,
   type Version,
 } from '../base/ids.ts'
-import { decodeAgeFile } from './age-format.ts'
-import { sha256, sha256Hex } from './digest.ts'
+import { sha256Hex } from './digest.ts'
+import { bindingOf, openBody } from './envelope-body.ts'
 import {
   decodeEnvelope,
-  type Envelope,
   type EnvelopeHeader,
   type EnvelopeSubject,
   encodeSigned,
   encodeSubject,
   rolesOfContextMax,
+  type StandsFor,
 } from './envelope-codec.ts'
 import type { ProjectScope } from './grants/project-scope.ts'
 import type { Identity } from './identity.ts'
 import { pack, unpack } from './padding.ts'
 import { peerKeyOf } from './peer-keys.ts'
+import { originalIn } from './reseal.ts'
 import type { RoleRecipient } from './roles.ts'
-import { asRefusal, sealTo } from './sealing.ts'
+import { sealTo } from './sealing.ts'
 import { noteSigned, signingBytes, verifiedEnvelope } from './verified-envelopes.ts'
 import type { X25519Identity } from './x25519.ts'
 
 export type { EnvelopeHeader, RoleKeyName } from './envelope-codec.ts'
-
-const bindingPurpose = Buffer.from('slurp/v1/binding\0', 'latin1')
 
 /** What an envelope will say of itself. `author` signs; `version` carries the author's clock tag. */
 export type EnvelopePlan = {
@@ -82,6 +81,21 @@ export async function sealEnvelope(
   return signEnvelope(plan.author, subject, subjectBytes, body)
 }
 
+/**
+ * Seals a version anew, to other key versions of its roles: the new one stands for it, and holds it as its author signed
+ * it.
+ *
+ * @param plan.parent - the version that is sealed anew, itself a reseal or not.
+ * @param seal - makes the body with {@link resealBody}, wherever that is done.
+ */
+export async function sealAnew(
+  plan: EnvelopePlan & { readonly standsFor: StandsFor; readonly roles: EnvelopeSubject['roles'] },
+  seal: (binding: Uint8Array) => Promise<Uint8Array>,
+): Promise<SealedEnvelope> {
+  const { subject, subjectBytes } = describe(plan, 'live', plan.roles, plan.standsFor)
+  return signEnvelope(plan.author, subject, subjectBytes, await seal(bindingOf(subjectBytes)))
+}
+
 /** Signs the deletion of a context: an envelope with no role and no body. About 0.1 ms. */
 export async function sealTombstone(plan: EnvelopePlan): Promise<SealedEnvelope> {
   const { subject, subjectBytes } = describe(plan, 'tombstone', [])
@@ -109,6 +123,7 @@ function describe(
   plan: EnvelopePlan,
   kind: EnvelopeSubject['kind'],
   roles: EnvelopeSubject['roles'],
+  standsFor: StandsFor | null = null,
 ): { subject: EnvelopeSubject; subjectBytes: Buffer } {
   const { fleet, key, version, parent, author, expiresAtMs, grant = null, scope = null } = plan
   assert(
@@ -117,7 +132,7 @@ function describe(
   )
   assert(Number.isSafeInteger(expiresAtMs) && expiresAtMs >= 0, 'an expiry is whole milliseconds')
   const who = { author: author.peerId, grant, scope }
-  const subject = { fleet, key, version, parent, kind, expiresAtMs, ...who, roles }
+  const subject = { fleet, key, version, parent, kind, expiresAtMs, ...who, standsFor, roles }
   return { subject, subjectBytes: encodeSubject(subject, author.publicKey) }
 }
 
@@ -131,7 +146,8 @@ function signEnvelope(
   const data = Buffer.concat([signed, author.sign(signingBytes(signed)), body])
   const hash = sha256Hex(data)
   const bodyHash = signed.subarray(-32).toString('hex') as Digest
-  noteSigned(hash, { format: 2, ...subject, bodyBytes: body.length, bodyHash })
+  const format = subject.standsFor === null ? 2 : 3
+  noteSigned(hash, { format, ...subject, bodyBytes: body.length, bodyHash })
   return { data, hash }
 }
 
@@ -178,42 +194,11 @@ export async function openEnvelope(ask: {
     throw new SlurpError('INTEGRITY_FAILED', 'An envelope is signed by a process that may not write here.')
   }
   if (header.kind === 'tombstone') return { header, plaintext: noBytes }
-  const { binding, plaintext } = unpack(openBody(envelope, ask.identitiesOf))
-  if (!sameBytes(binding, bindingOf(envelope.subjectBytes))) {
+  const body = openBody(envelope, ask.identitiesOf)
+  const inner = header.standsFor === null ? { ...body, envelope } : originalIn(envelope, body.packed)
+  const { binding, plaintext } = unpack(inner.packed)
+  if (!sameBytes(binding, bindingOf(inner.envelope.subjectBytes))) {
     throw new SlurpError('INTEGRITY_FAILED', 'An envelope holds what was sealed for another one.')
   }
   return { header, plaintext }
 }
-
-/** The stanza of a role stands where the role does, so a reader tries one stanza and not all of them. */
-function openBody(
-  { header, body }: Envelope,
-  identitiesOf: (role: RoleName, keyVersion: number) => readonly X25519Identity[],
-): Uint8Array {
-  const held = header.roles.map(role => identitiesOf(role.name, role.keyVersion))
-  if (held.every(identities => identities.length === 0)) {
-    throw new SlurpError('ROLE_DENIED', 'This peer holds no key of the roles that may read this context.')
-  }
-  try {
-    return decodeAgeFile(body, stanzas => {
-      if (stanzas.length !== header.roles.length) return null
-      for (const [place, identities] of held.entries()) {
-        for (const identity of identities) {
-          const fileKey = identity.unwrapStanza(stanzas[place]!)
-          if (fileKey !== null) return fileKey
-        }
-      }
-      return null
-    })
-  } catch (failure) {
-    const refusal = asRefusal(failure)
-    // A key is held for a role that the author named, and does not open it: the author sealed it wrongly.
-    if (refusal instanceof SlurpError && refusal.code === 'ROLE_DENIED') {
-      throw new SlurpError('INTEGRITY_FAILED', 'An envelope is not sealed to the roles that it names.')
-    }
-    throw refusal
-  }
-}
-
-const bindingOf = (subjectBytes: Uint8Array): Uint8Array =>
-  sha256(Buffer.concat([bindingPurpose, subjectBytes]))

@@ -2,7 +2,13 @@ import { LRUCache } from 'lru-cache'
 import { SlurpError } from '../base/errors.ts'
 import { peerTagOf } from '../base/hlc.ts'
 import type { Digest } from '../base/ids.ts'
-import { decodeEnvelope, type Envelope, type EnvelopeHeader } from './envelope-codec.ts'
+import {
+  decodeEnvelope,
+  decodeSigned,
+  type Envelope,
+  type EnvelopeHeader,
+  type SignedPart,
+} from './envelope-codec.ts'
 import { isSignedWith, peerKeyOf } from './peer-keys.ts'
 
 /** Purpose in front of what an author signs: the signature means nothing anywhere else. */
@@ -39,8 +45,11 @@ export function verifiedEnvelope(data: Uint8Array, digest: Digest): Envelope {
   return envelope
 }
 
-function verify(envelope: Envelope, digest: Digest): EnvelopeHeader {
-  const { header, signedBytes, signature } = envelope
+/** As `verifiedHeader`, of the signed part of an envelope alone. @param digest - SHA-256 of `data`. */
+export const verifiedPart = (data: Uint8Array, digest: Digest): EnvelopeHeader =>
+  verified.get(digest) ?? verify(decodeSigned(data), digest)
+
+function verify({ header, signedBytes, signature }: SignedPart, digest: Digest): EnvelopeHeader {
   const author = peerKeyOf(header.author)
   if (author === null || peerTagOf(header.version) !== author.clockTag) {
     throw new SlurpError('INTEGRITY_FAILED', 'An envelope has a version that its author cannot have made.')

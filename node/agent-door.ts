@@ -75,7 +75,7 @@ export function agentAtDoor(
     control: notHere(),
     keys: notHere<RunningPeer['keys']>({
       status: () => keysOf(joined),
-      roles: () => ({ everyDays: null, roles: [] }),
+      roles: () => ({ everyDays: null, roles: [], reencryption: null }),
     }),
     stop: () => joined.stop(),
   }

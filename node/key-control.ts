@@ -28,11 +28,17 @@ export type KeyStatus = {
   readonly keys: readonly KeyProgress[]
 }
 
+/**
+ * Of a key version. `ending`: it is to go, and history that is sealed to it goes before. `destroyed`: nobody has it any
+ * more, or a share of it.
+ */
+export type KeyVersionState = 'current' | 'old' | 'retired' | 'ending' | 'destroyed'
+
 export type SharedSecret = {
   readonly name: string
   readonly keyVersion: number
   readonly fingerprint: string
-  readonly state: 'current' | 'old' | 'retired'
+  readonly state: KeyVersionState
   /** `age1…`; null for a secret that is no role's. */
   readonly recipient: string | null
   /** Grows with every dealing. */
@@ -93,12 +99,14 @@ export type RoleList = {
     readonly keys: readonly {
       readonly keyVersion: number
       readonly fingerprint: string
-      readonly state: 'current' | 'old' | 'retired'
+      readonly state: KeyVersionState
       readonly recipient: string
       /** ISO 8601; null where nobody knows. */
       readonly createdAt: string | null
       /** The peer that was asked has it in memory. */
       readonly isOpenHere: boolean
+      /** What the disk of the peer that was asked has, as it was last counted; null where it was not yet. */
+      readonly contexts: { readonly current: number; readonly history: number } | null
     }[]
     /** Names of the members that may have its keys. */
     readonly entitled: readonly string[]
@@ -107,6 +115,46 @@ export type RoleList = {
     /** When its newest key is replaced, ISO 8601; a moment that has passed: now. Null: never. */
     readonly rotationDue: string | null
   }[]
+  /** Sealing anew of what is sealed to keys of before, as the leader last told; null where there is nothing to tell. */
+  readonly reencryption: Reencryption | null
+}
+
+/** What becomes of history that is sealed to the keys of before: it stays, and they with it, or all of it goes. */
+export type KeptHistory = 'keep' | 'drop'
+
+/**
+ * `counting`: what there is to do. `sealing`: contexts are sealed anew. `trimming`: history that nobody needs to keep the
+ * keys for goes. `waiting`: nothing more can be done now, `why` says what for. `done`: nothing stands that is sealed to a
+ * key of before.
+ */
+export type Reencryption = {
+  readonly phase: 'counting' | 'sealing' | 'trimming' | 'waiting' | 'done'
+  /** Contexts, of the whole fleet. Null until they were counted. */
+  readonly total: number | null
+  readonly done: number
+  /** Contexts a second, of late. */
+  readonly perSecond: number
+  /** Null where nobody can say. */
+  readonly etaSeconds: number | null
+  /** ISO 8601. */
+  readonly startedAt: string
+  /** Names of members that could not be asked. */
+  readonly absent: readonly string[]
+  /** One sentence; null but for `waiting`. */
+  readonly why: string | null
+}
+
+export type ContextsOfKeys = {
+  /** Null until they were counted. */
+  readonly counts:
+    | readonly {
+        readonly name: string
+        readonly keyVersion: number
+        readonly current: number
+        readonly history: number
+      }[]
+    | null
+  readonly reencryption: Reencryption | null
 }
 
 /** What the doors can do about the keys of one process. */
@@ -145,7 +193,14 @@ export interface KeyControl {
    *
    * @throws SlurpError ROLE_UNKNOWN, SEALED when the peer cannot open the role, VERSION_CONFLICT, TOO_MANY, QUORUM_UNREACHED.
    */
-  rotate(role: string): Promise<RotatedRole>
+  rotate(role: string, history?: KeptHistory): Promise<RotatedRole>
+  /**
+   * Lets go of the keys of a role that were replaced: history that is sealed to them is dropped, and once nothing is
+   * sealed to them they are wiped everywhere. It cannot be taken back.
+   *
+   * @throws SlurpError ROLE_UNKNOWN, QUORUM_UNREACHED.
+   */
+  destroy(role: string): Promise<RoleList>
   /** Nothing is sealed to the role any more. @throws SlurpError ROLE_UNKNOWN, QUORUM_UNREACHED. */
   retire(role: string): Promise<RoleList>
 }

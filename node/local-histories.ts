@@ -8,13 +8,15 @@ import {
   parseVersionKey,
   versionKey,
   versionRange,
+  versionsRange,
 } from './driver/codec/keys.ts'
 import { decodeHead, decodeVersion } from './driver/codec/records.ts'
 import type { LocalContexts } from './fleet-search/ports.ts'
 import type { Disk, DiskEntry } from './ports/ports.ts'
+import type { LocalVersions, StoredVersion } from './reseal/ports.ts'
 
 /** Reads the histories on the disk of this peer, beside its driver: what is not synced yet is not seen. */
-export function localHistories(disk: Disk, self: PeerId, view: () => View): LocalContexts {
+export function localHistories(disk: Disk, self: PeerId, view: () => View): LocalContexts & LocalVersions {
   const scan = (from: Uint8Array, to: Uint8Array, limit: number): Promise<readonly DiskEntry[]> =>
     new Promise((resolve, reject) => {
       disk.scan(from, to, limit, (failure, entries) => (failure ? reject(failure) : resolve(entries)))
@@ -41,6 +43,15 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
       const found = await scan(versionKey(key, from), versionRange(key).to, limit)
       return found.map(entry => parseVersionKey(entry.key).version)
     },
+    async stored(after, limit) {
+      const partitions = view().partitions.length
+      const from = versionsRange(0 as PartitionId, partitions).from
+      const { to } = versionsRange((partitions - 1) as PartitionId, partitions)
+      const start =
+        after === null ? from : Buffer.concat([versionKey(after.key, after.version), Uint8Array.of(0)])
+      const found = await scan(start, to, limit)
+      return { entries: found.map(storedOf), isLast: found.length < limit }
+    },
     version(key, version) {
       const diskKey = versionKey(key, version)
       const stored = disk.read(diskKey)
@@ -48,6 +59,11 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
       return record === 'damaged' ? null : record
     },
   }
+}
+
+function storedOf({ key: diskKey, value: stored }: DiskEntry): StoredVersion {
+  const record = decodeVersion(diskKey, stored)
+  return { ...parseVersionKey(diskKey), record: record === 'damaged' ? null : record }
 }
 
 function entryOf({ key: diskKey, value: stored }: DiskEntry): ScanEntry {

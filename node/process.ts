@@ -157,7 +157,12 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       network: health.watching(libp2p.network),
       clock: systemClock,
       // Who may have written something is judged with the grant that it names.
-      checker: newEnvelopeChecker({ ...authors, fleet: view.fleet, isAuthor: () => true }),
+      checker: newEnvelopeChecker({
+        fleet: view.fleet,
+        isAuthor: () => true,
+        isGranted: (header, isFresh) =>
+          authors.isGranted(header, isFresh) && (!isFresh || stores.takesNow(header)),
+      }),
       limits: defaultLimits,
       random: seeded(Number.parseInt(hlc.tag, 16)),
       report: (event: DriverEvent) => {
@@ -199,6 +204,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         finder?.forget()
       },
       meter: cryptoMeter,
+      contexts: () => stores.reseal.contexts(),
     })
     signingKey.follow(() => keys.held.signingSecret)
     closers.unshift(async () => keys.stop())
@@ -214,6 +220,8 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       grants,
       isAuthor: authors.isAuthor,
       nameOf,
+      exchange: libp2p.reseal,
+      log,
       options,
     })
     const { retention, rights, local } = stores
@@ -233,7 +241,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       send: (to, message) => driver.pass(to, message),
       carryOut: (work, done) => driver.carryOut(work, done),
       compact: () => opened.compact(),
-      duties: [retentionDuty, keysDuty(keys, log)],
+      duties: [retentionDuty, keysDuty(keys, stores.reseal.sealAnew, log)],
       report: event => {
         health.count(event.kind)
         log.info({ ...event }, controlTexts[event.kind])
@@ -297,6 +305,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       ...audit.counters(),
       ...keys.counters(),
       ...agentCounters(),
+      ...stores.reseal.counters(),
       diskBatches: opened.stats().batches,
     })
     const admin = new FleetAdmin({

@@ -38,6 +38,8 @@ export type PeerOptions = {
   readonly audit: AuditSettings
   /** Search indexes that this process keeps; the main one alone when absent. */
   readonly indexes?: readonly IndexConfiguration[]
+  /** For how long a key version that is to be destroyed is still taken, in milliseconds; a minute when absent. */
+  readonly keyCutOffMs?: number
   /** Opens the identity when it is sealed; without it such a peer does not start. */
   readonly passphrase?: PassphraseSource
   /** Version of SLURP, shown by `status`. */

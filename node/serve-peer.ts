@@ -9,7 +9,7 @@ import { createMetrics } from './monitoring/metrics.ts'
 import { openPeerLog } from './monitoring/peer-log.ts'
 import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
 import { startPeer } from './process.ts'
-import { roleKeyAges } from './role-key-ages.ts'
+import { keyContexts, roleKeyAges } from './role-key-ages.ts'
 import type { RunningPeer } from './running-peer.ts'
 import { readTls } from './tls-files.ts'
 
@@ -77,6 +77,7 @@ export async function servePeer(
           counters: () => running.counters(),
           crypto: running.cryptoMeter,
           roleKeys: () => roleKeyAges(running.keys.roles(), Date.now()),
+          keyContexts: () => keyContexts(running.keys.roles()),
           indexLag: () => running.search.lag,
           clocks: () => running.status().members,
           ready: () => running.checks().every(check => check.ok),

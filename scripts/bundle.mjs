@@ -28,10 +28,11 @@ export async function bundledMain(home) {
   try {
     await build({
       absWorkingDir: home,
-      // The thread of the search lies beside what starts it as it does in the sources.
+      // Threads lie beside what starts them as they do in the sources.
       entryPoints: {
         main: join('node', 'main.ts'),
         'thread/thread': join('node', 'search', 'thread', 'thread.ts'),
+        'thread/reseal-thread': join('node', 'reseal', 'thread', 'reseal-thread.ts'),
       },
       outdir: draft,
       bundle: true,

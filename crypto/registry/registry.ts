@@ -13,8 +13,12 @@ export const registryBytesMax = 1024 * 1024
 /** Peers that a secret is dealt to, at most: with all 32 roles in eight versions the registry stays below its cap. */
 export const holdersChosenMax = 31
 
-/** `current`: seals and opens. `old`: opens what was sealed before. `retired`: its role is used no more. */
-export const keyStates = ['current', 'old', 'retired'] as const
+/**
+ * `current`: seals and opens. `old`: opens what was sealed before. `retired`: its role is used no more. `ending`: is to go,
+ * and history that is sealed to it goes before; `destroyed`: nobody has it any more, or a share of it. A key version only
+ * ever goes on to a later one of them.
+ */
+export const keyStates = ['current', 'old', 'retired', 'ending', 'destroyed'] as const
 export type KeyState = (typeof keyStates)[number]
 
 /** One key version of one shared secret: all that everybody may know of it. */
@@ -61,10 +65,10 @@ export type Registry = {
 
 export const isRole = (name: SecretName): boolean => isRoleName(name)
 
-/** Public halves of every key version of every role that is not retired. */
+/** Public halves of every key version of every role that is not retired, but for those that are destroyed. */
 export const recipientsOf = ({ secrets }: Registry): RoleRecipient[] =>
   secrets.flatMap(({ name, keyVersion, recipient, state }) =>
-    recipient === null || state === 'retired'
+    recipient === null || state === 'retired' || state === 'destroyed'
       ? []
       : [{ name: name as RoleRecipient['name'], keyVersion, recipient }],
   )

@@ -139,7 +139,9 @@ export class AgentKeys {
     if (this.#registry === null || this.#parts.roles() === null) return
     const names = new Set(this.#entitled())
     this.#hadAny = true
-    this.#collector.want(this.#registry.secrets.filter(({ name }) => names.has(name)))
+    this.#collector.want(
+      this.#registry.secrets.filter(({ name, state }) => names.has(name) && state !== 'destroyed'),
+    )
     for (const peer of this.#parts.links.ready()) this.#collector.reachable(peer)
   }
 

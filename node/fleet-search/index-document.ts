@@ -1,6 +1,7 @@
 import { SlurpError } from '../../base/errors.ts'
 import { hlcMs } from '../../base/hlc.ts'
-import type { ContextKey, PartitionId, PeerId, RoleName, Version } from '../../base/ids.ts'
+import type { ContextKey, PartitionId, PeerId, RoleName } from '../../base/ids.ts'
+import { shownOf } from '../../crypto/reseal.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
 import type { IndexDocument } from '../search/api.ts'
 import { type Address, formatAddress, parseAddress } from '../store/address.ts'
@@ -23,7 +24,9 @@ export async function indexDocumentOf(
   record: VersionRecord,
 ): Promise<IndexDocument | Unindexed> {
   try {
-    const { roles, author } = desk.opener.prove(key, record)
+    const header = desk.opener.prove(key, record)
+    const { roles } = header
+    const { author, version } = shownOf(header)
     const { place, json } = await desk.opener.textOf(key, record)
     if (place === null) return 'nameless'
     const context = contextFrom(json)
@@ -32,11 +35,11 @@ export async function indexDocumentOf(
       ...namesOf(address, context),
       ...textsOf(context),
       key,
-      version: record.version,
+      version,
       address: formatAddress(address),
       partition,
       roles: [...new Set(roles.map(({ name }) => name))] as RoleName[],
-      writtenMs: hlcMs(record.version as Version),
+      writtenMs: hlcMs(version),
       createdMs: context.createdAt === undefined ? null : Date.parse(context.createdAt),
       author: authorOf(context, desk.parts.nameOf?.(author as PeerId) ?? author),
       // Nothing that was not signed by a member comes as far as here.

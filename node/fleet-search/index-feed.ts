@@ -202,10 +202,12 @@ export class IndexFeed {
   /** Sees to it that the index has of these keys what the disk has. */
   async #take(keys: readonly ContextKey[], range: Stock['range']): Promise<void> {
     const { index, local } = this.#parts
+    const reseals = new Map<string, Version>()
     const held = keys.map(key => {
-      const { versions, expiresAtMs } = keptVersionsOf(local, key, this.#wallMs)
-      this.#expiries.note(key, expiresAtMs)
-      return { key, versions }
+      const kept = keptVersionsOf(local, key, this.#wallMs)
+      this.#expiries.note(key, kept.expiresAtMs)
+      for (const [version, reseal] of kept.reseals) reseals.set(key + version, reseal)
+      return { key, versions: kept.versions }
     })
     let puts: Change[] = []
     let chars = 0
@@ -213,7 +215,7 @@ export class IndexFeed {
       this.#opened += 1
       if (this.#opened % opensAtOnce === 0) await this.#rest()
       if (this.#closed) return
-      const document = await this.#open(key, version)
+      const document = await this.#open(key, reseals.get(key + version) ?? version)
       if (document === null) continue
       puts.push({ kind: 'put', document })
       chars += document.content.length

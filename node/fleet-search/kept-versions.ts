@@ -1,5 +1,6 @@
 import type { ContextKey, Version } from '../../base/ids.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
+import { Fold } from '../store/folding.ts'
 import { isGone } from '../store/version-opener.ts'
 import type { LocalContexts } from './ports.ts'
 
@@ -8,7 +9,10 @@ export const versionsKeptMax = 256
 
 /** Versions of one key that are to be found, ascending, and when the last of them expires. */
 export type KeptVersions = {
+  /** As readers see them. */
   readonly versions: readonly Version[]
+  /** Of those that are there sealed anew, the version that is on the disk. */
+  readonly reseals: ReadonlyMap<Version, Version>
   /** 0 for never. */
   readonly expiresAtMs: number
 }
@@ -21,14 +25,20 @@ export type KeptVersions = {
  */
 export function keptVersionsOf(local: LocalContexts, key: ContextKey, wallMs: number): KeptVersions {
   const head = local.head(key)
-  if (head === null || isGone(head, wallMs)) return { versions: [], expiresAtMs: 0 }
+  if (head === null || isGone(head, wallMs)) return { versions: [], reseals: new Map(), expiresAtMs: 0 }
   const versions: Version[] = []
+  const reseals = new Map<Version, Version>()
+  const fold = new Fold()
   let next: Version | null = head.version
   while (next !== null && versions.length < versionsKeptMax) {
     const record: VersionRecord | null = next < (head.keptFrom ?? '') ? null : local.version(key, next)
     if (record === null || record.kind === 'tombstone') break
-    if (!isGone(record, wallMs)) versions.unshift(next)
+    const entry = isGone(record, wallMs) ? null : fold.next(record)
+    if (entry !== null) {
+      versions.unshift(entry.shown.version)
+      if (entry.shown.version !== next) reseals.set(entry.shown.version, next)
+    }
     next = record.parent
   }
-  return { versions, expiresAtMs: head.expiresAtMs }
+  return { versions, reseals, expiresAtMs: head.expiresAtMs }
 }

@@ -64,6 +64,7 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   createRole: keys,
   scheduleRotation: keys,
   rotateRole: keys,
+  destroyRoleKeys: keys,
   retireRole: keys,
 }
 

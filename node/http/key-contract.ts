@@ -40,11 +40,15 @@ const keyStatus = z.object({
   ),
 }) satisfies Describes<KeyStatus>
 
+const keyVersionState = z
+  .enum(['current', 'old', 'retired', 'ending', 'destroyed'])
+  .describe('Contexts are sealed to `current` only; `ending` is to be destroyed')
+
 const keyShares = z.object({
   secrets: z.array(
     z.object({
       ...key,
-      state: z.enum(['current', 'old', 'retired']),
+      state: keyVersionState,
       recipient: z.string().nullable().describe('To whom contexts of the role are sealed'),
       setVersion: z.int().describe('Grows with every dealing'),
       needed: z.int(),
@@ -74,10 +78,14 @@ const roleList = z.object({
           z.object({
             keyVersion: z.int(),
             fingerprint: z.string(),
-            state: z.enum(['current', 'old', 'retired']).describe('Contexts are sealed to `current` only'),
+            state: keyVersionState,
             recipient: z.string().describe('To whom contexts of the role are sealed'),
             createdAt: z.string().nullable().describe('When the key was made; null where nobody knows'),
             isOpenHere: z.boolean().describe('The peer that was asked has it in memory'),
+            contexts: z
+              .object({ current: z.int(), history: z.int() })
+              .nullable()
+              .describe('Versions on the disk of the peer that was asked; null until they were counted'),
           }),
         )
         .describe('Newest first'),
@@ -86,6 +94,19 @@ const roleList = z.object({
       rotationDue: z.string().nullable().describe('When its newest key is replaced; null: never'),
     }),
   ),
+  reencryption: z
+    .object({
+      phase: z.enum(['counting', 'sealing', 'trimming', 'waiting', 'done']),
+      total: z.int().nullable().describe('Contexts of the fleet; null until they were counted'),
+      done: z.int(),
+      perSecond: z.number(),
+      etaSeconds: z.number().nullable(),
+      startedAt: z.string(),
+      absent: names.describe('Members that could not be asked'),
+      why: z.string().nullable().describe('What it waits for'),
+    })
+    .nullable()
+    .describe('Sealing anew of what is sealed to keys of before; null where there is nothing to tell'),
 }) satisfies Describes<RoleList>
 
 const rotatedRole = z.object({
@@ -205,7 +226,12 @@ export const keyOperations = {
     method: 'POST',
     path: '/v1/roles/{name}/rotate',
     summary: 'Give a role a new key: what is written from now on is sealed to it',
-    query: none,
+    query: z.strictObject({
+      history: z
+        .enum(['keep', 'drop'])
+        .optional()
+        .describe('Of what is sealed to the keys of before. drop: it goes, and those keys are destroyed'),
+    }),
     answer: { type: json, schema: rotatedRole },
     errors: [
       'ROLE_UNKNOWN',
@@ -216,6 +242,14 @@ export const keyOperations = {
       'INTEGRITY_FAILED',
       'TOO_LARGE',
     ],
+  },
+  destroyRoleKeys: {
+    method: 'POST',
+    path: '/v1/roles/{name}/destroy',
+    summary: 'Let go of the keys of a role that were replaced, and of the history that is sealed to them',
+    query: none,
+    answer: { type: json, schema: roleList },
+    errors: ['ROLE_UNKNOWN', 'QUORUM_UNREACHED', 'INTEGRITY_FAILED', 'TOO_LARGE'],
   },
   retireRole: {
     method: 'POST',

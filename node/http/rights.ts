@@ -72,6 +72,7 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   createRole: 'admin:keys',
   scheduleRotation: 'admin:keys',
   rotateRole: 'admin:keys',
+  destroyRoleKeys: 'admin:keys',
   retireRole: 'admin:keys',
   openapi: 'link',
   health: 'open',

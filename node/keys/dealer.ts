@@ -62,7 +62,8 @@ export class Dealer {
   /** Those whose holders are not the ones that they should be. */
   outdated(): readonly SecretEntry[] {
     const wanted = new Set(this.holdersWanted())
-    return this.#parts.book.registry.secrets.filter(({ set }) => {
+    return this.#parts.book.registry.secrets.filter(({ set, state }) => {
+      if (state === 'destroyed') return false
       const { holders } = set.set
       return holders.length !== wanted.size || holders.some(({ peer }) => !wanted.has(peer))
     })

@@ -1,5 +1,6 @@
 import type { RoleName } from '../../base/ids.ts'
 import { isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
+import type { RoleKey } from '../../crypto/roles.ts'
 import {
   fleetSecretName,
   membersKeyName,
@@ -79,6 +80,15 @@ export class HeldKeys implements StoreKeys {
   /** The keys were given up. */
   noteDropped(): void {
     this.#hasOpened = false
+  }
+
+  /** Role keys in memory, all key versions. */
+  get roleKeys(): readonly RoleKey[] {
+    return this.#collector.list().flatMap(({ entry }) => {
+      const { name, keyVersion } = entry
+      const identity = this.#collector.identityOf(entry)
+      return identity === null ? [] : [{ name: name as RoleName, keyVersion, identity }]
+    })
   }
 
   identitiesOf(role: RoleName, keyVersion: number): readonly X25519Identity[] {

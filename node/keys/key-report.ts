@@ -3,7 +3,14 @@ import { keyFingerprint } from '../../crypto/audit/fingerprint.ts'
 import { isRole, type Registry, type SecretEntry } from '../../crypto/registry/registry.ts'
 import { keyStatusOf } from '../../crypto/shares/key-collection.ts'
 import type { ShareSet } from '../../crypto/shares/share-set.ts'
-import type { KeyProgress, KeyShares, KeyStatus, RoleList, SharedSecret } from '../key-control.ts'
+import type {
+  ContextsOfKeys,
+  KeyProgress,
+  KeyShares,
+  KeyStatus,
+  RoleList,
+  SharedSecret,
+} from '../key-control.ts'
 import type { Collector } from './collector.ts'
 import type { RotationDesk } from './rotation-desk.ts'
 
@@ -98,13 +105,32 @@ export function rolesOf(
         recipient: entry.recipient!,
         createdAt: entry.createdAtMs === null ? null : new Date(entry.createdAtMs).toISOString(),
         isOpenHere: isOpenHere(entry),
+        contexts: null,
       })),
       entitled: entitled.filter(({ names }) => names.includes(name)).map(({ peer }) => peer),
       everyDays: due.get(name)?.everyDays ?? null,
       rotationDue: momentOf(due.get(name)?.dueMs ?? null),
     }
   })
-  return { everyDays: rotations.everyDays, roles }
+  return { everyDays: rotations.everyDays, roles, reencryption: null }
+}
+
+/** The same with what was counted. */
+export function withContexts(list: RoleList, contexts: ContextsOfKeys | null): RoleList {
+  if (contexts === null) return list
+  const { counts, reencryption } = contexts
+  const of = (name: string, keyVersion: number) =>
+    counts?.find(each => each.name === name && each.keyVersion === keyVersion) ?? { current: 0, history: 0 }
+  const counted = (name: string, keyVersion: number) => {
+    const { current, history } = of(name, keyVersion)
+    return counts === null ? null : { current, history }
+  }
+  const roles = list.roles.map(({ name, keys, ...role }) => ({
+    ...role,
+    name,
+    keys: keys.map(key => ({ ...key, contexts: counted(name, key.keyVersion) })),
+  }))
+  return { ...list, roles, reencryption }
 }
 
 const momentOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())

@@ -1,16 +1,13 @@
 import { join } from 'node:path'
 import { SlurpError } from '../../base/errors.ts'
-import type { FleetId, PeerId, RoleName } from '../../base/ids.ts'
-import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
-import type { Identity } from '../../crypto/identity.ts'
+import type { PeerId, RoleName } from '../../base/ids.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
-import { entitledTo, recipientsOf } from '../../crypto/registry/registry.ts'
+import { entitledTo, type Registry, recipientsOf } from '../../crypto/registry/registry.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
-import type { SecretName } from '../../crypto/shares/secret-name.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
-import type { View } from '../../dht/view.ts'
 import type {
   CreatedRole,
+  KeptHistory,
   KeyControl,
   KeyShares,
   KeyStatus,
@@ -19,24 +16,21 @@ import type {
   RoleOrder,
   RotatedRole,
 } from '../key-control.ts'
-import type { Exchange } from '../ports/exchange.ts'
-import type { Clock } from '../ports/ports.ts'
-import type { Log } from '../running-peer.ts'
 import type { ReadinessCheck } from '../status.ts'
-import type { SharedRegister } from '../store/retention/ports.ts'
 import { catchUpOf } from './catch-up.ts'
 import { Collector } from './collector.ts'
 import { Dealer } from './dealer.ts'
 import { HeldKeys } from './held-keys.ts'
 import { answersTo, entitledBy, type KeyAnswersParts } from './key-answers.ts'
-import { rolesOf, sharesOf, statusOf } from './key-report.ts'
+import { rolesOf, sharesOf, statusOf, withContexts } from './key-report.ts'
+import type { KeyServiceParts } from './key-service-parts.ts'
 import { RegistryBook } from './registry-book.ts'
 import { entitlementRule } from './release-rule.ts'
 import { Resharing } from './resharing.ts'
 import { createRole, type RoleCreationParts } from './role-creation.ts'
-import { Rotation } from './rotation.ts'
+import { Rotation, type RotationWish } from './rotation.ts'
 import { RotationDesk } from './rotation-desk.ts'
-import { noShareAudit, type ShareAudit } from './share-audit.ts'
+import { noShareAudit } from './share-audit.ts'
 import { ShareHolder } from './share-holder.ts'
 import { ticketFor } from './ticket.ts'
 import { decodeQuestion, encodeAnswers, encodeQuestion } from './wire.ts'
@@ -46,32 +40,6 @@ const lookEveryMs = 30_000
 const lookAgainMs = 1_000
 const tellMs = 2_000
 const unsealMs = 8_000
-
-export type KeyServiceParts = {
-  readonly dir: string
-  readonly self: Identity
-  readonly fleet: FleetId
-  readonly view: () => View
-  readonly exchange: Exchange
-  readonly register: SharedRegister
-  /** Of the plan of rotations (`rotationPlanKey`). */
-  readonly planRegister: SharedRegister
-  readonly clock: Clock
-  readonly log: Log
-  /** Keys that were open are gone: nothing that they opened may stay. */
-  readonly sealed: () => void
-  /** Whether a grant in force lets a peer have a secret; left out, what the registry entitles to is enough. */
-  readonly isGranted?: (peer: PeerId, secret: SecretName) => boolean
-  /** Whether a grant lets who is no member hold a role, null: the secret of the fleet; left out, nothing does. */
-  readonly isAgentGranted?: (peer: PeerId, role: RoleName | null) => boolean
-  /** Whether all that a peer was granted was revoked: it holds no shares then. */
-  readonly isBarred?: (peer: PeerId) => boolean
-  /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */
-  readonly meet?: (peer: PeerId) => Promise<void>
-  /** Left out, nothing of what becomes of shares is recorded. */
-  readonly audit?: ShareAudit
-  readonly meter: CryptoTimer
-}
 
 /** The keys of one process: its shares, what it collected, and its part in what the fleet agrees on about them. */
 export class KeyService implements KeyControl {
@@ -167,7 +135,7 @@ export class KeyService implements KeyControl {
     this.rotations = new RotationDesk({
       ...own,
       register: parts.planRegister,
-      rotation: { rotate: (role, onlyFrom) => this.#rotate(role, onlyFrom) },
+      rotation: { rotate: (role, wish = {}) => this.#rotate(role, wish) },
       isMember,
       tell: () => void this.#tell(),
     })
@@ -184,6 +152,8 @@ export class KeyService implements KeyControl {
     this.#book.onChange(() => this.#registryChanged())
     exchange.serve((from, question) => this.#answer(from, question))
     exchange.listen(peer => this.#collector.reachable(peer))
+    // A share may have been put back from a backup.
+    void this.#holder.dropOld()
     this.#collect()
   }
 
@@ -276,12 +246,13 @@ export class KeyService implements KeyControl {
   }
 
   roles(): RoleList {
-    return rolesOf(
+    const known = rolesOf(
       this.#book.registry,
       this.rotations,
       entry => this.#collector.identityOf(entry) !== null,
       peer => this.#nameOf(peer),
     )
+    return withContexts(known, this.#parts.contexts?.() ?? null)
   }
 
   /** Every peer that can be reached has heard of it when this returns. */
@@ -298,20 +269,36 @@ export class KeyService implements KeyControl {
     return this.roles()
   }
 
-  async rotate(role: string): Promise<RotatedRole> {
-    const rotated = await this.#rotate(role)
+  async rotate(role: string, history: KeptHistory = 'keep'): Promise<RotatedRole> {
+    const rotated = await this.#rotate(role, { history })
     void this.#tell()
     return rotated
   }
 
-  #rotate(role: string, onlyFrom?: number): Promise<RotatedRole> {
-    return this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role, onlyFrom))
+  #rotate(role: string, wish: RotationWish): Promise<RotatedRole> {
+    return this.#parts.meter.timed('rotate', () => this.#rotation.rotate(role, wish))
+  }
+
+  async destroy(role: string): Promise<RoleList> {
+    await this.#rotation.destroy(role)
+    void this.#tell()
+    return this.roles()
   }
 
   async retire(role: string): Promise<RoleList> {
     await this.#rotation.retire(role)
     void this.#tell()
     return this.roles()
+  }
+
+  get registry(): Registry {
+    return this.#book.registry
+  }
+
+  /** Changes what the fleet agrees on about its keys. @throws SlurpError QUORUM_UNREACHED, TOO_LARGE. */
+  async changeRegistry(change: (registry: Registry) => Registry): Promise<void> {
+    await this.#book.change(change)
+    void this.#tell()
   }
 
   /** Whether somebody holds no share who should, or the other way round. */
@@ -345,7 +332,9 @@ export class KeyService implements KeyControl {
   #collect(): void {
     if (this.#isSealedByWish || this.#isStopped) return
     const names = new Set(this.held.entitled)
-    this.#collector.want(this.#book.registry.secrets.filter(({ name }) => names.has(name)))
+    this.#collector.want(
+      this.#book.registry.secrets.filter(({ name, state }) => names.has(name) && state !== 'destroyed'),
+    )
     this.#changed()
   }
 

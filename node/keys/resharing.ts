@@ -41,7 +41,7 @@ export class Resharing {
   async reshare(force: boolean): Promise<Reshared> {
     const { book, collector, dealer, nameOf, self, tell } = this.#parts
     await book.agree()
-    const all = force ? book.registry.secrets : dealer.outdated()
+    const all = force ? book.registry.secrets.filter(({ state }) => state !== 'destroyed') : dealer.outdated()
     const mine = all.filter(entry => collector.keyOf(entry) !== null)
     const dealt = (await dealer.deal(mine)).map(textOf)
     const holders = dealt.length > 0 ? [nameOf(self.peerId)] : []

@@ -138,7 +138,7 @@ export class RotationDesk {
     for (const { newest } of this.#due()) {
       if (collector.keyOf(newest) === null) continue
       try {
-        await rotation.rotate(newest.name, newest.keyVersion)
+        await rotation.rotate(newest.name, { onlyFrom: newest.keyVersion })
         tell()
       } catch (failure) {
         if (!(failure instanceof SlurpError)) throw failure

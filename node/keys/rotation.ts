@@ -1,18 +1,13 @@
 import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, RoleName } from '../../base/ids.ts'
-import {
-  isRole,
-  type KeyState,
-  type Registry,
-  type SecretEntry,
-  withEntries,
-} from '../../crypto/registry/registry.ts'
+import { isRole, type Registry, type SecretEntry, withEntries } from '../../crypto/registry/registry.ts'
+import { inState } from '../../crypto/registry/replaced.ts'
 import { endorse } from '../../crypto/registry/statements.ts'
 import { newRoleKey, roleKeyVersionsMax } from '../../crypto/roles.ts'
 import { SecretProver } from '../../crypto/shares/dealing-proof.ts'
 import { wipe } from '../../crypto/shares/share.ts'
-import type { RotatedRole } from '../key-control.ts'
+import type { KeptHistory, RotatedRole } from '../key-control.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
 import type { Collector } from './collector.ts'
@@ -31,6 +26,13 @@ export type RotationParts = {
   readonly log: Log
 }
 
+export type RotationWish = {
+  /** The key version that is to be replaced; whichever is newest when left out. */
+  readonly onlyFrom?: number
+  /** What becomes of history that is sealed to the keys of before; it stays when left out. */
+  readonly history?: KeptHistory
+}
+
 /**
  * Gives roles new keys, and takes roles out of use. A new key version is vouched for by the one before it: whoever can
  * open a role can rotate it, and nobody else. It is in force once every holder has its share and the registry says so.
@@ -43,18 +45,20 @@ export class Rotation {
   }
 
   /**
-   * @param onlyFrom - the key version that is to be replaced; whichever is newest when left out.
    * @throws SlurpError ROLE_UNKNOWN; SEALED when this peer cannot open the role; VERSION_CONFLICT when somebody else
    * rotated it meanwhile; TOO_MANY past `roleKeyVersionsMax`; QUORUM_UNREACHED.
    */
-  async rotate(role: string, onlyFrom?: number): Promise<RotatedRole> {
+  async rotate(role: string, { onlyFrom, history = 'keep' }: RotationWish = {}): Promise<RotatedRole> {
     const { book, collector, dealer, fleet, log, ready, clock } = this.#parts
     await book.agree()
     const { versions, newest } = roleIn(book.registry, role)
     if (newest.state === 'retired') throw retired(role)
     if (onlyFrom !== undefined && newest.keyVersion !== onlyFrom) throw overtaken(role)
-    if (versions.length >= roleKeyVersionsMax)
-      throw new SlurpError('TOO_MANY', `The role "${role}" has ${versions.length} key versions already.`)
+    const kept = versions.filter(({ state }) => state !== 'destroyed')
+    if (kept.length >= roleKeyVersionsMax)
+      throw new SlurpError('TOO_MANY', `The role "${role}" has ${kept.length} key versions already.`, {
+        hint: `\`slurp role destroy ${role}\` lets go of those that were replaced, and of history sealed to them.`,
+      })
     // Somebody else may have rotated it a moment ago.
     await ready([newest])
     const before = collector.keyOf(newest)
@@ -76,13 +80,32 @@ export class Rotation {
       const endorsement = endorse(fleet, key, prover)
       const facts = { ...key, state: 'current' as const, endorser: newest.verifier, endorsement }
       const entry = await dealer.dealNew(facts, secret)
-      await book.change(registry => withKey(registry, entry))
+      await book.change(registry => withKey(registry, entry, history))
       log.warn({ role, keyVersion, fingerprint: fingerprintOf(entry) }, 'a role has a new key')
       return { name, keyVersion, fingerprint: fingerprintOf(entry), before: newest.keyVersion }
     } finally {
       wipe(secret)
       identity.wipe()
     }
+  }
+
+  /**
+   * What was replaced is to go, with the history that is sealed to it.
+   *
+   * @throws SlurpError ROLE_UNKNOWN, QUORUM_UNREACHED.
+   */
+  async destroy(role: string): Promise<void> {
+    const { book, log } = this.#parts
+    await book.agree()
+    roleIn(book.registry, role)
+    await book.change(registry => {
+      const { versions } = roleIn(registry, role)
+      return withEntries(
+        registry,
+        versions.slice(0, -1).map(entry => inState(entry, 'ending')),
+      )
+    })
+    log.warn({ role }, 'the keys of before of a role are to be destroyed')
   }
 
   /**
@@ -120,16 +143,15 @@ function roleIn(
 }
 
 /** @throws SlurpError VERSION_CONFLICT, ROLE_UNKNOWN. */
-function withKey(registry: Registry, entry: SecretEntry): Registry {
+function withKey(registry: Registry, entry: SecretEntry, history: KeptHistory): Registry {
   const { versions, newest } = roleIn(registry, entry.name)
   // Asked again, as the outcome of the last attempt is not known: it was ours.
   if (sameBytes(newest.verifier, entry.verifier)) return registry
   if (newest.keyVersion >= entry.keyVersion) throw overtaken(entry.name)
   if (newest.state === 'retired') throw retired(entry.name)
-  return withEntries(registry, [...versions.map(each => inState(each, 'old')), entry])
+  const state = history === 'keep' ? 'old' : 'ending'
+  return withEntries(registry, [...versions.map(each => inState(each, state)), entry])
 }
-
-const inState = (entry: SecretEntry, state: KeyState): SecretEntry => ({ ...entry, state })
 
 const overtaken = (role: string): SlurpError =>
   new SlurpError('VERSION_CONFLICT', `Somebody else has rotated the role "${role}" meanwhile.`, {

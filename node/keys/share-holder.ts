@@ -76,12 +76,14 @@ export class ShareHolder {
     }
   }
 
-  /** Drops what another dealing took the place of. It is in force at a majority of the control group by now. */
+  /** Drops what another dealing took the place of, and what is of a key that is destroyed. It is in force at a majority of the control group by now. */
   async dropOld(): Promise<void> {
     const registry = this.#parts.registry()
     const isOld = ({ record }: KeptShare) => {
-      const inForce = entryOf(registry, record.set)?.set
-      if (inForce === undefined) return false
+      const entry = entryOf(registry, record.set)
+      if (entry === undefined) return false
+      if (entry.state === 'destroyed') return true
+      const inForce = entry.set
       const isSame = sameBytes(inForce.hash, record.hash)
       return !isSame && !supersedes(record.set, inForce.set)
     }
@@ -89,7 +91,11 @@ export class ShareHolder {
     this.#shares = this.#shares.filter(share => !old.includes(share))
     for (const { record } of old) await dropShare(this.#parts.dir, record)
     this.counters.sharesDropped += old.length
-    if (old.length > 0) this.#parts.log.info({ shares: old.length }, 'shares of former dealings were deleted')
+    if (old.length > 0)
+      this.#parts.log.info(
+        { shares: old.length },
+        'shares of former dealings and of destroyed keys were deleted',
+      )
   }
 
   async #releasedOr(from: PeerId, request: Uint8Array): Promise<Uint8Array | Denied> {
@@ -109,7 +115,9 @@ export class ShareHolder {
     const share = this.#shares.find(({ record }) => sameBytes(record.hash, recordHash))
     if (share === undefined) return { code: 'dealingUnknown', why: 'No share of that dealing is here.' }
     const { set } = share.record
-    const inForce = entryOf(registry(), set)?.set.set
+    const entry = entryOf(registry(), set)
+    if (entry?.state === 'destroyed') return { code: 'keyDestroyed', why: 'That key version is destroyed.' }
+    const inForce = entry?.set.set
     if (inForce !== undefined && supersedes(inForce, set))
       return { code: 'dealingFormer', why: 'Another dealing took the place of that one.' }
     const decision = rule.mayRelease(from, set.secret)
@@ -136,6 +144,7 @@ export class ShareHolder {
     const inForce = entryOf(now, set)
     if (inForce !== undefined && !sameBytes(inForce.verifier, offered.verifier))
       return 'It is another secret.'
+    if (inForce?.state === 'destroyed') return 'That key version is destroyed.'
     if (inForce !== undefined && !supersedes(set, inForce.set.set)) return 'A dealing in force is not older.'
     const { blind, points } = await openShare(offered.set, sealed, self)
     wipe(blind, points)

@@ -20,6 +20,13 @@ export type RoleKeyAge = {
   readonly ageSeconds: number
 }
 
+export type KeyContexts = {
+  readonly role: string
+  readonly keyVersion: number
+  readonly current: number
+  readonly history: number
+}
+
 export type MetricsSources = {
   /** How far the search index is behind the disk. */
   readonly indexLag: () => { readonly changes: number; readonly seconds: number }
@@ -31,6 +38,7 @@ export type MetricsSources = {
   /** Left out where nothing is sealed. */
   readonly crypto?: CryptoMeter
   readonly roleKeys?: () => readonly RoleKeyAge[]
+  readonly keyContexts?: () => readonly KeyContexts[]
   readonly clocks: () => readonly { readonly name: string; readonly clockOffMs: number | null }[]
 }
 
@@ -118,6 +126,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
 
   if (sources.crypto) register.registerMetric(sources.crypto.durations)
   if (sources.roleKeys) ageOfKeys(register, sources.roleKeys)
+  if (sources.keyContexts) contextsOfKeys(register, sources.keyContexts)
   return {
     contentType: register.contentType,
     requestAnswered: ({ method, route, status, seconds }) =>
@@ -143,6 +152,22 @@ function ageOfKeys(register: Registry, roleKeys: () => readonly RoleKeyAge[]): v
       this.reset()
       for (const { role, keyVersion, fingerprint, state, ageSeconds } of roleKeys())
         this.set({ role, key_version: String(keyVersion), fingerprint, state }, ageSeconds)
+    },
+  })
+}
+
+function contextsOfKeys(register: Registry, keyContexts: () => readonly KeyContexts[]): void {
+  new Gauge({
+    name: 'slurp_contexts_of_key',
+    help: 'Versions on the disk of this peer that are sealed to a key version of a role, as they were last counted',
+    labelNames: ['role', 'key_version', 'kind'] as const,
+    registers: [register],
+    collect() {
+      this.reset()
+      for (const { role, keyVersion, current, history } of keyContexts()) {
+        this.set({ role, key_version: String(keyVersion), kind: 'current' }, current)
+        this.set({ role, key_version: String(keyVersion), kind: 'history' }, history)
+      }
     },
   })
 }

@@ -1,11 +1,14 @@
 import { LRUCache } from 'lru-cache'
 import type { ContextKey, Digest, Version } from '../../base/ids.ts'
 import type { RoleVersion } from './api.ts'
+import type { Shown } from './folding.ts'
 
 /** What this process last saw standing at a key. */
 export type CachedVersion = {
   readonly version: Version
   readonly parent: Version | null
+  /** What readers see of it: of a reseal what it stands for. */
+  readonly shown: Shown
   readonly hash: Digest
   /** 0 for never. */
   readonly expiresAtMs: number

@@ -5,6 +5,7 @@ import type { Outcome, Value, VersionRecord } from '../../replication/messages.t
 import type { Submitter } from './api.ts'
 import type { Deadline } from './deadline.ts'
 import { gaveUp, readUnreached } from './failures.ts'
+import { Fold, type FoldedRecord } from './folding.ts'
 
 export type VersionPage = { readonly records: readonly VersionRecord[]; readonly next: Version | null }
 
@@ -73,6 +74,15 @@ export class ReplicaReader {
       if (next !== null && records.length === 0) throw readUnreached(deadline.timeoutMs)
       start = next
     } while (start !== null)
+  }
+
+  /** As {@link walk}; a reseal and what it stands for are one entry. @throws SlurpError as {@link page}, INTEGRITY_FAILED */
+  async *entries(key: ContextKey, deadline: Deadline): AsyncGenerator<FoldedRecord> {
+    const fold = new Fold()
+    for await (const record of this.walk(key, null, deadline)) {
+      const entry = fold.next(record)
+      if (entry !== null) yield entry
+    }
   }
 
   #failure(outcome: Outcome, unreached: SlurpError): SlurpError {

@@ -1,6 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { ContextKey, PeerId, Version } from '../../base/ids.ts'
-import type { VersionRecord } from '../../replication/messages.ts'
+import { shownOf } from '../../crypto/reseal.ts'
 import { type Address, formatAddress } from './address.ts'
 import type { HistoryEntry, HistoryOptions, HistoryPage, RetrievedContext, RetrieveOptions } from './api.ts'
 import type { CompareOptions, Comparison } from './compare/api.ts'
@@ -9,6 +9,7 @@ import { parseSides, type Side } from './compare/side.ts'
 import type { CachedVersion } from './context-cache.ts'
 import type { Deadline } from './deadline.ts'
 import { nothingThere } from './failures.ts'
+import { Fold, type FoldedRecord, type Shown, shownBy } from './folding.ts'
 import { decodeCursor, encodeCursor } from './history-cursor.ts'
 import { historyLimitDefault, historyLimitMax, wholeNumber } from './limits.ts'
 import type { ReadGate } from './read-gate.ts'
@@ -51,16 +52,21 @@ export class StoreReads {
     const from = options.cursor === undefined ? null : decodeCursor(key, options.cursor)
     const deadline = this.#desk.deadline(options.timeoutMs)
     const versions: HistoryEntry[] = []
+    const fold = new Fold()
     let next: Version | null = from
-    let oldest: VersionRecord | undefined
+    let oldest: Shown | undefined
     do {
-      const page = await this.#desk.reader.page(key, next, limit - versions.length, deadline)
-      for (const record of page.records) versions.push(await this.#describe(key, record))
-      oldest = page.records.at(-1) ?? oldest
+      const page = await this.#desk.reader.page(key, next, Math.max(1, limit - versions.length), deadline)
+      for (const record of page.records) {
+        const entry = fold.next(record)
+        if (entry === null) continue
+        versions.push(await this.#describe(key, entry))
+        oldest = entry.shown
+      }
       if (page.records.length === 0 && versions.length === 0) throw nothingThere()
       next = page.next
       if (page.records.length === 0) break
-    } while (next !== null && versions.length < limit)
+    } while (next !== null && (versions.length < limit || fold.goesOn(next)))
     const cursor = next === null ? null : encodeCursor(key, next)
     // A version that replaced another one, and nothing is behind it any more.
     const keptFrom = cursor === null && oldest?.parent ? oldest.version : null
@@ -101,7 +107,7 @@ export class StoreReads {
 
   async #readLatest(key: ContextKey, role: string | undefined, deadline: Deadline): Promise<CachedVersion> {
     const head = await this.#desk.reader.head(key, deadline)
-    this.#desk.writer.saw(key, head?.version ?? null)
+    this.#desk.writer.saw(key, head?.version ?? null, head === null ? null : shownBy(head).version)
     if (head === null) {
       this.#desk.cache.forget(key)
       throw nothingThere()
@@ -111,7 +117,7 @@ export class StoreReads {
       const { version, parent, hash, expiresAtMs } = head
       this.#desk.note(
         key,
-        { version, parent, hash, expiresAtMs, roles: [], signer: '', json: null },
+        { version, parent, shown: { version, parent }, hash, expiresAtMs, roles: [], signer: '', json: null },
         deadline,
       )
       throw nothingThere()
@@ -154,7 +160,7 @@ export class StoreReads {
 
   #answer(address: Address, opened: CachedVersion): RetrievedContext {
     const context = contextFrom(opened.json ?? '')
-    const { version, parent } = opened
+    const { version, parent } = opened.shown
     return {
       address: formatAddress(address),
       version,
@@ -167,13 +173,13 @@ export class StoreReads {
   }
 
   /** A version that cannot be read, because it is gone or for others, shows who signed it and no decision. */
-  async #describe(key: ContextKey, record: VersionRecord): Promise<HistoryEntry> {
-    const { version } = record
+  async #describe(key: ContextKey, { record, shown }: FoldedRecord): Promise<HistoryEntry> {
+    const { version } = shown
     const header = this.#desk.opener.prove(key, record)
     const deleted = isGone(record, this.#desk.wallMs)
     const roles = header.roles.map(({ name, keyVersion }) => ({ name, keyVersion }))
     const entry = { version, writtenAt: writtenAtOf(version), roles, deleted }
-    const hidden: HistoryEntry = { ...entry, author: this.#nameOf(header.author), decision: null }
+    const hidden: HistoryEntry = { ...entry, author: this.#nameOf(shownOf(header).author), decision: null }
     if (deleted) return hidden
     try {
       const opened = await this.#desk.opener.open(key, record, undefined)

@@ -53,13 +53,19 @@ export class StoreWrites {
       })
     } catch (thrown) {
       if (!(thrown instanceof StoredBefore)) throw thrown
-      const { version, parent } = thrown.record
+      const { version, parent } = thrown.shown
       return { address: formatAddress(place.address), version, parent, ...this.#desk.writer.quorum, roles }
     }
-    const { version, parent, sealed, acks, replicas } = written
+    const { version, shownParent, sealed, acks, replicas } = written
+    const parent = shownParent
     const signer = this.#desk.parts.author.peerId
     const { hash } = sealed
-    this.#desk.note(key, { version, parent, hash, expiresAtMs, roles, signer, json: checked.json }, deadline)
+    const shown = { version, parent }
+    this.#desk.note(
+      key,
+      { version, parent, shown, hash, expiresAtMs, roles, signer, json: checked.json },
+      deadline,
+    )
     this.counters.stores += 1
     return { address: formatAddress(place.address), version, parent, acks, replicas, roles }
   }
@@ -120,6 +126,7 @@ export class StoreWrites {
       {
         version,
         parent,
+        shown: { version, parent },
         hash: sealed.hash,
         expiresAtMs: 0,
         roles: [],

@@ -4,6 +4,7 @@ import type { ContextKey, Version } from '../../base/ids.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
 import type { Deadline } from './deadline.ts'
 import { nothingThere, readUnreached } from './failures.ts'
+import type { FoldedRecord, Shown } from './folding.ts'
 import type { ReplicaReader } from './replica-reader.ts'
 import type { Temporal } from './temporal.ts'
 import { isGone } from './version-opener.ts'
@@ -46,9 +47,10 @@ export function findVersion(ask: Ask, temporal: Temporal): Promise<VersionRecord
  * {@link findVersion}.
  */
 export async function findNamed(ask: Ask, version: Version): Promise<VersionRecord> {
-  for await (const record of walk(ask)) {
-    if (record.version > version) continue
-    if (record.version < version) break
+  for await (const { record, shown } of walk(ask)) {
+    const isMeant = record.version === version || shown.version === version
+    if (!isMeant && shown.version > version) continue
+    if (!isMeant) break
     if (isGone(record, ask.wallMs))
       throw new SlurpError('VERSION_UNKNOWN', `The version ${version} is a deletion or has expired.`)
     return record
@@ -66,7 +68,7 @@ async function standing({ reader, key, deadline, wallMs }: Ask): Promise<Version
 async function hopsBack(ask: Ask, hops: number): Promise<VersionRecord> {
   let met = 0
   let hop = 0
-  for await (const record of walk(ask)) {
+  for await (const { record } of walk(ask)) {
     met += 1
     if (met === 1 || isGone(record, ask.wallMs)) continue
     hop += 1
@@ -78,7 +80,7 @@ async function hopsBack(ask: Ask, hops: number): Promise<VersionRecord> {
 
 async function hopsForward(ask: Ask, hops: number): Promise<VersionRecord> {
   const readable: Version[] = []
-  for await (const record of walk(ask)) if (!isGone(record, ask.wallMs)) readable.push(record.version)
+  for await (const { record } of walk(ask)) if (!isGone(record, ask.wallMs)) readable.push(record.version)
   if (readable.length === 0) throw nothingThere()
   const wanted = readable.at(-1 - hops)
   if (wanted === undefined)
@@ -95,10 +97,10 @@ async function hopsForward(ask: Ask, hops: number): Promise<VersionRecord> {
 
 async function asOf(ask: Ask, ms: number): Promise<VersionRecord> {
   const moment = new Date(ms).toISOString()
-  let oldest: VersionRecord | undefined
-  for await (const record of walk(ask)) {
-    oldest = record
-    if (hlcMs(record.version) > ms) continue
+  let oldest: Shown | undefined
+  for await (const { record, shown } of walk(ask)) {
+    oldest = shown
+    if (hlcMs(shown.version) > ms) continue
     if (isGone(record, ask.wallMs)) break
     return record
   }
@@ -111,12 +113,12 @@ async function asOf(ask: Ask, ms: number): Promise<VersionRecord> {
   throw new SlurpError('NOT_FOUND', `Nothing can be read at this address as of ${moment}.`)
 }
 
-async function* walk({ reader, key, deadline, versionsWalkedMax }: Ask): AsyncGenerator<VersionRecord> {
+async function* walk({ reader, key, deadline, versionsWalkedMax }: Ask): AsyncGenerator<FoldedRecord> {
   let left = versionsWalkedMax
-  for await (const record of reader.walk(key, null, deadline)) {
+  for await (const entry of reader.entries(key, deadline)) {
     if (left === 0)
       throw new SlurpError('VERSION_UNKNOWN', `The history is longer than ${versionsWalkedMax} versions.`)
     left -= 1
-    yield record
+    yield entry
   }
 }

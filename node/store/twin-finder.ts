@@ -3,6 +3,7 @@ import type { ContextKey, Version } from '../../base/ids.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
 import type { Deadline } from './deadline.ts'
+import type { Shown } from './folding.ts'
 import type { ReplicaReader } from './replica-reader.ts'
 import type { VersionOpener } from './version-opener.ts'
 
@@ -17,11 +18,11 @@ export type TwinAsk = {
 
 /** Thrown where a write finds that it was carried out before. */
 export class StoredBefore extends Error {
-  readonly record: VersionRecord
+  readonly shown: Shown
 
-  constructor(record: VersionRecord) {
+  constructor(shown: Shown) {
     super('This was stored before.')
-    this.record = record
+    this.shown = shown
   }
 }
 
@@ -37,10 +38,10 @@ export async function findTwin(
   opener: VersionOpener,
   ask: TwinAsk,
   deadline: Deadline,
-): Promise<VersionRecord | null> {
-  for await (const record of reader.walk(ask.key, null, deadline)) {
-    if (record.version <= ask.after) return null
-    if (record.kind === 'live' && (await saysTheSame(opener, ask, record))) return record
+): Promise<Shown | null> {
+  for await (const { record, shown } of reader.entries(ask.key, deadline)) {
+    if (shown.version <= ask.after) return null
+    if (record.kind === 'live' && (await saysTheSame(opener, ask, record))) return shown
   }
   return null
 }

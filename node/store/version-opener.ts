@@ -5,6 +5,7 @@ import type { CryptoTimer } from '../../crypto/crypto-timer.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
 import { openEnvelope } from '../../crypto/envelope.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
+import { shownOf } from '../../crypto/reseal.ts'
 import { verifiedHeader } from '../../crypto/verified-envelopes.ts'
 import type { VersionRecord } from '../../replication/messages.ts'
 import type { Context } from './api.ts'
@@ -73,10 +74,12 @@ export class VersionOpener {
    * @throws SlurpError ROLE_DENIED, INTEGRITY_FAILED, FORMAT_UNKNOWN
    */
   async open(key: ContextKey, record: VersionRecord, role: string | undefined): Promise<CachedVersion> {
-    const { roles, author } = this.prove(key, record)
+    const header = this.prove(key, record)
+    const { roles } = header
+    const { author: signer, ...shown } = shownOf(header)
     const { version, parent, hash, expiresAtMs } = record
     const { json } = await this.#text(key, record, roles, role)
-    return { version, parent, hash, expiresAtMs, roles, signer: author, json }
+    return { version, parent, shown, hash, expiresAtMs, roles, signer, json }
   }
 
   /**

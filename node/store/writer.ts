@@ -9,6 +9,7 @@ import type { Expected, Outcome, ValueKind } from '../../replication/messages.ts
 import type { Submitter } from './api.ts'
 import type { Deadline, StoreClock } from './deadline.ts'
 import { conflict, gaveUp, writeUnknown, writeUnreached } from './failures.ts'
+import { shownBy } from './folding.ts'
 import type { StoreLimits } from './limits.ts'
 import type { ReplicaReader } from './replica-reader.ts'
 import { Turns } from './turns.ts'
@@ -26,10 +27,15 @@ export type WriteAsk = {
 export type Written = {
   readonly version: Version
   readonly parent: Version | null
+  /** As readers see it: where it is a reseal, what that stands for. */
+  readonly shownParent: Version | null
   readonly sealed: SealedEnvelope
   readonly acks: number
   readonly replicas: number
 }
+
+/** `shown`: where the version is a reseal, what it stands for. */
+type Guess = { readonly version: Version | null; readonly shown: Version | null }
 
 type Parts = {
   readonly submitter: Submitter
@@ -51,7 +57,7 @@ export class Writer {
   readonly #parts: Parts
   readonly #turns: Turns
   /** The version last seen at a key, a tombstone's too. */
-  readonly #guesses: LRUCache<ContextKey, { readonly version: Version | null }>
+  readonly #guesses: LRUCache<ContextKey, Guess>
   /** Only spreads pauses; what it draws is seen nowhere. */
   readonly #random: Random
   #replicasSeen = 1
@@ -75,11 +81,11 @@ export class Writer {
     return { acks: Math.floor(replicas / 2) + 1, replicas }
   }
 
-  /** Notes what was read at a key. */
-  saw(key: ContextKey, version: Version | null): void {
+  /** Notes what was read at a key. @param shown - what readers see of it. */
+  saw(key: ContextKey, version: Version | null, shown: Version | null): void {
     const before = this.#guesses.peek(key)?.version
-    if (version !== null && before !== undefined && before !== null && before >= version) return
-    this.#guesses.set(key, { version })
+    if (version !== null && before !== undefined && before !== null && before > version) return
+    this.#guesses.set(key, { version, shown })
   }
 
   /**
@@ -98,19 +104,43 @@ export class Writer {
 
   async #sealAndSubmit(ask: WriteAsk): Promise<Written> {
     const { limits } = this.#parts
+    let { expect } = ask
     for (let seals = 0; seals < limits.sealsMax; seals++) {
       if (seals > 1) await ask.deadline.pause(this.#pauseMs(seals))
       // Work of another turn may have taken the rest: nothing of this one has been sent by then.
       if (seals > 0 && ask.deadline.leftMs === 0) break
-      const written = await this.#tryOnce(ask)
-      if (written !== null) return written
+      const tried = await this.#tryOnce({ ...ask, expect: this.#standingFor(ask.key, expect) })
+      if (tried !== null && 'sealed' in tried) return tried
+      if (tried !== null) expect = await this.#resealOf(ask, tried.current)
       this.counters.sealsInVain += 1
     }
     throw new SlurpError('TOO_MANY', 'Other writers of this address always came first; nothing was written.')
   }
 
-  /** Null: nothing was written, and never will be under this version; seal again. */
-  async #tryOnce(ask: WriteAsk): Promise<Written | null> {
+  /** Of a version that is known to be sealed anew, what stands in its place. */
+  #standingFor(key: ContextKey, expect: Expected): Expected {
+    const guess = this.#guesses.peek(key)
+    return isVersion(expect) && guess?.shown === expect && guess.version !== null ? guess.version : expect
+  }
+
+  /**
+   * Another version stands than the one that was expected. Where it is that one sealed anew nothing has changed for who
+   * read it, and the write is one over the reseal.
+   *
+   * @throws SlurpError VERSION_CONFLICT.
+   */
+  async #resealOf({ key, expect, deadline }: WriteAsk, current: Version | null): Promise<Expected> {
+    if (current === null || deadline.leftMs === 0) throw this.#conflict(key, expect, current)
+    const head = await this.#parts.reader.head(key, deadline, writeUnreached)
+    if (head === null) throw this.#conflict(key, expect, null)
+    const { version } = shownBy(head)
+    this.saw(key, head.version, version)
+    if (head.kind === 'live' && version === expect && head.version !== expect) return head.version
+    throw this.#conflict(key, expect, current, version)
+  }
+
+  /** Null: nothing was written, and never will be under this version; seal again. So it is with another one that stands. */
+  async #tryOnce(ask: WriteAsk): Promise<Written | { readonly current: Version | null } | null> {
     const { submitter, clock, hlc } = this.#parts
     const { key, expect, kind, expiresAtMs, deadline } = ask
     const parent = isVersion(expect) ? expect : (this.guess(key) ?? null)
@@ -125,11 +155,16 @@ export class Writer {
     )
     switch (outcome.kind) {
       case 'written':
-        this.#guesses.set(key, { version: outcome.version })
         this.#replicasSeen = outcome.replicas
-        return { version: id, parent, sealed, acks: outcome.acks, replicas: outcome.replicas }
+        return this.#noted(key, {
+          version: id,
+          parent,
+          sealed,
+          acks: outcome.acks,
+          replicas: outcome.replicas,
+        })
       case 'conflict':
-        throw this.#conflict(key, expect, outcome.current)
+        return { current: outcome.current }
       case 'moved':
         this.#follow(key, id, outcome)
         return null
@@ -153,22 +188,31 @@ export class Writer {
     }
   }
 
-  #conflict(key: ContextKey, expect: Expected, current: Version | null): SlurpError {
+  #noted(key: ContextKey, written: Omit<Written, 'shownParent'>): Written {
+    const { version, parent } = written
+    const before = this.#guesses.peek(key)
+    const shownParent = before?.version === parent ? (before?.shown ?? null) : parent
+    this.#guesses.set(key, { version, shown: version })
+    return { ...written, shownParent }
+  }
+
+  /** @param shown - what readers see of the version that stands. */
+  #conflict(key: ContextKey, expect: Expected, current: Version | null, shown = current): SlurpError {
     if (current === null) this.#guesses.delete(key)
-    else this.#guesses.set(key, { version: current })
+    else this.saw(key, current, shown)
     if (expect === 'none')
-      return conflict('Something is stored at this address already; nothing was written.', current)
+      return conflict('Something is stored at this address already; nothing was written.', shown)
     return conflict(
       current === null
         ? 'Nothing is stored at this address, so no version of it is the current one; nothing was written.'
         : 'Another version is the current one; nothing was written.',
-      current,
+      shown,
     )
   }
 
   /** Takes note of what stands, so that the next version is above it (rule 13). */
   #follow(key: ContextKey, id: Version, moved: Extract<Outcome, { kind: 'moved' }>): void {
-    this.#guesses.set(key, { version: moved.current })
+    this.#guesses.set(key, { version: moved.current, shown: moved.current })
     const met = moved.current === null || moved.floor > moved.current ? moved.floor : moved.current
     if (!this.#merge(met) && met >= id) {
       throw new SlurpError(
@@ -204,7 +248,7 @@ export class Writer {
     }
     this.counters.unknownSettled += 1
     if (found === 'never') return null
-    return { version: id, parent, sealed, ...this.quorum }
+    return this.#noted(key, { version: id, parent, sealed, ...this.quorum })
   }
 
   async #lookFor(key: ContextKey, id: Version, deadline: Deadline): Promise<'written' | 'never' | 'unknown'> {
@@ -217,7 +261,7 @@ export class Writer {
         isTrimmed = version > id && parent !== null
         if (version < id) break
       }
-      if (newest !== null) this.saw(key, newest)
+      if (newest !== null) this.saw(key, newest, newest)
       return newest !== null && newest > id && !isTrimmed ? 'never' : 'unknown'
     } catch (thrown) {
       // Whatever hinders the look, the write stays unknown, and that is what the caller has to hear.

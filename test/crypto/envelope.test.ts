@@ -59,6 +59,7 @@ test('a context comes back, for the holder of any one of its roles', async () =>
       author: author.peerId,
       grant: null,
       scope: null,
+      standsFor: null,
       roles: ['admin', 'developer', 'tester'].map(name => ({ name, keyVersion: 1 })),
     })
     assert.ok(bodyBytes > 0 && bodyHash.length === 64)

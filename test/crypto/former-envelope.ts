@@ -22,7 +22,14 @@ const subjectStart = 2 + 1 + 32 + 32 + 12 + 1 + 1 + 8
 export async function formerEnvelope(plan: FormerPlan): Promise<{ data: Uint8Array; hash: Digest }> {
   const { author, plaintext, ...facts } = plan
   const roles = plan.roles.map(({ name, keyVersion }) => ({ name, keyVersion }))
-  const without = { parent: null, kind: 'live', expiresAtMs: 0, grant: null, scope: null } as const
+  const without = {
+    parent: null,
+    kind: 'live',
+    expiresAtMs: 0,
+    grant: null,
+    scope: null,
+    standsFor: null,
+  } as const
   const now = encodeSubject({ ...facts, ...without, roles }, author.publicKey)
   const named = subjectStart + author.publicKey.length
   const subject = Buffer.concat([now.subarray(0, named), now.subarray(named + 1)])

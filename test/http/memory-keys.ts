@@ -38,9 +38,14 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
       recipient: 'age1architect',
       createdAt: null,
       isOpenHere: true,
+      contexts: null,
     } as const
     const rest = { entitled: ['p1'], everyDays, rotationDue: null }
-    return { everyDays, roles: [{ name: 'architect', state, keys: [newest], ...rest }] }
+    return {
+      everyDays,
+      roles: [{ name: 'architect', state, keys: [newest], ...rest }],
+      reencryption: null,
+    }
   }
   const known = (role: string) => {
     if (role !== 'architect') throw new SlurpError('ROLE_UNKNOWN', 'This fleet has no such role.')
@@ -90,6 +95,10 @@ export function memoryKeys(): KeyControl & { isAway: boolean } {
     async scheduleRotation(role: string | null, days: number | null) {
       if (role !== null) known(role)
       everyDays = days
+      return roles()
+    },
+    async destroy(role: string) {
+      known(role)
       return roles()
     },
     async retire(role: string) {

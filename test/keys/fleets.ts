@@ -26,6 +26,7 @@ export type FleetChoices = {
   readonly roles?: readonly string[]
   /** Roles of each peer where they differ. */
   readonly rolesOf?: (name: string) => readonly string[]
+  readonly keyCutOffMs?: number
 }
 
 /** Nobody waits for a disk here. */
@@ -46,6 +47,7 @@ export class KeyFleet {
   /** What peers logged at warn and above, in order. */
   readonly warnings: string[] = []
   names: string[] = []
+  #keyCutOffMs: number | undefined
   readonly places = new Map<string, { readonly port: number; readonly address: string }>()
 
   static async make({
@@ -53,8 +55,10 @@ export class KeyFleet {
     blind = [],
     roles = ['architect', 'tester'],
     rolesOf,
+    keyCutOffMs,
   }: FleetChoices): Promise<KeyFleet> {
     const fleet = new KeyFleet()
+    fleet.#keyCutOffMs = keyCutOffMs
     fleet.names = Array.from({ length: peers }, (_, place) => `p${place + 1}`)
     const ports = await pickFreePorts(peers)
     const { members } = await createFleet({
@@ -138,7 +142,15 @@ export class KeyFleet {
     const dir = join(this.dir, name)
     this.running.set(
       name,
-      await startPeer({ dir, bootstrap, preferredPort, version: '0.0.0', log, audit: quietAudit }),
+      await startPeer({
+        dir,
+        bootstrap,
+        preferredPort,
+        version: '0.0.0',
+        log,
+        audit: quietAudit,
+        ...(this.#keyCutOffMs === undefined ? {} : { keyCutOffMs: this.#keyCutOffMs }),
+      }),
     )
   }
 }

@@ -7,6 +7,7 @@ import type { PeerId, RoleName, Version } from '../../base/ids.ts'
 import type { Registry, SecretEntry } from '../../crypto/registry/registry.ts'
 import type { Collector } from '../../node/keys/collector.ts'
 import type { RegistryBook } from '../../node/keys/registry-book.ts'
+import type { RotationWish } from '../../node/keys/rotation.ts'
 import { RotationDesk } from '../../node/keys/rotation-desk.ts'
 import {
   decodePlan,
@@ -46,7 +47,7 @@ function bench() {
     refresh: async () => undefined,
   } as unknown as RegistryBook
   const rotation = {
-    async rotate(name: string, onlyFrom?: number) {
+    async rotate(name: string, { onlyFrom }: RotationWish = {}) {
       const newest = secrets.at(-1)!
       // As `Rotation` does: looked at first, and decided by the compare-and-set at the end.
       await Promise.resolve()

@@ -61,6 +61,8 @@ export type Libp2pPeer = {
   readonly search: Libp2pExchange
   /** Questions of agents. */
   readonly agents: Libp2pExchange
+  /** Orders of the leader about sealing anew. */
+  readonly reseal: Libp2pExchange
   readonly discovery: Discovery
   readonly gossip: Gossip
   readonly questions: Questions
@@ -126,6 +128,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const search = new Libp2pExchange({ host, name: 'search', isMember, streamsMax: 128 })
   // Whose grant has just ended still has its connection for a moment, and hears why: the desk judges each question.
   const agents = new Libp2pExchange({ host, ...agentExchange, isMember: peer => !isMember(peer) })
+  const reseal = new Libp2pExchange({ host, name: 'reseal', isMember })
   const network = new Libp2pNetwork({
     host,
     self,
@@ -180,6 +183,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     keys,
     search,
     agents,
+    reseal,
     discovery,
     gossip,
     questions,

@@ -1,6 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { SlurpError } from '../../../base/errors.ts'
-import type { CreatedRole, RoleList, RotatedRole } from '../../key-control.ts'
+import type { CreatedRole, KeptHistory, Reencryption, RoleList, RotatedRole } from '../../key-control.ts'
 import { type FleetOptions, names, withClient, withExamples, withFleet } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
 
@@ -15,7 +15,10 @@ export function addRole(command: Command, session: Session): void {
   const list = command
     .command('ls')
     .summary('List the roles and their keys')
-    .description('Lists the roles of the fleet with their key versions, newest first, and who may have them.')
+    .description(
+      'Lists the roles of the fleet with their key versions, newest first, who may have them, and what is sealed to each on ' +
+        'the disk of the peer that is asked. After a rotation it says how far sealing anew is.',
+    )
   withExamples(withFleet(list), [
     'slurp role ls',
     "slurp role ls --json | jq -r '.roles[] | [.name, .keys[0].keyVersion, .keys[0].fingerprint] | @tsv'",
@@ -28,14 +31,22 @@ export function addRole(command: Command, session: Session): void {
     .summary('Give a role a new key')
     .description(
       'Deals a new key of the role to all members, which must be up, and has everything that is written from now on sealed ' +
-        'to it. The keys of before still open what was sealed to them. Only a peer that can open the role can do it.',
+        'to it. What is there already is sealed anew in the background. Only a peer that can open the role can do it.',
     )
     .argument('<name>', 'Name of the role')
+    .addOption(
+      new Option(
+        '--history <what>',
+        'Of what was replaced and is sealed to the keys of before. drop: it goes, and those keys are destroyed',
+      )
+        .choices(['keep', 'drop'])
+        .default('keep'),
+    )
   withExamples(withFleet(rotate), [
     'slurp role rotate developer',
-    'slurp role rotate developer --json',
-  ]).action(async (name: string, options: FleetOptions) => {
-    const path = `/v1/roles/${encodeURIComponent(name)}/rotate`
+    'slurp role rotate developer --history drop --json',
+  ]).action(async (name: string, options: FleetOptions & { history: KeptHistory }) => {
+    const path = `/v1/roles/${encodeURIComponent(name)}/rotate?history=${options.history}`
     const done = (await ask(session, options, 'POST', path)) as RotatedRole
     answer(
       session,
@@ -46,6 +57,21 @@ export function addRole(command: Command, session: Session): void {
     )
   })
   addSchedule(command, session)
+  const destroy = command
+    .command('destroy')
+    .summary('Let go of the keys of a role that were replaced')
+    .description(
+      'History that is sealed to the keys of before is dropped, and once nothing is sealed to them any more every peer ' +
+        'deletes them and its shares. What stands is sealed anew and stays. It cannot be taken back. Backups and disks ' +
+        'that were copied or taken away before may still have both.',
+    )
+    .argument('<name>', 'Name of the role')
+  withExamples(withFleet(destroy), ['slurp role destroy developer']).action(
+    async (name: string, options: FleetOptions) => {
+      const path = `/v1/roles/${encodeURIComponent(name)}/destroy`
+      print(session, options, (await ask(session, options, 'POST', path)) as RoleList)
+    },
+  )
   const retire = command
     .command('retire')
     .summary('Take a role out of use')
@@ -113,23 +139,51 @@ function addSchedule(command: Command, session: Session): void {
 }
 
 function print(session: Session, options: FleetOptions, found: RoleList): void {
-  answer(session, options.json, found, () =>
-    table([
-      ['role', 'version', 'state', 'fingerprint', 'made', 'next key', 'open here', 'may have it'],
-      ...found.roles.flatMap(({ name, keys, entitled, rotationDue }) =>
-        keys.map((key, place) => [
-          place === 0 ? name : '',
-          String(key.keyVersion),
-          key.state,
-          key.fingerprint,
-          key.createdAt ?? 'unknown',
-          place === 0 ? dueText(rotationDue) : '',
-          key.isOpenHere ? 'yes' : 'no',
-          place === 0 ? entitled.join(', ') : '',
-        ]),
-      ),
-    ]),
-  )
+  answer(session, options.json, found, () => `${tableOf(found)}${progressText(found.reencryption)}`)
+}
+
+const tableOf = (found: RoleList): string =>
+  table([
+    [
+      'role',
+      'version',
+      'state',
+      'fingerprint',
+      'made',
+      'next key',
+      'contexts here',
+      'history',
+      'open here',
+      'may have it',
+    ],
+    ...found.roles.flatMap(({ name, keys, entitled, rotationDue }) =>
+      keys.map((key, place) => [
+        place === 0 ? name : '',
+        String(key.keyVersion),
+        key.state,
+        key.fingerprint,
+        key.createdAt ?? 'unknown',
+        place === 0 ? dueText(rotationDue) : '',
+        shownCount(key.contexts?.current),
+        shownCount(key.contexts?.history),
+        key.isOpenHere ? 'yes' : 'no',
+        place === 0 ? entitled.join(', ') : '',
+      ]),
+    ),
+  ])
+
+const shownCount = (count: number | undefined): string =>
+  count === undefined ? 'not counted' : String(count)
+
+/** One line below the table; none where there is nothing to tell. */
+function progressText(progress: Reencryption | null): string {
+  if (progress === null) return ''
+  const { phase, total, done, perSecond, etaSeconds, absent, why } = progress
+  const count = total === null ? '' : `, ${done} of ${total} contexts`
+  const rate = phase === 'sealing' ? `, ${perSecond} a second` : ''
+  const eta = phase === 'sealing' && etaSeconds !== null ? `, about ${etaSeconds} s to go` : ''
+  const missing = absent.length === 0 ? '' : `; not there: ${absent.join(', ')}`
+  return `\n\nsealing anew: ${phase}${count}${rate}${eta}${missing}${why === null ? '' : `. ${why}`}`
 }
 
 /** What has passed is done as soon as the leader gets to it. */

@@ -1,5 +1,6 @@
 import { SlurpError } from '../../../base/errors.ts'
 import type { ContextKey, PartitionId, PeerId, Version } from '../../../base/ids.ts'
+import { shownOf } from '../../../crypto/reseal.ts'
 import { partitionOf } from '../../../dht/keyspace.ts'
 import type { Value } from '../../../replication/messages.ts'
 import { formatAddress, parseAddress } from '../address.ts'
@@ -268,7 +269,9 @@ export class LocalEntries implements ContextEntries {
     try {
       const record = local.version(key, version)
       if (record === null) return false
-      const { roles, author } = desk.opener.prove(key, record)
+      const header = desk.opener.prove(key, record)
+      const { roles } = header
+      const { author, ...shown } = shownOf(header)
       const { place, json } = await desk.opener.textOf(key, record)
       const names = roles.map(({ name }) => name)
       const context = contextFrom(json)
@@ -279,9 +282,8 @@ export class LocalEntries implements ContextEntries {
           : entryOf(
               {
                 address: formatAddress(parseAddress(place)),
-                version,
-                parent: value.parent,
-                writtenAt: writtenAtOf(version),
+                ...shown,
+                writtenAt: writtenAtOf(shown.version),
                 author: authorOf(context, signer),
                 roles: roles.map(({ name, keyVersion }) => ({ name, keyVersion })),
                 context,

@@ -5,6 +5,7 @@ import type { ScanEntry } from '../../../replication/messages.ts'
 import { keptFromOf } from '../../../replication/register.ts'
 import { keepFrom, keepsAll, keepsBehind, type Retention as Limits } from '../../../replication/retention.ts'
 import { parseAddress } from '../address.ts'
+import { Fold } from '../folding.ts'
 import type { StoreDesk } from '../store-desk.ts'
 import { isGone } from '../version-opener.ts'
 import type { LocalHistories } from './ports.ts'
@@ -116,14 +117,28 @@ export class HistoryKeeper {
     if (value === null || value.parent === null || isGone(value, wallMs)) return null
     if (keptFromOf(value) >= value.version) return null
     const listed = await this.#local.versions(key, keptFromOf(value), versionsListedMax)
-    const chain = [value.version, ...listed.filter(version => version < value.version).toReversed()]
-    const isTooLong = (limits: Limits) => keepFrom(chain, true, limits, wallMs) !== null
-    if (!rules.limits.some(isTooLong)) return null
+    const kept = [value.version, ...listed.filter(version => version < value.version).toReversed()]
+    const isTooLong = (versions: readonly Version[]) => (limits: Limits) =>
+      keepFrom(versions, true, limits, wallMs) !== null
+    if (!rules.limits.some(isTooLong(kept))) return null
+    const chain = this.#entriesOf(key, kept)
+    if (!rules.limits.some(isTooLong(chain))) return null
     const project = await this.#projectOf(key, value.version, tally)
     if (project === null) return null
     const limits = rules.of(project)
     const from = keepFrom(chain, true, limits, wallMs)
     return from === null ? null : { project, limits, gone: chain.filter(version => version < from).length }
+  }
+
+  /** What is shown of versions, newest first: a reseal is no version of its own. */
+  #entriesOf(key: ContextKey, versions: readonly Version[]): Version[] {
+    const fold = new Fold()
+    return versions.flatMap(version => {
+      const record = this.#local.version(key, version)
+      // Where the bytes are missing here a quorum is asked in the end.
+      if (record === null) return [version]
+      return fold.next(record)?.shown.version ?? []
+    })
   }
 
   async #projectOf(key: ContextKey, version: Version, tally: WalkTally): Promise<string | null> {
@@ -171,12 +186,15 @@ export class HistoryKeeper {
     if (keepsAll(limits)) return null
     const { wallMs } = this.#desk
     const deadline = this.#desk.deadline()
+    const fold = new Fold()
     let newer: Version | null = null
     let at = 0
     let next: Version | null = null
     do {
       const page = await this.#desk.reader.page(key, next, wantedOf(limits, at), deadline)
-      for (const { version } of page.records) {
+      for (const record of page.records) {
+        const version = fold.next(record)?.shown.version
+        if (version === undefined) continue
         if (newer !== null && !keepsBehind(limits, at, newer, wallMs)) return newer
         newer = version
         at += 1
