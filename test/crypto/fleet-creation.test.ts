@@ -158,4 +158,15 @@ test('where all peers are blind an agent grants, and no peer has the key for tha
   assert.deepEqual(ofGranter.delegate.subjectKinds, ['agent'])
   assert.equal(ofGranter.grant.subject, granter!.id)
   assert.ok(ofGranter.grant.limits.operations.includes('admin:grants'))
+  const registry = decodeRegistry(
+    await readFile(join(parent, 'fleet', 'p1', 'keys.registry')),
+    record.view.fleet,
+  )
+  // What signs memberships is shared, and is not the key that vouches for roles.
+  assert.ok(registry.secrets.every(({ name }) => name !== '@signing'))
+  for (const { id } of record.view.members) assert.deepEqual(entitledTo(registry, id), ['@members'])
+  assert.deepEqual(
+    (await readdir(join(parent, 'fleet', 'p1'))).filter(name => name.endsWith('.age')),
+    [],
+  )
 })
