@@ -1,8 +1,9 @@
 import { SlurpError } from '../../base/errors.ts'
-import type { RunOutcome } from '../../election/duty-record.ts'
 import type { Runner, RunOrder } from '../control/duty-desk.ts'
 import type { Log } from '../running-peer.ts'
 import type { KeyService } from './key-service.ts'
+
+type Outcome = 'done' | 'more' | 'failed' | 'stopped'
 
 /** Seals contexts anew for some seconds, from where the last run left off. @throws SlurpError. */
 export type SealAnew = (
@@ -32,7 +33,7 @@ export const keysDuty = (
         return null
       }
     }
-    const work = async (): Promise<{ readonly outcome: RunOutcome; readonly state?: Uint8Array }> => {
+    const work = async (): Promise<{ readonly outcome: Outcome; readonly state?: Uint8Array }> => {
       const reshare = async () => keys.isOutdated && (await keys.reshare(false))
       const dealt = await tried('keys could not be dealt anew now', reshare)
       if (dealt === null) return { outcome: 'failed' }
