@@ -95,7 +95,7 @@ function statusOf(joined: JoinedFleet, name: string, version: string, startedAt:
   const { view, id, fleet } = joined
   const { state, reason, epoch, members } = joined.state()
   const held = new Set<string>(joined.keys.held.heldRoles)
-  const weightOf = (member: string) => view.members.find(each => each.id === member)
+  const placeOf = (member: string) => view.members.find(each => each.id === member)
   return {
     fleet,
     peer: { id, name, url: null, pid: process.pid, version, startedAt },
@@ -114,8 +114,8 @@ function statusOf(joined: JoinedFleet, name: string, version: string, startedAt:
     members: members.map(member => ({
       id: member.id,
       name: member.name,
-      zone: weightOf(member.id)?.zone ?? member.name,
-      weight: weightOf(member.id)?.weight ?? 1,
+      zone: placeOf(member.id)?.zone ?? member.name,
+      weight: placeOf(member.id)?.weight ?? 1,
       connected: member.isConnected,
       partitions: 0,
       leaving: false,

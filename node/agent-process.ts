@@ -13,6 +13,7 @@ import { AgentKeys } from './agents/agent-keys.ts'
 import { FleetLinks } from './agents/fleet-links.ts'
 import { RemoteSubmitter } from './agents/remote-submitter.ts'
 import { epochOf } from './fleet-files.ts'
+import { opensContexts } from './grants/agent-rights.ts'
 import { refusedBy, sentenceOf } from './grants/denials.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
 import { granterKey } from './grants/granter-key.ts'
@@ -286,9 +287,7 @@ function rolesOf(grants: GrantKeeper): 'any' | readonly RoleName[] {
   const { own } = grants
   if (own === null) return []
   const links = [own.grant.limits, own.delegate.limits]
-  if (!links.every(({ operations }) => operations.some(each => opening.has(each)))) return []
+  if (!links.every(opensContexts)) return []
   const lists = links.flatMap(({ roles }) => (roles === 'any' ? [] : [roles]))
   return lists.length === 0 ? 'any' : lists.reduce((a, b) => a.filter(role => b.includes(role)))
 }
-
-const opening: ReadonlySet<string> = new Set(['read', 'search', 'history'])

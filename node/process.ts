@@ -118,7 +118,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       time: () => fleetTime,
       log,
     })
-    const authors = authorsOf(grants, grants.agents, wasMember)
+    const authors = authorsOf(grants, wasMember)
     let tellNews: (news: News) => void = () => undefined
     // The log begins before the time of the fleet is known.
     let wallMs = () => systemClock.wallMs()

@@ -9,13 +9,12 @@ import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { agentAtDoor, notServedBy } from './agent-door.ts'
 import { type JoinedFleet, joinFleet } from './agent-process.ts'
 import type { ProcessSettings } from './config.ts'
-import { checkExposure } from './http/exposure.ts'
+import { doorSettings, failedReasons } from './door-settings.ts'
 import { openDoor } from './http/server.ts'
 import { createMetrics } from './monitoring/metrics.ts'
 import { openPeerLog } from './monitoring/peer-log.ts'
-import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
+import { readPeerFile, tokenPath, writePeerFile } from './peer-settings.ts'
 import type { ServedPeer } from './serve-peer.ts'
-import { readTls } from './tls-files.ts'
 
 /** An agent with its HTTP door, up in this process: found the fleet, and collects its keys. @throws SlurpError as `joinFleet` does. */
 export async function serveAgent(
@@ -25,9 +24,7 @@ export async function serveAgent(
   passphrase?: PassphraseSource,
 ): Promise<ServedPeer> {
   const startedAtMs = Date.now()
-  const token = readTokenOf(dir)
-  const tls = readTls(settings)
-  checkExposure(settings.httpHost, { tls, httpPlain: settings.httpPlain })
+  const ofDoor = doorSettings(dir, settings)
   const { name } = readPeerFile(dir)
   const identity = await loadIdentity(join(dir, 'identity.key'), passphrase)
   const log = openPeerLog(join(dir, 'peer.log'), { level: settings.logLevel, bytesMax: settings.logBytesMax })
@@ -46,12 +43,7 @@ export async function serveAgent(
     const atDoor = agentAtDoor(fleet, name, version)
     const door = await openDoor({
       peer: atDoor,
-      host: settings.httpHost,
-      preferredPort: settings.httpPort,
-      tls,
-      httpPlain: settings.httpPlain,
-      token,
-      limits: settings,
+      ...ofDoor,
       metrics: requestsInFlight =>
         createMetrics({
           counters: () => fleet.counters(),
@@ -74,8 +66,7 @@ export async function serveAgent(
       url: door.url,
       tokenFile: tokenPath(dir),
       addresses: [],
-      reasons: () =>
-        atDoor.checks().flatMap(({ ok, name: what, detail }) => (ok ? [] : [`${what}: ${detail}`])),
+      reasons: () => failedReasons(atDoor.checks()),
       async stop(graceMs) {
         await door.stop(graceMs)
         await fleet.stop()

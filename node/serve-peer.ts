@@ -1,17 +1,16 @@
 import { join } from 'node:path'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import type { ProcessSettings } from './config.ts'
-import { checkExposure } from './http/exposure.ts'
+import { doorSettings, failedReasons } from './door-settings.ts'
 import { openDoor } from './http/server.ts'
 import { indexesOf } from './index-settings.ts'
 import { releaseIdleMemory } from './monitoring/idle-memory.ts'
 import { createMetrics } from './monitoring/metrics.ts'
 import { openPeerLog } from './monitoring/peer-log.ts'
-import { readPeerFile, readTokenOf, tokenPath, writePeerFile } from './peer-settings.ts'
+import { readPeerFile, tokenPath, writePeerFile } from './peer-settings.ts'
 import { startPeer } from './process.ts'
 import { keyContexts, roleKeyAges } from './role-key-ages.ts'
 import type { RunningPeer } from './running-peer.ts'
-import { readTls } from './tls-files.ts'
 
 /** Time that network and disk get to close after the door did. */
 const closeMs = 1500
@@ -44,9 +43,7 @@ export async function servePeer(
   passphrase?: PassphraseSource,
 ): Promise<ServedPeer> {
   const startedAtMs = Date.now()
-  const token = readTokenOf(dir)
-  const tls = readTls(settings)
-  checkExposure(settings.httpHost, { tls, httpPlain: settings.httpPlain })
+  const ofDoor = doorSettings(dir, settings)
   const log = openPeerLog(join(dir, 'peer.log'), { level: settings.logLevel, bytesMax: settings.logBytesMax })
   let peer: RunningPeer | null = null
   try {
@@ -66,12 +63,7 @@ export async function servePeer(
     const running = peer
     const door = await openDoor({
       peer: running,
-      host: settings.httpHost,
-      preferredPort: settings.httpPort,
-      tls,
-      httpPlain: settings.httpPlain,
-      token,
-      limits: settings,
+      ...ofDoor,
       metrics: requestsInFlight =>
         createMetrics({
           counters: () => running.counters(),
@@ -99,10 +91,7 @@ export async function servePeer(
       url: door.url,
       tokenFile: tokenPath(dir),
       addresses: running.addresses(),
-      reasons: () => {
-        const failed = running.checks().filter(check => !check.ok)
-        return failed.map(check => `${check.name}: ${check.detail}`)
-      },
+      reasons: () => failedReasons(running.checks()),
       async stop(graceMs) {
         stopReleasing()
         await door.stop(graceMs)

@@ -2,10 +2,11 @@ import { SlurpError } from '../../base/errors.ts'
 import { type ContextKey, isControlKey, type PeerId } from '../../base/ids.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
+import type { Verdict } from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { AdminOperation, ContextOperation } from '../../crypto/grants/operations.ts'
 import { verifiedHeader } from '../../crypto/verified-envelopes.ts'
-import type { Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
+import type { Operation, Outcome } from '../../replication/messages.ts'
 import type { Auditor } from '../audit/auditor.ts'
 import type { Audit } from '../audit/peer-audit.ts'
 import type { AgentRights } from '../grants/agent-rights.ts'
@@ -19,6 +20,7 @@ import {
   encodeOutcome,
   encodePulse,
   type Pulse,
+  recordsIn,
 } from './wire.ts'
 
 export type AgentDeskParts = {
@@ -100,7 +102,7 @@ export class AgentDesk {
         this.#linked(who)
         return done(this.#parts.registry())
       case 'grants': {
-        const mayGive = this.#isAllowed(who, 'admin:grants')
+        const mayGive = this.#ofFleet(who, 'admin:grants')?.allowed === true
         // Whose grant has ended may hear why; it gets nothing else.
         if (!mayGive && !this.#parts.rights.isAgent(from)) return { kind: 'unable' }
         const answer = await this.#parts.answerAboutGrants(from, asked.question, mayGive)
@@ -145,19 +147,16 @@ export class AgentDesk {
 
   /** @throws Denied when its grant lets it ask nothing at all. */
   #linked(who: Who): void {
-    if (this.#isAllowed(who, 'link')) return
-    const said = this.#parts.rights.verdictOn(who.from, who.address, () => ({
-      operation: 'link',
-      target: 'fleet',
-    }))
-    const verdict = said?.verdict
-    if (verdict === undefined || verdict.allowed) throw new Denied(deniedBy('subject'))
-    throw new Denied(deniedBy(verdict.rule, verdict.opensAtMs))
+    const verdict = this.#ofFleet(who, 'link')
+    if (verdict === null) throw new Denied(deniedBy('subject'))
+    if (!verdict.allowed) throw new Denied(deniedBy(verdict.rule, verdict.opensAtMs))
   }
 
-  #isAllowed({ from, address }: Who, operation: AdminOperation | 'link'): boolean {
-    const said = this.#parts.rights.verdictOn(from, address, () => ({ operation, target: 'fleet' }))
-    return said?.verdict.allowed === true
+  /** What its grants say of something about the fleet; null: it has none. */
+  #ofFleet({ from, address }: Who, operation: AdminOperation | 'link'): Verdict | null {
+    return (
+      this.#parts.rights.verdictOn(from, address, () => ({ operation, target: 'fleet' }))?.verdict ?? null
+    )
   }
 
   /** @returns the grant that allows it. @throws Denied, and records that. */
@@ -277,8 +276,3 @@ const operationsOf = (
 /** Before it is known what a context is sealed to: whichever role the holder may act for. */
 const someRole = ({ limits: { roles } }: GrantChain['grant']): EnvelopeHeaderRoles =>
   roles === 'any' ? (['any'] as unknown as EnvelopeHeaderRoles) : roles
-
-function recordsIn(outcome: Outcome): readonly VersionRecord[] {
-  if (outcome.kind === 'found') return [outcome.value]
-  return outcome.kind === 'versions' ? outcome.records : []
-}

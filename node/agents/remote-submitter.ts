@@ -8,7 +8,7 @@ import type { EnvelopeChecker } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
 import type { Submitter } from '../store/api.ts'
 import type { FleetLinks, Refusal } from './fleet-links.ts'
-import { type AgentAnswer, decodeOutcome } from './wire.ts'
+import { type AgentAnswer, decodeOutcome, recordsIn } from './wire.ts'
 
 export type RemoteSubmitterParts = {
   readonly links: FleetLinks
@@ -129,7 +129,7 @@ export class RemoteSubmitter implements Submitter {
 
   async #isGenuine(peer: PeerId, key: ContextKey, outcome: Outcome): Promise<boolean> {
     if (outcome.kind === 'absent') return true
-    const records = recordsOf(outcome)
+    const records = recordsIn(outcome)
     if (!this.#accepts(key, records)) {
       await this.#parts.fetchGrants(peer)
       if (!this.#accepts(key, records)) return false
@@ -151,8 +151,3 @@ export class RemoteSubmitter implements Submitter {
 
 const withAttempt = (operation: Operation, attempt: number): Operation =>
   operation.kind === 'write' ? { ...operation, attempt } : operation
-
-function recordsOf(outcome: Outcome): readonly VersionRecord[] {
-  if (outcome.kind === 'found') return [outcome.value]
-  return outcome.kind === 'versions' ? outcome.records : []
-}

@@ -1,6 +1,6 @@
 import { decode, encode } from 'cborg'
 import type { Digest, Hlc, PeerId } from '../../base/ids.ts'
-import type { Operation, Outcome } from '../../replication/messages.ts'
+import type { Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
 import { DecodeError } from '../driver/codec/reader.ts'
 import { decodeFrame, encodeFrame } from '../driver/codec/wire.ts'
 
@@ -208,3 +208,9 @@ function hexOr(value: unknown, length: number): string | null | undefined {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= textMax
+
+/** The versions that an outcome tells of. */
+export function recordsIn(outcome: Outcome): readonly VersionRecord[] {
+  if (outcome.kind === 'found') return [outcome.value]
+  return outcome.kind === 'versions' ? outcome.records : []
+}

@@ -1,6 +1,7 @@
 import type { PeerId, RoleName } from '../../base/ids.ts'
 import type { GrantRequest, Verdict } from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
+import type { Limits } from '../../crypto/grants/grant-shape.ts'
 import { covers } from '../../crypto/grants/operations.ts'
 import type { GrantKeeper } from './grant-keeper.ts'
 
@@ -10,8 +11,11 @@ export type AgentVerdict = { readonly chain: GrantChain; readonly verdict: Verdi
 
 /** A grant whose hours are not now, or that has not begun, will be good later: its holder is told when, and stays connected. */
 const passing: ReadonlySet<string> = new Set(['clock', 'notYet', 'hours'])
-/** What is done with contexts that takes the key of a role. */
 const opening = ['read', 'search', 'history'] as const
+
+/** Whether anything of what is granted takes the key of a role. */
+export const opensContexts = ({ operations }: Pick<Limits, 'operations'>): boolean =>
+  opening.some(operation => covers(operations, operation))
 
 /** Decides what agents may do at this peer, by what is known here of their grants, each time anew. */
 export class AgentRights {
@@ -61,9 +65,7 @@ export class AgentRights {
       const lists = [limits, chain.delegate.limits]
       if (role === null) return lists.every(({ operations }) => operations.length > 0)
       return lists.every(
-        ({ operations, roles }) =>
-          opening.some(operation => covers(operations, operation)) &&
-          (roles === 'any' || roles.includes(role)),
+        limits => opensContexts(limits) && (limits.roles === 'any' || limits.roles.includes(role)),
       )
     })
   }

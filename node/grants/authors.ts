@@ -1,6 +1,5 @@
 import { isControlKey, type PeerId } from '../../base/ids.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
-import type { AgentRights } from './agent-rights.ts'
 import type { GrantKeeper } from './grant-keeper.ts'
 
 /**
@@ -8,8 +7,7 @@ import type { GrantKeeper } from './grant-keeper.ts'
  * fleet agrees on about itself is written by members only.
  */
 export const authorsOf = (
-  { grants, judge }: Pick<GrantKeeper, 'grants' | 'judge'>,
-  agents: AgentRights,
+  { grants, judge, agents }: Pick<GrantKeeper, 'grants' | 'judge' | 'agents'>,
   isMember: (peer: PeerId) => boolean,
 ) => ({
   isAuthor: (peer: PeerId): boolean => isMember(peer) || agents.isAgent(peer),

@@ -7,9 +7,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ballotFrom, bootTag, hlcFrom } from '../../base/hlc.ts'
-import { type ContextKey, controlKey, type FleetId, noHlc, type RoleName } from '../../base/ids.ts'
+import { type ContextKey, type FleetId, noHlc, type RoleName } from '../../base/ids.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
-import { sealEnvelope, sealTombstone, signControl } from '../../crypto/envelope.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
 import { memberLimits } from '../../crypto/grants/membership.ts'
 import { clockTagOf, type Identity } from '../../crypto/identity.ts'
@@ -19,6 +18,7 @@ import type { Value } from '../../replication/messages.ts'
 import { newIdentity } from '../crypto/fixtures.ts'
 import { KeyFleet, until } from '../keys/fleets.ts'
 import { type Attacker, takeOver, takePart } from './attacker.ts'
+import { type Forged, type Forgery, forgedVersion } from './forged-version.ts'
 import { lastEntry, shows } from './on-record.ts'
 
 const fleet = await KeyFleet.make({ peers: 3 })
@@ -44,51 +44,7 @@ after(async () => {
   await fleet.close()
 })
 
-type Forgery = {
-  readonly roles?: readonly string[]
-  readonly atMs?: number
-  readonly kind?: 'live' | 'tombstone' | 'control'
-  readonly author?: Identity
-  readonly fleet?: FleetId
-}
-type Forged = { readonly key: ContextKey; readonly value: Value }
-
-const newKey = () => randomBytes(32).toString('hex') as ContextKey
-
-/** A version as its author would make it, but for what a test changes. */
-async function forged(forgery: Forgery): Promise<Forged> {
-  const { roles = ['tester'], atMs = Date.now(), kind = 'live', author = attacker.identity } = forgery
-  const version = hlcFrom(atMs, 0, bootTag(clockTagOf(author.peerId), 1))
-  const key = kind === 'control' ? controlKey(3) : newKey()
-  const { grant } = attacker
-  const plan = {
-    fleet: forgery.fleet ?? record.view.fleet,
-    key,
-    version,
-    parent: null,
-    author,
-    grant,
-    expiresAtMs: 0,
-  }
-  const sealedTo = record.roles.filter(({ name }) => roles.includes(name))
-  const sealed =
-    kind === 'live'
-      ? await sealEnvelope({ ...plan, roles: sealedTo, plaintext: Buffer.from('x') })
-      : kind === 'tombstone'
-        ? await sealTombstone(plan)
-        : signControl(plan, Buffer.from('x'))
-  const stored = kind === 'tombstone' ? ('tombstone' as const) : ('live' as const)
-  const value = {
-    version,
-    parent: null,
-    kind: stored,
-    expiresAtMs: 0,
-    ...sealed,
-    recentOps: [],
-    opsFloor: noHlc,
-  }
-  return { key, value }
-}
+const forged = (forgery: Forgery): Promise<Forged> => forgedVersion(attacker, record, forgery)
 
 /** Signs as somebody else would have to. */
 function inTheNameOf(peerId: Identity['peerId']): Identity {

@@ -2,21 +2,18 @@
 // within its grant it is. What is taken back from it is over on every peer within five seconds. Method: real peers; the
 // key, the directory and the connections of a member, and messages of the peer protocol that no honest peer would send.
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { ballotFrom, bootTag, hlcFrom } from '../../base/hlc.ts'
-import { type ContextKey, controlKey, type Digest, noHlc, type RoleName } from '../../base/ids.ts'
-import { sealEnvelope, sealTombstone, signControl } from '../../crypto/envelope.ts'
+import { ballotFrom } from '../../base/hlc.ts'
+import type { RoleName } from '../../base/ids.ts'
 import { verifyFleetRecord } from '../../crypto/fleet-record.ts'
 import { decodeGrantFile } from '../../crypto/grants/chain-text.ts'
 import { openGrantChain } from '../../crypto/grants/grant-chain.ts'
 import { memberLimits } from '../../crypto/grants/membership.ts'
-import { clockTagOf } from '../../crypto/identity.ts'
 import { assignmentOf } from '../../dht/view.ts'
-import type { Value } from '../../replication/messages.ts'
 import { type Attacker, takeOver, takePart } from '../attacks/attacker.ts'
+import { type Forgery, forgedVersion } from '../attacks/forged-version.ts'
 import { KeyFleet, until } from '../keys/fleets.ts'
 
 const fleet = await KeyFleet.make({ peers: 3 })
@@ -39,53 +36,14 @@ after(async () => {
   await fleet.close()
 })
 
-type Wish = {
-  readonly roles?: readonly string[]
-  readonly grant?: Digest
-  readonly atMs?: number
-  readonly kind?: 'live' | 'tombstone' | 'control'
-}
-
-async function versionOf({
-  roles = ['tester'],
-  grant = attacker.grant,
-  atMs = Date.now(),
-  kind = 'live',
-}: Wish) {
-  const { identity } = attacker
-  const version = hlcFrom(atMs, 0, bootTag(clockTagOf(identity.peerId), 1))
-  const key = kind === 'control' ? controlKey(3) : (randomBytes(32).toString('hex') as ContextKey)
+async function versionOf(wish: Forgery) {
   const record = verifyFleetRecord(readFileSync(join(fleet.dir, 'p3', 'fleet.json')))
-  const plan = {
-    fleet: record.view.fleet,
-    key,
-    version,
-    parent: null,
-    author: identity,
-    grant,
-    expiresAtMs: 0,
-  }
-  const sealedTo = record.roles.filter(({ name }) => roles.includes(name))
-  const sealed =
-    kind === 'live'
-      ? await sealEnvelope({ ...plan, roles: sealedTo, plaintext: Buffer.from('x') })
-      : kind === 'tombstone'
-        ? await sealTombstone(plan)
-        : signControl(plan, Buffer.from('x'))
-  const value: Value = {
-    version,
-    parent: null,
-    kind: kind === 'tombstone' ? 'tombstone' : 'live',
-    expiresAtMs: 0,
-    ...sealed,
-    recentOps: [],
-    opsFloor: noHlc,
-  }
-  return { key, value, ballot: ballotFrom(version, 1) }
+  const { key, value } = await forgedVersion(attacker, record, wish)
+  return { key, value, ballot: ballotFrom(value.version, 1) }
 }
 
 /** How every replica answers when the value is to be accepted, and when it is handed on as one that stood before. */
-async function answers(wish: Wish): Promise<string[]> {
+async function answers(wish: Forgery): Promise<string[]> {
   const told: string[] = []
   for (const name of ['p1', 'p2']) {
     const { id: to } = fleet.peer(name)
@@ -115,7 +73,7 @@ for (const [what, wish] of [
   ['that deletes', () => ({ kind: 'tombstone' })],
   ['that changes the rules of the fleet', () => ({ kind: 'control' })],
   ['from before it was granted', () => ({ atMs: Date.now() - 3_600_000 })],
-] as const satisfies readonly (readonly [string, () => Wish])[]) {
+] as const satisfies readonly (readonly [string, () => Forgery])[]) {
   test(`a version ${what} is stored by nobody`, async () => {
     const before = fleet.peer('p1').counters().envelopeRefused ?? 0
     assert.deepEqual(await answers(wish()), refused)

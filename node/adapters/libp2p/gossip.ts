@@ -1,5 +1,6 @@
 import { type GossipSub, type Message, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
+import { TokenBuckets } from '../../caps/token-buckets.ts'
 import { decodeNews, encodeNews, type News } from './news.ts'
 
 /** Largest news, in bytes. */
@@ -23,7 +24,7 @@ export class Gossip {
   private readonly topic: string
   /** The newest of each kind that waits for a mesh: older ones are worth nothing. */
   private readonly waiting = new Map<News['kind'], News>()
-  private readonly allowances = new Map<string, { tokens: number; atMs: number }>()
+  private readonly allowances = new TokenBuckets({ perSecond: 20, burst: 50, subjectsMax: 10_000 })
   private readonly counts = { published: 0, received: 0, rejected: 0, limited: 0, unpublished: 0 }
   private stopped = false
 
@@ -97,20 +98,9 @@ export class Gossip {
   }
 
   private allow(who: string): boolean {
-    const nowMs = performance.now()
-    const allowance = this.allowances.get(who) ?? { tokens: burstMax, atMs: nowMs }
-    const earned = ((nowMs - allowance.atMs) / 1_000) * ratePerSecondMax
-    allowance.tokens = Math.min(burstMax, allowance.tokens + earned)
-    allowance.atMs = nowMs
-    this.allowances.set(who, allowance)
-    if (allowance.tokens < 1) return false
-    allowance.tokens -= 1
-    return true
+    return this.allowances.take(who, performance.now())
   }
 }
-
-const ratePerSecondMax = 20
-const burstMax = 50
 
 const authorOf = (message: Message): PeerId | null =>
   message.type === 'signed' ? (message.from.toString() as PeerId) : null

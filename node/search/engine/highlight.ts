@@ -137,12 +137,7 @@ function spansIn(whole: string, asked: Asked): Span[] {
   if (phrases.length > 0) {
     return probes.some(probe => lower.includes(probe)) ? spansBetween(text, 0, text.length, asked) : []
   }
-  const runs = runsWith(lower, probes)
-  return runs.length > 1
-    ? runs.flatMap(([start, end]) => spansBetween(text, start, end, asked))
-    : runs.length === 1
-      ? spansBetween(text, runs[0]![0], runs[0]![1], asked)
-      : []
+  return runsWith(lower, probes).flatMap(([start, end]) => spansBetween(text, start, end, asked))
 }
 
 /** The runs without space in which one of some texts stands, ascending: no word reaches across a space. */
