@@ -1,11 +1,9 @@
-import type { ContextKey, PartitionId, Version } from '../../base/ids.ts'
-import { controlPartition, partitionOf } from '../../dht/keyspace.ts'
-import type { Change, Checkpoint, IndexDocument, Stock } from '../search/api.ts'
+import type { ContextKey, PartitionId } from '../../base/ids.ts'
+import type { Checkpoint } from '../search/api.ts'
 import type { SearchHost } from '../search/search-host.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
 import { Expiries } from './expiries.ts'
-import { indexDocumentOf } from './index-document.ts'
-import { keptVersionsOf } from './kept-versions.ts'
+import { IndexIntake } from './index-intake.ts'
 import type { ContextChanges, LocalContexts } from './ports.ts'
 
 /** The part of a search host that a feed uses. */
@@ -35,19 +33,14 @@ export type FeedState = {
   readonly unindexed: number
 }
 
-const keysAtOnce = 64
 const stepsAtOnce = 512
 const headsAtOnce = 256
-/** Versions opened in one go; in between whatever else waits has its turn. */
-const opensAtOnce = 8
 /** Changes that come while others are taken over wait so long, to be taken over together. */
 const gatherMs = 40
 /** Batches without a context that the bookmark may lack, well below what the list goes back. */
 const unnotedMax = 1024
 /** Longer than this nobody sleeps: the clock of the wall may be set, and damage is looked for. */
 const waitMaxMs = 2_000
-/** Characters of texts that are in memory on their way to the index. */
-const charsAtOnce = 1024 * 1024
 
 /**
  * Keeps an index at what the disk of this peer has: goes on from the bookmark that lies sealed with the index, follows
@@ -57,18 +50,22 @@ const charsAtOnce = 1024 * 1024
 export class IndexFeed {
   readonly #parts: IndexFeedParts
   readonly #expiries = new Expiries()
+  readonly #intake: IndexIntake
   #phase: FeedState['phase'] = 'filling'
   #partitionsDone = 0
   #takenTo = 0
   #noted = 0
   #upToDateMs: number
-  #unindexed = 0
   #closed = false
   #wake: () => void = () => undefined
-  #opened = 0
 
   constructor(parts: IndexFeedParts) {
     this.#parts = parts
+    this.#intake = new IndexIntake({
+      ...parts,
+      noteExpiry: (key, expiresAtMs) => this.#expiries.note(key, expiresAtMs),
+      isClosed: () => this.#closed,
+    })
     this.#upToDateMs = this.#clock.monotonicMs()
   }
 
@@ -117,7 +114,7 @@ export class IndexFeed {
       partitionsTotal,
       lagChanges,
       lagSeconds: behindMs / 1000,
-      unindexed: this.#unindexed,
+      unindexed: this.#intake.unindexed,
     }
   }
 
@@ -154,7 +151,7 @@ export class IndexFeed {
 
   async #lookThrough(partition: PartitionId): Promise<void> {
     await this.#eachHeads(partition, (keys, _, after, isLast) =>
-      this.#take(keys, { partition, after, through: isLast ? null : (keys.at(-1) ?? null) }),
+      this.#intake.takeRange(keys, { partition, after, through: isLast ? null : (keys.at(-1) ?? null) }),
     )
   }
 
@@ -186,56 +183,14 @@ export class IndexFeed {
       const found = await changes.read(this.#takenTo, stepsAtOnce)
       // Others wrote faster than this one read, for longer than the order goes back.
       if (found === null) return await this.#lookThroughAll()
-      for (let at = 0; at < found.keys.length && !this.#closed; at += keysAtOnce)
-        await this.#take(found.keys.slice(at, at + keysAtOnce), null)
+      await this.#intake.takeKeys(found.keys)
       if (this.#closed) return
       // Most batches of an idle peer are of no context, and the bookmark is a write of its own.
       if (found.keys.length > 0 || found.through > this.#noted + unnotedMax) await this.#note(found.through)
       this.#takenTo = found.through
     }
     this.#upToDateMs = this.#clock.monotonicMs()
-    const expired = this.#expiries.take(this.#wallMs)
-    for (let at = 0; at < expired.length && !this.#closed; at += keysAtOnce)
-      await this.#take(expired.slice(at, at + keysAtOnce), null)
-  }
-
-  /** Sees to it that the index has of these keys what the disk has. */
-  async #take(keys: readonly ContextKey[], range: Stock['range']): Promise<void> {
-    const { index, local } = this.#parts
-    const reseals = new Map<string, Version>()
-    const held = keys.map(key => {
-      const kept = keptVersionsOf(local, key, this.#wallMs)
-      this.#expiries.note(key, kept.expiresAtMs)
-      for (const [version, reseal] of kept.reseals) reseals.set(key + version, reseal)
-      return { key, versions: kept.versions }
-    })
-    let puts: Change[] = []
-    let chars = 0
-    for (const { key, version } of await index.reconcile({ held, range })) {
-      this.#opened += 1
-      if (this.#opened % opensAtOnce === 0) await this.#rest()
-      if (this.#closed) return
-      const document = await this.#open(key, reseals.get(key + version) ?? version)
-      if (document === null) continue
-      puts.push({ kind: 'put', document })
-      chars += document.content.length
-      if (chars < charsAtOnce) continue
-      await index.apply(puts, null)
-      puts = []
-      chars = 0
-    }
-    if (puts.length > 0 && !this.#closed) await index.apply(puts, null)
-  }
-
-  async #open(key: ContextKey, version: Version): Promise<IndexDocument | null> {
-    const { local, desk } = this.#parts
-    const partition = partitionOf(key, local.partitionsTotal())
-    const record = partition === controlPartition ? null : local.version(key, version)
-    if (record === null) return null
-    const document = await indexDocumentOf(desk, partition, key, record)
-    if (typeof document !== 'string') return document
-    if (document !== 'closed') this.#unindexed += 1
-    return null
+    await this.#intake.takeKeys(this.#expiries.take(this.#wallMs))
   }
 
   async #note(sequence: number): Promise<void> {

@@ -53,8 +53,10 @@ const busyFrom = 16
 const trimMs = 10_000
 /** Threads hold keys, and memory: they go when nothing was asked for so long. */
 const idleMs = 20_000
-/** Between two pages of a walk that nobody waits for. */
+/** Between two pages of a walk that nobody waits for: so long at least, */
 const restMs = 20
+/** and so much longer than the page took that the walk has no more of this thread than about this. */
+const countShare = 0.03
 
 /** What a peer does of sealing anew: walks over its disk when the leader says so, as far as it is told to. */
 export class PeerWork {
@@ -90,7 +92,12 @@ export class PeerWork {
   /** Counts what the disk has, for whoever wants to know; nobody waits for it. */
   async count(): Promise<void> {
     const tally = new KeyTally()
-    const rest = () => this.#pause(restMs)
+    const { clock } = this.#parts
+    let beganMs = clock.monotonicMs()
+    const rest = async () => {
+      await this.#pause(Math.max(restMs, (clock.monotonicMs() - beganMs) / countShare))
+      beganMs = clock.monotonicMs()
+    }
     for await (const context of contextsOn(this.#parts.local, null, rest)) {
       if (this.#isStopped) return
       tally.add(context)

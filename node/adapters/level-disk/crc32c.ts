@@ -34,3 +34,6 @@ export function crc32c(bytes: Uint8Array): number {
   for (; at < bytes.length; at++) sum = (sum >>> 8) ^ tables[(sum ^ bytes[at]!) & 0xff]!
   return (sum ^ 0xffffffff) >>> 0
 }
+
+/** As Level stores a sum, so that the sum of bytes that hold sums is no special one. */
+export const masked = (sum: number): number => (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0

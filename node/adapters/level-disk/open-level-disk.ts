@@ -15,6 +15,7 @@ import {
   taken,
 } from './database.ts'
 import { LevelDisk } from './level-disk.ts'
+import { liveTables } from './manifest.ts'
 import { baseKey, checkMarkers, sequenceValue } from './markers.ts'
 import { setDamagedTablesAside } from './tables.ts'
 import { type Mark, readWatermark, Watermark } from './watermark.ts'
@@ -74,7 +75,7 @@ async function openFiles(options: LevelDiskOptions): Promise<FollowedDisk> {
   const note = new DamageNote(`${dir}.damage`)
   if (exists) {
     await checkUnlocked(dir)
-    await setDamagedTablesAside(dir, () => note.make())
+    await setDamagedTablesAside(dir, await liveTables(dir), () => note.make())
   }
   const database = await openDatabase(dir, !exists)
   if (database !== 'contradictory') {
@@ -84,6 +85,8 @@ async function openFiles(options: LevelDiskOptions): Promise<FollowedDisk> {
   }
   // Noted first: rebuilding rewrites the damaged files, and with them the evidence.
   note.make()
+  // A rebuilt database is made of whatever lies there, what is left over too.
+  await setDamagedTablesAside(dir, null, () => undefined)
   const rebuilt = await rebuild(dir)
   const verdict = await examine(rebuilt, options)
   if (verdict !== null) return inUse(rebuilt, note, verdict, options)

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32c } from './crc32c.ts'
+import { crc32c, masked } from './crc32c.ts'
 import { unsnappied } from './snappy.ts'
 
 /**
@@ -25,19 +25,26 @@ const magic = Buffer.from('57fb808b247547db', 'hex')
  * Moves tables that do not have the checksums they carry to the folder `lost` in `dir`, where Level's own repair
  * puts what it gives up too; the caller then rebuilds the database from the others.
  *
+ * @param live - numbers of the tables that count, as the others say nothing about what was stored; null: all of them.
  * @param before - called before the first is moved.
  */
-export async function setDamagedTablesAside(dir: string, before: () => void): Promise<void> {
-  const damaged = await damagedTables(dir)
+export async function setDamagedTablesAside(
+  dir: string,
+  live: ReadonlySet<number> | null,
+  before: () => void,
+): Promise<void> {
+  const damaged = await damagedTables(dir, live)
   if (damaged.length === 0) return
   before()
   await mkdir(join(dir, 'lost'), { recursive: true })
   for (const name of damaged) await rename(join(dir, name), join(dir, 'lost', name))
 }
 
-async function damagedTables(dir: string): Promise<readonly string[]> {
-  const names = (await readdir(dir)).filter(name => /^\d+\.(ldb|sst)$/.test(name))
-  names.sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
+async function damagedTables(dir: string, live: ReadonlySet<number> | null): Promise<readonly string[]> {
+  const numberOf = (name: string) => Number.parseInt(name, 10)
+  const isTable = (name: string) => /^\d+\.(ldb|sst)$/.test(name)
+  const names = (await readdir(dir)).filter(name => isTable(name) && live?.has(numberOf(name)) !== false)
+  names.sort((a, b) => numberOf(b) - numberOf(a))
   const damaged: string[] = []
   let checkedBytes = 0
   for (const name of names) {
@@ -100,8 +107,6 @@ function uncompressed(block: Buffer): Buffer | null {
   const plain = block.at(-1) === 1 ? unsnappied(contents, indexBytesMax) : null
   return plain === null ? null : Buffer.from(plain.buffer)
 }
-
-const masked = (sum: number): number => (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0
 
 /** The handles that the entries of an index block hold; null when it is no such block. */
 function handlesIn(block: Buffer): readonly Handle[] | null {

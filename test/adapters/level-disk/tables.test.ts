@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ClassicLevel } from 'classic-level'
 import fc from 'fast-check'
 import { crc32c } from '../../../node/adapters/level-disk/crc32c.ts'
+import { liveTables } from '../../../node/adapters/level-disk/manifest.ts'
 import { unsnappied } from '../../../node/adapters/level-disk/snappy.ts'
 import { tableIsWhole } from '../../../node/adapters/level-disk/tables.ts'
-import { emptyFolder, removeFolder } from './folders.ts'
+import { emptyFolder, openIn, removeFolder } from './folders.ts'
 
 /** A table file that Level itself wrote. */
 async function tableOf(compression: boolean): Promise<Buffer> {
@@ -89,4 +90,67 @@ test('Snappy: literals, short, long and overlapping copies', () => {
     }),
     { numRuns: 2000 },
   )
+})
+
+const tablesIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder)).filter(name => name.endsWith('.ldb')).sort()
+const numbersOf = (names: readonly string[]) => names.map(name => Number.parseInt(name, 10))
+
+test('which tables count is what Level noted, through compactions and over several starts', async () => {
+  const folder = await emptyFolder()
+  for (let round = 0; round < 4; round++) {
+    const level = new ClassicLevel<string, string>(folder, { writeBufferSize: 64 * 1024 })
+    for (let index = 0; index < 400; index++) await level.put(`key ${index}`, `value ${round} `.repeat(100))
+    await level.compactRange('', '~')
+    await level.close()
+    const live = await liveTables(folder)
+    assert.deepEqual(
+      [...live!].sort((a, b) => a - b),
+      numbersOf(await tablesIn(folder)),
+    )
+  }
+  const manifest = join(folder, (await readFile(join(folder, 'CURRENT'), 'latin1')).trim())
+  const bytes = await readFile(manifest)
+  for (let at = 0; at < bytes.length; at += 7) {
+    const changed = Buffer.from(bytes)
+    changed[at]! ^= 0x10
+    await writeFile(manifest, changed)
+    // A changed length can make it end early; a changed sum makes it unreadable. Nothing is thrown.
+    await liveTables(folder)
+  }
+  await truncate(manifest, 0)
+  assert.deepEqual(await liveTables(folder), new Set())
+  await writeFile(join(folder, 'CURRENT'), 'nothing')
+  assert.equal(await liveTables(folder), null)
+  await removeFolder(folder)
+})
+
+test('a table that a compaction left unfinished is no loss, and one that counts is', async () => {
+  const folder = await emptyFolder()
+  const data = join(folder, 'data')
+  const write = async () => {
+    const opened = await openIn(folder)
+    const value = Buffer.alloc(1000, 7)
+    const batch = Array.from({ length: 400 }, (_, at) => ({
+      kind: 'put' as const,
+      key: Buffer.from([5, at >> 8, at & 255]),
+      value,
+    }))
+    await new Promise(resolve => opened.disk.write(batch, resolve))
+    await opened.close()
+  }
+  await write()
+  await write()
+  const [table] = await tablesIn(data)
+  const bytes = await readFile(join(data, table!))
+  await writeFile(join(data, '999999.ldb'), bytes.subarray(0, bytes.length / 2))
+  const opened = await openIn(folder, true)
+  assert.deepEqual(opened.found, { fresh: false, lostTail: false, gaps: false })
+  await opened.close()
+  const [counting] = await tablesIn(data)
+  await truncate(join(data, counting!), bytes.length / 2)
+  const damaged = await openIn(folder, true)
+  assert.equal(damaged.found.gaps, true)
+  await damaged.close()
+  await removeFolder(folder)
 })

@@ -96,6 +96,8 @@ export async function closedLoad(
 }
 
 const foundWithinMs = 30_000
+/** Whoever looks more often than this is a load of its own. */
+const lookEveryMs = 100
 
 /** Writes contexts at a fixed rate; of some of them it is watched, at another door, when they are found. */
 export async function writeLoad(
@@ -138,7 +140,7 @@ async function findsWithin(fleet: BenchFleet, door: number, word: string): Promi
   const answeredMs = performance.now()
   while (performance.now() - answeredMs < foundWithinMs) {
     if (((await ask(fleet, door, { query: word }))?.total ?? 0) > 0) return performance.now() - answeredMs
-    await sleep(10)
+    await sleep(lookEveryMs)
   }
   return Number.POSITIVE_INFINITY
 }

@@ -46,7 +46,7 @@ const seconds = Number(options.seconds ?? (options.quick ? 3 : 8))
 const openRate = 300
 const clients = 16
 const writeRate = 200
-const watchedEvery = 50
+const watchedEvery = 100
 /** Compilers get time to finish: peers run for weeks. */
 const warmUpSeconds = options.quick ? 4 : 10
 const idleMs = 12_000
