@@ -238,11 +238,13 @@ export function promisedOf(
   head: Head | 'damaged' | null,
 ): Ballot {
   if (head === 'damaged') {
-    // What a damaged key accepted is unknown, but never above the ceiling; what can still be read is a bound as well.
+    // What a damaged record held is unknown, but never above the ceiling. What went with its partition was met before that
+    // was found, and what came since can be read: a ceiling that rises as other keys are healed is no bound for this one.
     const stored = acceptor.records.head(key)
-    const accepted = stored === null || stored === 'damaged' ? noBallot : stored.accepted
+    const { ceiling, damagedBelow, gcFloor } = partition.record
+    const accepted = stored === null ? noBallot : stored === 'damaged' ? ceiling : stored.accepted
     const promised = highest(partition.promises.get(key) ?? partition.floor, accepted)
-    return highest(highest(promised, partition.record.gcFloor), partition.record.ceiling)
+    return highest(highest(promised, gcFloor), damagedBelow)
   }
   const promised = partition.promises.get(key) ?? partition.floor
   return highest(promised, head === null ? partition.record.gcFloor : head.accepted)

@@ -28,8 +28,9 @@ type PartitionJob = {
 export type Healer = HealerOptions & {
   readonly waiting: Set<ContextKey>
   readonly active: Set<ContextKey>
+  /** Keys whose round did not heal them, and when they are tried again. */
+  readonly resting: Map<ContextKey, number>
   readonly partitions: Map<PartitionId, PartitionJob>
-  retryAtMs: number
 }
 
 export type HealerOptions = {
@@ -50,12 +51,19 @@ export const newHealer = (options: HealerOptions): Healer => ({
   ...options,
   waiting: new Set(),
   active: new Set(),
+  resting: new Map(),
   partitions: new Map(),
-  retryAtMs: 0,
 })
 
+/** Whether a key is being healed, or will be. */
+export const isHealing = (
+  { waiting, active, resting, partitions, process }: Healer,
+  key: ContextKey,
+): boolean =>
+  waiting.has(key) || active.has(key) || resting.has(key) || partitions.has(process.placeOf(key).partition)
+
 export function healKey(healer: Healer, key: ContextKey, now: Moment): void {
-  if (healer.active.has(key)) return
+  if (healer.active.has(key) || healer.resting.has(key)) return
   // Bounded: what does not fit is found again by the next read of it.
   if (healer.waiting.size < healer.process.limits.operationsMax) healer.waiting.add(key)
   startHeals(healer, now)
@@ -88,10 +96,9 @@ export function onHealed(
   now: Moment,
 ): void {
   healer.active.delete(key)
-  const job = [...healer.partitions.values()].find(each => each.open.has(key))
+  const job = jobOf(healer, key)
   if (whole || outcome.kind === 'absent') job?.open.delete(key)
-  else healer.waiting.add(key)
-  if (!whole && outcome.kind !== 'absent') healer.retryAtMs = now.monotonicMs + retryMs
+  else healer.resting.set(key, now.monotonicMs + retryMs)
   startHeals(healer, now)
   if (job) askForLists(healer, now)
 }
@@ -108,14 +115,13 @@ export function onScanPage(
   if (!job?.asking || job.asking.peer !== from) return false
   if (message.kind !== 'scanPage') {
     job.asking = null
-    healer.retryAtMs = Math.max(healer.retryAtMs, now.monotonicMs + retryMs)
     return true
   }
   for (const entry of message.entries) {
     if (healer.process.placeOf(entry.key).partition !== job.partition || healer.isWhole(entry.key, now))
       continue
     job.open.add(entry.key)
-    if (!healer.active.has(entry.key)) healer.waiting.add(entry.key)
+    if (!healer.active.has(entry.key) && !healer.resting.has(entry.key)) healer.waiting.add(entry.key)
   }
   const last = message.entries.at(-1)
   if (message.done || !last) {
@@ -130,23 +136,35 @@ export function onScanPage(
 
 /** Returns when to look again, Infinity for never. */
 export function sweepHeals(healer: Healer, now: Moment): number {
+  for (const [key, atMs] of healer.resting) {
+    if (atMs > now.monotonicMs) continue
+    healer.resting.delete(key)
+    healer.waiting.add(key)
+  }
   startHeals(healer, now)
   askForLists(healer, now)
-  if (healer.waiting.size === 0 && healer.partitions.size === 0) return Number.POSITIVE_INFINITY
-  return Math.max(healer.retryAtMs, now.monotonicMs + healer.process.limits.resendMs)
+  const isIdle = healer.waiting.size + healer.resting.size + healer.partitions.size === 0
+  return isIdle ? Number.POSITIVE_INFINITY : now.monotonicMs + healer.process.limits.resendMs
 }
 
 function startHeals(healer: Healer, now: Moment): void {
-  if (healer.retryAtMs > now.monotonicMs) return
-  for (const key of [...healer.waiting]) {
+  for (const key of healer.waiting) {
     if (healer.active.size >= healer.process.limits.healsAtOnceMax) return
     // Its round would end with what this replica may not accept yet.
     if (!healer.isBounded(healer.process.placeOf(key).partition, now)) continue
     healer.waiting.delete(key)
+    // A write or a hint came first.
+    if (healer.isWhole(key, now)) {
+      jobOf(healer, key)?.open.delete(key)
+      continue
+    }
     healer.active.add(key)
     healer.heal(key, now)
   }
 }
+
+const jobOf = ({ partitions, process }: Healer, key: ContextKey): PartitionJob | undefined =>
+  partitions.get(process.placeOf(key).partition)
 
 /** Few partitions are listed at once; the next page of one is asked for when its keys are written back. */
 function askForLists(healer: Healer, now: Moment): void {

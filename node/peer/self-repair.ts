@@ -7,6 +7,7 @@ import {
   type Healer,
   healKey,
   healPartition,
+  isHealing,
   newHealer,
   onHealed,
   onScanPage,
@@ -68,7 +69,8 @@ export class SelfRepair {
   /** A record of this key is not what was written. */
   damageFound(key: ContextKey, now: Now): void {
     const { emit, placeOf, process } = this.#options
-    emit({ kind: 'report', event: { kind: 'damageFound', key } })
+    // Whoever asks for it meanwhile finds it again.
+    if (!isHealing(this.#healer, key)) emit({ kind: 'report', event: { kind: 'damageFound', key } })
     // The record of its partition may be the damaged one: then the key is not the only one.
     this.resumeIfDamaged(placeOf(process.placeOf(key).partition), now)
     healKey(this.#healer, key, now)

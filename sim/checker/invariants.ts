@@ -145,8 +145,8 @@ export class Invariants {
       return
     if (!this.collections.isCollection(peer, key, partition, ballot)) return
     const ledger = this.ledger(key)
-    // All of them held it, whatever their epochs were when they accepted it.
-    this.complain(2, ledger.choose(ballot), key)
+    // What a minority alone held, over a key that the others had collected, goes without ever having stood.
+    if (ledger.hasStood(ballot)) this.complain(2, ledger.choose(ballot), key)
     const version = ledger.collect(ballot)
     if (version !== null) this.collected(key, version)
   }

@@ -134,11 +134,20 @@ export class KeyLedger {
     return this.collected.has(last) ? noBallot : last
   }
 
-  /** Rule 9: what stands at this ballot is dead with all replicas, and one dropped it. Returns its version the first time. */
+  /**
+   * Rule 9: what stands at this ballot is dead with all replicas, and one dropped it. Returns its version the first time; null
+   * also where a minority alone ever held it, over a key that the others had collected: then it never stood.
+   */
   collect(ballot: Ballot): Version | null {
     if (this.collected.has(ballot)) return null
     this.collected.add(ballot)
-    return this.versionAt(ballot)
+    return this.hasStood(ballot) ? this.versionAt(ballot) : null
+  }
+
+  /** Whether a majority ever held what was proposed at this ballot, in whatever epoch each of them took it. */
+  hasStood(ballot: Ballot): boolean {
+    const version = this.versionAt(ballot)
+    return version !== null && this.wasHeld(version)
   }
 
   /** Whether a version need not be in the history any more: somebody trimmed it, or it, or what came after it, was collected. */

@@ -76,3 +76,24 @@ test('what was collected is not looked for', () => {
     [],
   )
 })
+
+test('what a minority held over a key that the others had collected never stood, and goes without a word', () => {
+  const collected: string[] = []
+  const view = viewOf(1, [a, b, c])
+  const checker = new Invariants(
+    view,
+    () => 1,
+    () => undefined,
+    (_key, version) => collected.push(version),
+  )
+  for (const peer of [a, b, c]) {
+    const machine = new SimDisk({ random: seeded(1), schedule: () => undefined, faults: noDiskFaults })
+    checker.opened(peer, machine.restart().disk, false, view)
+  }
+  checker.durable(a, [headOf(last)])
+  // Seed 5014976: b and c had promised its ballot before, and their floors are as high as that.
+  for (const peer of [b, c]) checker.durable(peer, [floorAt(ballotOf(last))])
+  checker.durable(a, [floorAt(ballotOf(last)), encodeChange({ kind: 'headDropped', key })])
+  assert.deepEqual(collected, [])
+  assert.equal(checker.ledger(key).isChosen(last.id), false)
+})
