@@ -50,6 +50,7 @@ async function openBench(t: TestContext, limits: Partial<Limits>, allowance?: Al
       return outcome
     },
     answerAboutGrants: async () => null,
+    copies: { answer: async () => null },
     clock: newClock('00000001'),
     log: quiet,
     ...(allowance === undefined ? {} : { allowance }),

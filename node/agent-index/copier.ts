@@ -1,0 +1,182 @@
+import type { ContextKey, PeerId, Version } from '../../base/ids.ts'
+import { partitionOf } from '../../dht/keyspace.ts'
+import type { VersionRecord } from '../../replication/messages.ts'
+import { type CopiedHead, copyLimits, type WantedVersions } from '../agents/copy-wire.ts'
+import { versionsKeptMax } from '../fleet-search/kept-versions.ts'
+import type { Clock } from '../ports/ports.ts'
+import { isGone } from '../store/version-opener.ts'
+import type { CopySource, GivenVersion, Run } from './copy-source.ts'
+import type { CopiedContext, PrivateCopy } from './private-copy.ts'
+
+export type CopierParts = {
+  readonly source: CopySource
+  readonly copy: PrivateCopy
+  readonly clock: Clock
+}
+
+/** Keys that are looked at in the copy at once. */
+const heldAtOnce = 256
+/** Contexts that a quorum is asked for at once. */
+const readsAtOnce = 16
+
+type Wanted = WantedVersions & { readonly keptFrom: Version | null }
+type Chain = { next: Version | null; readonly records: VersionRecord[] }
+
+/**
+ * Brings a copy to what a member has of a partition, or of single contexts. What a member has never replaces anything newer,
+ * and what it lacks goes only once a quorum says that it is gone.
+ */
+export class Copier {
+  readonly #parts: CopierParts
+
+  constructor(parts: CopierParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Goes through neighbouring partitions.
+   *
+   * @returns false where the member did not say all of it, or nobody could tell what became of something.
+   * @throws DiskFailure.
+   */
+  async compare(peer: PeerId, run: Run, goesOn: () => boolean): Promise<boolean> {
+    let isClear = true
+    for (let after: ContextKey | null = null; ; ) {
+      const page = await this.#parts.source.heads(peer, run, after)
+      if (page === null || !goesOn()) return false
+      const { through, heads } = page
+      if (!this.#isOf(run, after, page)) return false
+      const there = new Set(heads.map(({ key }) => key))
+      const lacking = (await this.#heldIn(run, after, through)).filter(key => !there.has(key))
+      if (!(await this.take(peer, heads)) || !(await this.#doubt(lacking))) isClear = false
+      if (through === null) return isClear
+      after = through
+    }
+  }
+
+  /** Brings contexts to what a member says of them. @returns as `compare`. @throws DiskFailure. */
+  async take(peer: PeerId, heads: readonly CopiedHead[]): Promise<boolean> {
+    const wanted: Wanted[] = []
+    const doubtful: ContextKey[] = []
+    for (const { key, version, keptFrom } of heads) {
+      const held = this.#parts.copy.local.head(key)
+      if (version === null || (held !== null && held.version > version)) {
+        if (held !== null) doubtful.push(key)
+      } else if (held === null || held.version < version) {
+        wanted.push({ key, from: version, until: held?.version ?? null, keptFrom })
+      } else if (keptFrom !== null && keptFrom > (held.keptFrom ?? '')) {
+        await this.#parts.copy.trim(key, keptFrom)
+      }
+    }
+    let isWhole = true
+    for (let at = 0; at < wanted.length; at += copyLimits.wantedMax)
+      if (!(await this.#fetch(peer, wanted.slice(at, at + copyLimits.wantedMax)))) isWhole = false
+    return (await this.#doubt(doubtful)) && isWhole
+  }
+
+  /** A page that says what it was asked for, and goes on. */
+  #isOf(
+    { first, last }: Run,
+    after: ContextKey | null,
+    { through, heads }: { through: ContextKey | null; heads: readonly CopiedHead[] },
+  ): boolean {
+    const total = this.#parts.copy.local.partitionsTotal()
+    const isIn = (key: ContextKey) => {
+      const partition = partitionOf(key, total)
+      return partition >= first && partition <= last && (after === null || key > after)
+    }
+    return (through === null || isIn(through)) && heads.every(({ key }) => isIn(key))
+  }
+
+  async #heldIn(
+    { first, last }: Run,
+    after: ContextKey | null,
+    through: ContextKey | null,
+  ): Promise<ContextKey[]> {
+    const { local } = this.#parts.copy
+    const held: ContextKey[] = []
+    for (let from = after; ; ) {
+      const start = from === null ? first : partitionOf(from, local.partitionsTotal())
+      const { entries, isLast } = await local.heads(start, from, heldAtOnce, last)
+      for (const { key } of entries) {
+        if (through !== null && key > through) return held
+        held.push(key)
+        from = key
+      }
+      if (isLast) return held
+    }
+  }
+
+  async #fetch(peer: PeerId, wanted: readonly Wanted[]): Promise<boolean> {
+    const chains = new Map<ContextKey, Chain>(
+      wanted.map(({ key, from }) => [key, { next: from, records: [] }]),
+    )
+    for (let left = wanted; left.length > 0; ) {
+      const asked = left.map(({ key, until }) => ({ key, from: chains.get(key)!.next!, until }))
+      const page = await this.#parts.source.versions(peer, asked)
+      if (page === null) return false
+      const last = this.#link(chains, page.versions, left)
+      // Without a step forward it would go round for ever.
+      if (!page.more || last === null) break
+      left = left
+        .slice(left.findIndex(({ key }) => key === last))
+        .filter(({ key }) => isOpen(chains.get(key)!))
+    }
+    await this.#parts.copy.take(wanted.map(each => contextOf(each, chains.get(each.key)!)))
+    return true
+  }
+
+  /** Puts versions where they belong; others than were asked for are none. @returns the key of the last one. */
+  #link(
+    chains: ReadonlyMap<ContextKey, Chain>,
+    versions: readonly GivenVersion[],
+    wanted: readonly Wanted[],
+  ): ContextKey | null {
+    const untilOf = new Map(wanted.map(({ key, until }) => [key, until]))
+    let last: ContextKey | null = null
+    for (const { key, record } of versions) {
+      const chain = chains.get(key)
+      if (chain === undefined || chain.next !== record.version || record.kind !== 'live') continue
+      chain.records.push(record)
+      chain.next = record.parent === untilOf.get(key) ? null : record.parent
+      last = key
+    }
+    return last
+  }
+
+  /** What a member does not have any more, or has in an older version: a quorum says what is so. */
+  async #doubt(keys: readonly ContextKey[]): Promise<boolean> {
+    let isClear = true
+    for (let at = 0; at < keys.length; at += readsAtOnce) {
+      const some = keys.slice(at, at + readsAtOnce)
+      const clear = await Promise.all(some.map(key => this.#ask(key)))
+      if (clear.includes(false)) isClear = false
+    }
+    return isClear
+  }
+
+  async #ask(key: ContextKey): Promise<boolean> {
+    const { copy, source, clock } = this.#parts
+    const held = copy.local.head(key)
+    if (held === null) return true
+    if (isGone(held, clock.wallMs())) await copy.drop([key])
+    else {
+      const standing = await source.standing(key)
+      if (standing.kind === 'unclear') return false
+      if (standing.kind !== 'found') await copy.drop([key])
+      else if (standing.value.version > held.version) {
+        const { keptFrom = null, ...record } = standing.value
+        const isConnected = record.parent === held.version
+        await copy.take([{ key, records: [record], isConnected, keptFrom }])
+      }
+    }
+    return true
+  }
+}
+
+const isOpen = ({ next, records }: Chain): boolean => next !== null && records.length < versionsKeptMax
+
+function contextOf({ key, until, keptFrom }: Wanted, { records }: Chain): CopiedContext {
+  const kept = records.slice(0, versionsKeptMax)
+  return { key, records: kept, isConnected: until !== null && kept.at(-1)?.parent === until, keptFrom }
+}
