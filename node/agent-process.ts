@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
 import type { FleetId, PeerId, RoleName } from '../base/ids.ts'
+import { sha256Hex } from '../crypto/digest.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
 import { grantFile } from '../crypto/grants/first-grants.ts'
@@ -241,12 +242,22 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
     const store = newContextStore(storeParts)
     if (options.index === true) {
       const { name = identity.peerId } = options
-      const ofIndex = { dir, name, view, links, provenance, store, storeParts, clock, log }
-      finder = await openAgentSearch({ ...ofIndex, mayAsk: () => keys.isOpen && barred() === null })
+      finder = await openAgentSearch({
+        ...{ dir, name, view, links, provenance, store, storeParts, clock, log },
+        mayAsk: () => keys.isOpen && barred() === null,
+        sees: found => rights.mayFind(found),
+        limits: sha256Hex(Buffer.from(JSON.stringify([own.grant.limits, own.delegate.limits]))),
+      })
       closers.unshift(finder.stop)
     }
     const catalogue = finder?.catalogue ?? unlisted
-    const rights = new RightsDesk({ keeper: grants, store, catalogue, keys: keys.held })
+    const rights: RightsDesk = new RightsDesk({
+      keeper: grants,
+      store,
+      catalogue,
+      keys: keys.held,
+      searchIsOwn: true,
+    })
     links.start()
     const tending = setInterval(() => void keys.tend(), tendMs)
     closers.unshift(() => clearInterval(tending))

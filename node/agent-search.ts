@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
-import type { PeerId } from '../base/ids.ts'
+import type { Digest, PeerId } from '../base/ids.ts'
 import type { View } from '../dht/view.ts'
 import { openLevelDisk } from './adapters/level-disk/open-level-disk.ts'
 import { Copier } from './agent-index/copier.ts'
@@ -12,11 +12,13 @@ import type { FleetLinks } from './agents/fleet-links.ts'
 import type { Provenance } from './agents/provenance.ts'
 import type { Search } from './fleet-search/api.ts'
 import { FleetSearch } from './fleet-search/fleet-search.ts'
+import type { IndexSight } from './fleet-search/index-document.ts'
 import type { FeedState } from './fleet-search/index-feed.ts'
 import { IndexKeeper } from './fleet-search/index-keeper.ts'
 import { type OwnIndex, SearchResponder } from './fleet-search/responder.ts'
 import { contextSubject, localChanges } from './local-changes.ts'
 import { localHistories } from './local-histories.ts'
+import { writePrivately } from './peer-settings.ts'
 import type { Exchange } from './ports/exchange.ts'
 import type { FollowedDisk } from './ports/opened-disk.ts'
 import type { Clock } from './ports/ports.ts'
@@ -42,6 +44,10 @@ export type AgentSearchParts = {
   readonly clock: Clock
   /** Whether this agent has its keys, and its grant is good. */
   readonly mayAsk: () => boolean
+  /** What its grant lets it find of what its roles open. */
+  readonly sees: IndexSight
+  /** Hash of the limits behind that. */
+  readonly limits: Digest
   readonly log: Log
 }
 
@@ -64,13 +70,14 @@ const bindingLabel = 'slurp/v1/search index of an agent'
  * @throws SlurpError DIRECTORY_TAKEN.
  */
 export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSearch> {
-  const { dir, name, view, storeParts, store, clock, log } = parts
+  const { dir, name, view, storeParts, store, clock, sees, log } = parts
   const { author } = storeParts
   const self = author.peerId
   const opened = await openCopy(join(dir, 'copy'))
   const indexDir = join(dir, 'search')
-  // Its bookmark is a number of the copy that is gone.
-  if (opened.found.fresh) remove(indexDir, `${indexDir}.mark`)
+  // Its bookmark is a number of a copy that is gone, or it is what another grant let this agent find.
+  if (opened.found.fresh || !isFor(parts.limits, `${indexDir}.limits`)) remove(indexDir, `${indexDir}.mark`)
+  writePrivately(`${indexDir}.limits`, parts.limits)
   const failed = (failure: unknown) => log.error({ failure: String(failure) }, 'the search index failed')
   const alone = viewOf(view, self, name)
   const changes = localChanges(opened.changes, self)
@@ -88,6 +95,7 @@ export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSea
     desk,
     changes,
     local,
+    sees,
     failed,
   })
   const own = new FollowedIndex(keeper, follower, () => changes.last)
@@ -195,6 +203,9 @@ async function openCopy(dir: string): Promise<FollowedDisk> {
   remove(dir, `${dir}.watermark`, `${dir}.damage`)
   return await openLevelDisk(options)
 }
+
+const isFor = (limits: Digest, path: string): boolean =>
+  existsSync(path) && readFileSync(path, 'utf8') === limits
 
 function remove(...paths: readonly string[]): void {
   for (const path of paths) rmSync(path, { recursive: true, force: true })

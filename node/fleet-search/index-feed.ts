@@ -4,7 +4,7 @@ import type { Change, Checkpoint, IndexDocument, Stock } from '../search/api.ts'
 import type { SearchHost } from '../search/search-host.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
 import { Expiries } from './expiries.ts'
-import { indexDocumentOf } from './index-document.ts'
+import { type IndexSight, indexDocumentOf } from './index-document.ts'
 import { keptVersionsOf } from './kept-versions.ts'
 import type { ContextChanges, LocalContexts } from './ports.ts'
 
@@ -19,6 +19,7 @@ export type IndexFeedParts = {
   readonly changes: ContextChanges
   readonly local: LocalContexts
   readonly desk: StoreDesk
+  readonly sees?: IndexSight | undefined
 }
 
 export type FeedState = {
@@ -228,11 +229,11 @@ export class IndexFeed {
   }
 
   async #open(key: ContextKey, version: Version): Promise<IndexDocument | null> {
-    const { local, desk } = this.#parts
+    const { local, desk, sees } = this.#parts
     const partition = partitionOf(key, local.partitionsTotal())
     const record = partition === controlPartition ? null : local.version(key, version)
     if (record === null) return null
-    const document = await indexDocumentOf(desk, partition, key, record)
+    const document = await indexDocumentOf(desk, partition, key, record, sees)
     if (typeof document !== 'string') return document
     if (document !== 'closed') this.#unindexed += 1
     return null

@@ -24,6 +24,8 @@ export type RightsParts = {
   readonly catalogue: { seenBy(finder: Finder): Catalogue }
   /** As they are now. The secret is null on a blind peer and a sealed one: their store refuses everything by itself. */
   readonly keys: { readonly fleetSecret: Uint8Array | null; readonly heldRoles: readonly string[] }
+  /** The search here goes through nothing but what this process itself may find: an agent's. */
+  readonly searchIsOwn?: boolean
 }
 
 const purpose = 'slurp/v1/door token\0'
@@ -94,7 +96,13 @@ export class RightsDesk implements Rights {
       chain: () => this.chainOf(caller),
       finder: this.#finderOf(caller, address),
       heldRoles: () => this.#parts.keys.heldRoles,
+      isOwn: caller === this.self && this.#parts.searchIsOwn === true,
     })
+  }
+
+  /** Whether this process itself may find something that it can open. @throws SlurpError SEALED. */
+  mayFind(found: Parameters<Finder['sees']>[0]): boolean {
+    return this.#finderOf(this.self, null).sees(found)
   }
 
   #finderOf(caller: Caller, address: string | null): Finder {
