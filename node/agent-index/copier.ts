@@ -123,7 +123,10 @@ export class Copier {
         .filter(({ key }) => isOpen(chains.get(key)!))
     }
     await this.#parts.copy.take(wanted.map(each => contextOf(each, chains.get(each.key)!)))
-    return true
+    // Replaced or gone in between, or the member did not give what its author sealed.
+    return await this.#doubt(
+      wanted.flatMap(({ key }) => (chains.get(key)!.records.length === 0 ? [key] : [])),
+    )
   }
 
   /** Puts versions where they belong; others than were asked for are none. @returns the key of the last one. */
@@ -158,17 +161,18 @@ export class Copier {
   async #ask(key: ContextKey): Promise<boolean> {
     const { copy, source, clock } = this.#parts
     const held = copy.local.head(key)
-    if (held === null) return true
-    if (isGone(held, clock.wallMs())) await copy.drop([key])
-    else {
-      const standing = await source.standing(key)
-      if (standing.kind === 'unclear') return false
-      if (standing.kind !== 'found') await copy.drop([key])
-      else if (standing.value.version > held.version) {
-        const { keptFrom = null, ...record } = standing.value
-        const isConnected = record.parent === held.version
-        await copy.take([{ key, records: [record], isConnected, keptFrom }])
-      }
+    if (held !== null && isGone(held, clock.wallMs())) {
+      await copy.drop([key])
+      return true
+    }
+    const standing = await source.standing(key)
+    if (standing.kind === 'unclear') return false
+    if (standing.kind !== 'found') {
+      if (held !== null) await copy.drop([key])
+    } else if (held === null || standing.value.version > held.version) {
+      const { keptFrom = null, ...record } = standing.value
+      const isConnected = held !== null && record.parent === held.version
+      await copy.take([{ key, records: [record], isConnected, keptFrom }])
     }
     return true
   }

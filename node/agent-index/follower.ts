@@ -179,8 +179,14 @@ export class Follower {
       const beganMs = this.#nowMs
       const isWhole = await this.#parts.copier.compare(peer, run, () => !this.#isClosed)
       if (this.#isClosed) return
-      if (!isWhole) return this.#setAside(peer)
-      for (const place of this.#places.slice(run.first, run.last + 1)) {
+      const places = this.#places.slice(run.first, run.last + 1)
+      if (!isWhole) {
+        // Others may tell; what is followed here already stays.
+        for (const place of places) place.peer = null
+        this.#aside.set(peer, this.#nowMs + asideMs)
+        return
+      }
+      for (const place of places) {
         place.isCompared = true
         place.freshMs = beganMs
         place.wholeAt = this.#parts.changes.last
@@ -216,7 +222,8 @@ export class Follower {
       const isLast = said.through >= said.last
       if (said.through < followed.takenTo || (said.through === followed.takenTo && !isLast)) return false
       const heads = said.heads.filter(({ key }) => mine.has(partitionOf(key, partitionsTotal)))
-      if (!(await copier.take(peer, heads))) return false
+      if (!(await copier.take(peer, heads)))
+        for (const { key } of heads) this.#places[partitionOf(key, partitionsTotal)]!.isCompared = false
       followed.takenTo = said.through
       if (!isLast) continue
       for (const partition of mine)
