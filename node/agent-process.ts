@@ -244,7 +244,8 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       const { name = identity.peerId } = options
       finder = await openAgentSearch({
         ...{ dir, name, view, links, provenance, store, storeParts, clock, log },
-        mayAsk: () => keys.isOpen && barred() === null,
+        hasKeys: () => keys.isOpen,
+        barred,
         sees: found => rights.mayFind(found),
         limits: sha256Hex(Buffer.from(JSON.stringify([own.grant.limits, own.delegate.limits]))),
       })

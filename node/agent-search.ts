@@ -29,6 +29,7 @@ import { CatalogueDesk } from './store/catalogue/catalogue-desk.ts'
 import { LocalEntries } from './store/catalogue/local-entries.ts'
 import type { StoreParts } from './store/context-store.ts'
 import type { Deadline } from './store/deadline.ts'
+import { sealed } from './store/role-access.ts'
 import { StoreDesk } from './store/store-desk.ts'
 
 export type AgentSearchParts = {
@@ -42,8 +43,10 @@ export type AgentSearchParts = {
   readonly store: ContextStore
   readonly storeParts: StoreParts
   readonly clock: Clock
-  /** Whether this agent has its keys, and its grant is good. */
-  readonly mayAsk: () => boolean
+  /** Whether this agent has all its keys. */
+  readonly hasKeys: () => boolean
+  /** Why it may have none now; null while it may. */
+  readonly barred: () => string | null
   /** What its grant lets it find of what its roles open. */
   readonly sees: IndexSight
   /** Hash of the limits behind that. */
@@ -70,7 +73,7 @@ const bindingLabel = 'slurp/v1/search index of an agent'
  * @throws SlurpError DIRECTORY_TAKEN.
  */
 export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSearch> {
-  const { dir, name, view, storeParts, store, clock, sees, log } = parts
+  const { dir, name, view, storeParts, store, clock, sees, barred, log } = parts
   const { author } = storeParts
   const self = author.peerId
   const opened = await openCopy(join(dir, 'copy'))
@@ -86,7 +89,8 @@ export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSea
   const source = new CopySource({ ...parts, submitter: storeParts.submitter })
   const copier = new Copier({ source, copy, clock })
   const partitionsTotal = view.partitions.length
-  const follower = new Follower({ ...parts, source, copier, changes, partitionsTotal, failed })
+  const mayAsk = () => parts.hasKeys() && barred() === null
+  const follower = new Follower({ ...parts, mayAsk, source, copier, changes, partitionsTotal, failed })
   const local = { ...onDisk, partitions: () => follower.whole() }
   const desk = new StoreDesk(storeParts)
   const keeper = new IndexKeeper({
@@ -98,7 +102,7 @@ export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSea
     sees,
     failed,
   })
-  const own = new FollowedIndex(keeper, follower, () => changes.last)
+  const own = new FollowedIndex({ keeper, follower, lastOfCopy: () => changes.last, barred })
   const indexes = [mainIndex]
   const answersFor = () => new Set(follower.whole())
   const responder = new SearchResponder({ keeper: own, entitledTo: () => [], answersFor, indexes })
@@ -114,19 +118,20 @@ export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSea
     failed,
   })
   const entries = new LocalEntries({ desk, local, changes })
-  // It has a copy of all of them, or will have soon.
-  const all = {
-    current: async (deadline: Deadline) => ({
-      ...(await entries.current(deadline)),
-      partitionsHere: partitionsTotal,
-    }),
+  const known = {
+    async current(deadline: Deadline) {
+      const why = barred()
+      if (why !== null) throw sealed(why)
+      // It has a copy of all of them, or will have soon.
+      return { ...(await entries.current(deadline)), partitionsHere: partitionsTotal }
+    },
   }
   const checkReader = (role: string | undefined) => desk.access.checkReader(role)
   keeper.start()
   follower.start()
   return {
     search,
-    catalogue: new CatalogueDesk({ entries: all, store, clock, checkReader }),
+    catalogue: new CatalogueDesk({ entries: known, store, clock, checkReader }),
     counters: () => ({ ...source.counters, copyPartitions: follower.whole().length }),
     forget() {
       keeper.forget()
@@ -141,20 +146,26 @@ export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSea
   }
 }
 
+type FollowedIndexParts = {
+  readonly keeper: IndexKeeper
+  readonly follower: Follower
+  /** Number of the newest change of the copy. */
+  readonly lastOfCopy: () => number
+  readonly barred: () => string | null
+}
+
 /** An index over a copy: it has a partition when the copy has, and the index has taken that over. */
 class FollowedIndex implements OwnIndex {
-  readonly #keeper: IndexKeeper
-  readonly #follower: Follower
-  readonly #lastOfCopy: () => number
+  readonly #parts: FollowedIndexParts
 
-  constructor(keeper: IndexKeeper, follower: Follower, lastOfCopy: () => number) {
-    this.#keeper = keeper
-    this.#follower = follower
-    this.#lastOfCopy = lastOfCopy
+  constructor(parts: FollowedIndexParts) {
+    this.#parts = parts
   }
 
   get phase(): OwnIndex['phase'] {
-    const { phase } = this.#keeper
+    const { keeper, barred } = this.#parts
+    if (barred() !== null) return 'sealed'
+    const { phase } = keeper
     const state = this.feed?.state()
     return phase === 'following' && state !== undefined && state.partitions < state.partitionsTotal
       ? 'filling'
@@ -162,27 +173,30 @@ class FollowedIndex implements OwnIndex {
   }
 
   get roles(): OwnIndex['roles'] {
-    return this.#keeper.roles
+    return this.#parts.keeper.roles
   }
 
   get host(): OwnIndex['host'] {
-    return this.#keeper.host
+    const why = this.#parts.barred()
+    if (why !== null) throw sealed(why)
+    return this.#parts.keeper.host
   }
 
   get feed(): OwnIndex['feed'] {
-    const { feed } = this.#keeper
+    const { keeper, follower, lastOfCopy } = this.#parts
+    const { feed } = keeper
     if (feed === null) return null
     const covers = (partition: Parameters<typeof feed.covers>[0], { lagChanges }: FeedState) =>
-      feed.covers(partition) && this.#follower.covers(partition, this.#lastOfCopy() - lagChanges)
+      feed.covers(partition) && follower.covers(partition, lastOfCopy() - lagChanges)
     return {
       covers: partition => covers(partition, feed.state()),
       state: () => {
         const state = feed.state()
-        const whole = this.#follower.whole().filter(partition => covers(partition, state))
+        const whole = follower.whole().filter(partition => covers(partition, state))
         return {
           ...state,
           partitions: whole.length,
-          lagChanges: state.lagChanges + this.#follower.lagChanges,
+          lagChanges: state.lagChanges + follower.lagChanges,
         }
       },
     }
