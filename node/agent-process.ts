@@ -9,7 +9,7 @@ import { grantFile } from '../crypto/grants/first-grants.ts'
 import { clockTagOf, type Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import { startAgentLibp2p } from './adapters/libp2p/agent-start.ts'
-import { AgentClock, agentDirectory, claimedFleet, findRecord, nextBoot } from './agent-parts.ts'
+import { AgentClock, agentDirectory, claimedFleet, findRecord, forAMoment, nextBoot } from './agent-parts.ts'
 import { type AgentSearch, openAgentSearch } from './agent-search.ts'
 import { AgentKeys } from './agents/agent-keys.ts'
 import { FleetLinks } from './agents/fleet-links.ts'
@@ -196,14 +196,14 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       log,
     })
     /** Why this agent may have no key now; null while it may. */
-    const barred = (): string | null => {
+    const barred = forAMoment(clock, (): string | null => {
       const verdict = grants.judge.decide(own, { ...linking, subject: identity.peerId }, grants.judge.nowMs)
       if (!verdict.allowed) return `Its grant is refused. ${sentenceOf(verdict.rule)}`
       const [refusal] = links.refusals()
       if (refusal !== undefined) return `The members refuse its grant by the rule "${refusal.rule}".`
       if (links.unconfirmedMs <= confirmedWithinMs) return null
       return `No member has confirmed its grant for ${confirmedWithinMs / 1000} s.`
-    }
+    })
     const cryptoMeter = new CryptoMeter()
     let finder: AgentSearch | null = null
     const keys: AgentKeys = new AgentKeys({

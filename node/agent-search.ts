@@ -8,12 +8,12 @@ import { Copier } from './agent-index/copier.ts'
 import { CopySource } from './agent-index/copy-source.ts'
 import { Follower } from './agent-index/follower.ts'
 import { PrivateCopy } from './agent-index/private-copy.ts'
+import { forAMoment } from './agent-parts.ts'
 import type { FleetLinks } from './agents/fleet-links.ts'
 import type { Provenance } from './agents/provenance.ts'
 import type { Search } from './fleet-search/api.ts'
 import { FleetSearch } from './fleet-search/fleet-search.ts'
 import type { IndexSight } from './fleet-search/index-document.ts'
-import type { FeedState } from './fleet-search/index-feed.ts'
 import { IndexKeeper } from './fleet-search/index-keeper.ts'
 import { type OwnIndex, SearchResponder } from './fleet-search/responder.ts'
 import { contextSubject, localChanges } from './local-changes.ts'
@@ -102,7 +102,13 @@ export async function openAgentSearch(parts: AgentSearchParts): Promise<AgentSea
     sees,
     failed,
   })
-  const own = new FollowedIndex({ keeper, follower, lastOfCopy: () => changes.last, barred })
+  const own = new FollowedIndex({
+    keeper,
+    follower,
+    lastOfCopy: () => changes.last,
+    barred,
+    clock,
+  })
   const indexes = [mainIndex]
   const answersFor = () => new Set(follower.whole())
   const responder = new SearchResponder({ keeper: own, entitledTo: () => [], answersFor, indexes })
@@ -152,24 +158,29 @@ type FollowedIndexParts = {
   /** Number of the newest change of the copy. */
   readonly lastOfCopy: () => number
   readonly barred: () => string | null
+  readonly clock: Clock
 }
 
 /** An index over a copy: it has a partition when the copy has, and the index has taken that over. */
 class FollowedIndex implements OwnIndex {
   readonly #parts: FollowedIndexParts
+  /** How many partitions it has. */
+  readonly #count: () => number
 
   constructor(parts: FollowedIndexParts) {
     this.#parts = parts
+    this.#count = forAMoment(parts.clock, () => {
+      const { feed } = this
+      return feed === null ? 0 : parts.follower.whole().filter(partition => feed.covers(partition)).length
+    })
   }
 
   get phase(): OwnIndex['phase'] {
     const { keeper, barred } = this.#parts
     if (barred() !== null) return 'sealed'
     const { phase } = keeper
-    const state = this.feed?.state()
-    return phase === 'following' && state !== undefined && state.partitions < state.partitionsTotal
-      ? 'filling'
-      : phase
+    const total = keeper.feed?.state().partitionsTotal ?? 0
+    return phase === 'following' && this.#count() < total ? 'filling' : phase
   }
 
   get roles(): OwnIndex['roles'] {
@@ -186,18 +197,13 @@ class FollowedIndex implements OwnIndex {
     const { keeper, follower, lastOfCopy } = this.#parts
     const { feed } = keeper
     if (feed === null) return null
-    const covers = (partition: Parameters<typeof feed.covers>[0], { lagChanges }: FeedState) =>
-      feed.covers(partition) && follower.covers(partition, lastOfCopy() - lagChanges)
     return {
-      covers: partition => covers(partition, feed.state()),
+      covers: partition =>
+        feed.covers(partition) && follower.covers(partition, lastOfCopy() - feed.state().lagChanges),
       state: () => {
         const state = feed.state()
-        const whole = follower.whole().filter(partition => covers(partition, state))
-        return {
-          ...state,
-          partitions: whole.length,
-          lagChanges: state.lagChanges + follower.lagChanges,
-        }
+        const lagChanges = state.lagChanges + follower.lagChanges
+        return { ...state, partitions: this.#count(), lagChanges }
       },
     }
   }
