@@ -58,7 +58,9 @@ export class RightsDesk implements Rights {
   }
 
   check(caller: Caller, operation: AdminOperation | 'link', address: string | null): void {
-    this.#decide(caller, address, { operation, target: 'fleet' })
+    // An index of its own is nobody's to administer but its own.
+    const isOwn = operation === 'admin:index' && this.#isOwnSearch(caller)
+    this.#decide(caller, address, { operation: isOwn ? 'link' : operation, target: 'fleet' })
   }
 
   storeOf(caller: Caller, address: string | null): ContextStore {
@@ -96,8 +98,12 @@ export class RightsDesk implements Rights {
       chain: () => this.chainOf(caller),
       finder: this.#finderOf(caller, address),
       heldRoles: () => this.#parts.keys.heldRoles,
-      isOwn: caller === this.self && this.#parts.searchIsOwn === true,
+      isOwn: this.#isOwnSearch(caller),
     })
+  }
+
+  #isOwnSearch(caller: Caller): boolean {
+    return caller === this.self && this.#parts.searchIsOwn === true
   }
 
   /** Whether this process itself may find something that it can open. @throws SlurpError SEALED. */
