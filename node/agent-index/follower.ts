@@ -54,6 +54,8 @@ const staleMs = 10_000
 const asideMs = 5_000
 /** Pages of changes that are taken over in one go. */
 const pagesMax = 64
+/** A question in flight is waited for so long at the end. */
+const stopMs = 1_000
 /** After so long another member is asked whether it has the same. */
 const recheckMsDefault = 10 * 60_000
 
@@ -84,10 +86,11 @@ export class Follower {
     this.#running ??= this.#run()
   }
 
+  /** What a member is still asked for nobody waits long. */
   async stop(): Promise<void> {
     this.#isClosed = true
     this.#wake()
-    await this.#running
+    await Promise.race([this.#running, this.#pause(stopMs)])
   }
 
   /** Partitions that the copy has as some member has them, but for what changed in the last seconds; ascending. */

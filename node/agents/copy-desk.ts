@@ -96,13 +96,23 @@ export class CopyDesk {
     if (from < first || from > last) return null
     const { entries, isLast } = await local.heads(from, after, copyLimits.headsAtOnce, last)
     const heads: CopiedHead[] = []
+    const given = (through: ContextKey | null): Copied => ({
+      body: encodeHeads({ through, heads }),
+      count: heads.length,
+    })
+    let bytes = 0
+    let lastLooked: ContextKey | null = null
     for (const { key, value } of entries) {
+      if (bytes > copyLimits.lookedBytesMax) return given(lastLooked)
+      lastLooked = key
+      if (value === null || isGone(value, wallMs())) continue
       await this.#rest()
-      if (value !== null && !isGone(value, wallMs()) && this.#isSeen(key, value.version, sees))
+      const record = local.version(key, value.version)
+      bytes += record?.data?.length ?? 0
+      if (record !== null && this.#isSeenIn(record, sees))
         heads.push({ key, version: value.version, keptFrom: value.keptFrom ?? null })
     }
-    const through = isLast ? null : (entries.at(-1)?.key ?? null)
-    return { body: encodeHeads({ through, heads }), count: heads.length }
+    return given(isLast ? null : lastLooked)
   }
 
   async #versions(wanted: readonly WantedVersions[], sees: CopySight): Promise<Copied> {

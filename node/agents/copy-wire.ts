@@ -15,8 +15,10 @@ export const copyLimits = {
   runMax: 32,
   /** Heads that a member looks at for one page. */
   headsAtOnce: 256,
+  /** Of the versions that it looks at for that. */
+  lookedBytesMax: 8 * 2 ** 20,
   /** Batches of its disk that a member looks at for one page of changes. */
-  stepsAtOnce: 64,
+  stepsAtOnce: 16,
   /** Contexts in one answer. */
   entriesMax: 8_192,
   /** Contexts that versions are asked of at once. */

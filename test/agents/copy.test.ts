@@ -79,6 +79,23 @@ test('a page and an answer have their caps, and what does not fit comes with the
   assert.ok(asked.filter(([, kind]) => kind === 'versions').length > 1, 'one answer does not hold them all')
 })
 
+test('a history that is trimmed is trimmed in the copy', async t => {
+  const { follow, store, copy, held, bench } = await openCopyBench(t)
+  const written: string[] = []
+  for (let round = 0; round < 4; round++)
+    written.push((await store.storeContext(at('a'), { title: `${round}` }, mine)).version)
+  const follower = follow()
+  await until('all is compared', () => follower.whole().length === 16)
+  const { key } = (await held())[0]!
+  const kept = async () => await copy.local.versions(key, noHlc, 100)
+  assert.deepEqual(await kept(), written)
+  const keepFrom = written[2] as Version
+  const trimmed = await bench.processes[0]!.submitter.submit({ kind: 'trim', key, keepFrom }, 5_000)
+  assert.equal(trimmed.kind, 'trimmed')
+  await until('it is shorter', async () => String(await kept()) === String(written.slice(2)))
+  assert.equal(copy.local.head(key)?.keptFrom, keepFrom)
+})
+
 test('another member takes over when one is gone, and what was there already is not fetched again', async t => {
   const { follow, store, held, gone, asked, ids } = await openCopyBench(t)
   for (let each = 0; each < 20; each++) await store.storeContext(at(`k/${each}`), { title: 'k' }, mine)

@@ -93,6 +93,14 @@ test('what changes, ends or goes is followed, after a stop too, and the grant en
   assert.equal((await search(ofShop, { query: 'banana', facets: ['project'] })).total, 1)
   assert.deepEqual(names((await ofShop.catalogue.list()).contexts), ['a', 'b'])
 
+  const decision = { follows: [at('a')], status: 'accepted' }
+  await writer.store.storeContext(at('d'), { title: 'heir', decision }, { roles: ['developer'] })
+  await finds(mine, 'heir', ['d'])
+  const graph = await mine.catalogue.decisions(at('a'))
+  assert.deepEqual(names(graph.nodes), ['a', 'd'])
+  await writer.store.deleteContext(at('d'))
+  await finds(mine, 'heir', [])
+
   await put(at('a'), 'second cherry')
   await put(at('brief'), 'brief cherry', { ttlSeconds: 2 })
   await finds(mine, 'cherry', ['a', 'brief'])
