@@ -123,6 +123,19 @@ test('another member takes over when one is gone, and what was there already is 
   await until('it is there', async () => (await held()).length === 21)
 })
 
+test('where no member has everything each partition is followed at one that has it', async t => {
+  const { follow, store, held, asked, bench } = await openCopyBench(t, 5)
+  for (let each = 0; each < 30; each++) await store.storeContext(at(`k/${each}`), { title: 'k' }, mine)
+  const follower = follow()
+  await until('all is compared', () => follower.whole().length === 16)
+  assert.equal((await held()).length, 30)
+  const followed = new Set(asked.filter(([, kind]) => kind === 'heads').map(([peer]) => peer))
+  assert.ok(followed.size > 1 && followed.size < 5, `${followed.size} of 5`)
+  const owned = (peer: string) =>
+    bench.view.partitions.filter(({ owners }) => (owners as readonly string[]).includes(peer)).length
+  assert.ok([...followed].every(peer => owned(peer) < 16))
+})
+
 test('a list that does not go back, and a member that is asked anew after a while, lead to the same', async t => {
   const { follow, store, held, lists, asked, ids } = await openCopyBench(t)
   await store.storeContext(at('a'), { title: 'a' }, mine)
