@@ -16,6 +16,8 @@ export type CopierParts = {
 
 /** Keys that are looked at in the copy at once. */
 const heldAtOnce = 256
+/** Of versions that are in memory on their way to the copy. */
+const gatheredBytesMax = 32 * 2 ** 20
 /** Contexts that a quorum is asked for at once. */
 const readsAtOnce = 16
 
@@ -48,7 +50,7 @@ export class Copier {
       if (!this.#isOf(run, after, page)) return false
       const there = new Set(heads.map(({ key }) => key))
       const lacking = (await this.#heldIn(run, after, through)).filter(key => !there.has(key))
-      if (!(await this.take(peer, heads)) || !(await this.#doubt(lacking))) isClear = false
+      if (!(await this.take(peer, heads)) || !(await this.#doubt(peer, lacking))) isClear = false
       if (through === null) return isClear
       after = through
     }
@@ -71,7 +73,7 @@ export class Copier {
     let isWhole = true
     for (let at = 0; at < wanted.length; at += copyLimits.wantedMax)
       if (!(await this.#fetch(peer, wanted.slice(at, at + copyLimits.wantedMax)))) isWhole = false
-    return (await this.#doubt(doubtful)) && isWhole
+    return (await this.#doubt(peer, doubtful)) && isWhole
   }
 
   /** A page that says what it was asked for, and goes on. */
@@ -108,25 +110,46 @@ export class Copier {
   }
 
   async #fetch(peer: PeerId, wanted: readonly Wanted[]): Promise<boolean> {
+    for (let left = wanted; ; ) {
+      const gathered = await this.#gather(peer, left)
+      if (gathered === null) return false
+      const { chains, isCut } = gathered
+      await this.#parts.copy.take(left.map(each => contextOf(each, chains.get(each.key)!)))
+      const lacking = left.filter(({ key }) => chains.get(key)!.records.length === 0)
+      // Replaced or gone in between, or the member did not give what its author sealed.
+      if (!isCut || lacking.length === left.length) {
+        return await this.#doubt(
+          peer,
+          lacking.map(({ key }) => key),
+        )
+      }
+      left = lacking
+    }
+  }
+
+  /** Asks for versions, as many as memory may hold. Null: no answer. */
+  async #gather(
+    peer: PeerId,
+    wanted: readonly Wanted[],
+  ): Promise<{ readonly chains: ReadonlyMap<ContextKey, Chain>; readonly isCut: boolean } | null> {
     const chains = new Map<ContextKey, Chain>(
       wanted.map(({ key, from }) => [key, { next: from, records: [] }]),
     )
+    let bytes = 0
     for (let left = wanted; left.length > 0; ) {
       const asked = left.map(({ key, until }) => ({ key, from: chains.get(key)!.next!, until }))
       const page = await this.#parts.source.versions(peer, asked)
-      if (page === null) return false
+      if (page === null) return null
       const last = this.#link(chains, page.versions, left)
       // Without a step forward it would go round for ever.
       if (!page.more || last === null) break
+      bytes += page.versions.reduce((sum, { record }) => sum + (record.data?.length ?? 0), 0)
+      if (bytes > gatheredBytesMax) return { chains, isCut: true }
       left = left
         .slice(left.findIndex(({ key }) => key === last))
         .filter(({ key }) => isOpen(chains.get(key)!))
     }
-    await this.#parts.copy.take(wanted.map(each => contextOf(each, chains.get(each.key)!)))
-    // Replaced or gone in between, or the member did not give what its author sealed.
-    return await this.#doubt(
-      wanted.flatMap(({ key }) => (chains.get(key)!.records.length === 0 ? [key] : [])),
-    )
+    return { chains, isCut: false }
   }
 
   /** Puts versions where they belong; others than were asked for are none. @returns the key of the last one. */
@@ -148,17 +171,17 @@ export class Copier {
   }
 
   /** What a member does not have any more, or has in an older version: a quorum says what is so. */
-  async #doubt(keys: readonly ContextKey[]): Promise<boolean> {
+  async #doubt(peer: PeerId, keys: readonly ContextKey[]): Promise<boolean> {
     let isClear = true
     for (let at = 0; at < keys.length; at += readsAtOnce) {
       const some = keys.slice(at, at + readsAtOnce)
-      const clear = await Promise.all(some.map(key => this.#ask(key)))
+      const clear = await Promise.all(some.map(key => this.#ask(peer, key)))
       if (clear.includes(false)) isClear = false
     }
     return isClear
   }
 
-  async #ask(key: ContextKey): Promise<boolean> {
+  async #ask(peer: PeerId, key: ContextKey): Promise<boolean> {
     const { copy, source, clock } = this.#parts
     const held = copy.local.head(key)
     if (held !== null && isGone(held, clock.wallMs())) {
@@ -171,16 +194,30 @@ export class Copier {
       if (held !== null) await copy.drop([key])
     } else if (held === null || standing.value.version > held.version) {
       const { keptFrom = null, ...record } = standing.value
-      const isConnected = held !== null && record.parent === held.version
-      await copy.take([{ key, records: [record], isConnected, keptFrom }])
+      const until = held?.version ?? null
+      const before = record.parent === until ? [] : await this.#before(peer, key, record.parent, until)
+      const records = [record, ...before]
+      await copy.take([contextOf({ key, from: record.version, until, keptFrom }, { next: null, records })])
     }
     return true
+  }
+
+  /** What came before a version, as far as a member has it. */
+  async #before(
+    peer: PeerId,
+    key: ContextKey,
+    from: Version | null,
+    until: Version | null,
+  ): Promise<readonly VersionRecord[]> {
+    if (from === null) return []
+    const gathered = await this.#gather(peer, [{ key, from, until, keptFrom: null }])
+    return gathered?.chains.get(key)?.records ?? []
   }
 }
 
 const isOpen = ({ next, records }: Chain): boolean => next !== null && records.length < versionsKeptMax
 
-function contextOf({ key, until, keptFrom }: Wanted, { records }: Chain): CopiedContext {
+function contextOf({ key, until, keptFrom }: Wanted, { records }: Readonly<Chain>): CopiedContext {
   const kept = records.slice(0, versionsKeptMax)
   return { key, records: kept, isConnected: until !== null && kept.at(-1)?.parent === until, keptFrom }
 }
