@@ -1,5 +1,5 @@
 import { SlurpError } from '../base/errors.ts'
-import type { JoinedFleet } from './agent-process.ts'
+import { type JoinedFleet, noIndex } from './agent-process.ts'
 import type { Audit } from './audit/peer-audit.ts'
 import type { GrantAdmin } from './grants/api.ts'
 import { GrantDesk } from './grants/grant-desk.ts'
@@ -26,6 +26,19 @@ const served: ReadonlySet<OperationName> = new Set([
   'healthChecks',
   'metrics',
 ])
+/** Of agents that keep an index. */
+const ofFinders: ReadonlySet<OperationName> = new Set([
+  'listContexts',
+  'contextTree',
+  'contextDecisions',
+  'staleContexts',
+  'searchContexts',
+  'indexList',
+  'indexStats',
+  'indexRebuild',
+  'indexOptimize',
+  'indexVerify',
+])
 const ofGranters: ReadonlySet<OperationName> = new Set([
   'grants',
   'grant',
@@ -35,9 +48,15 @@ const ofGranters: ReadonlySet<OperationName> = new Set([
   'delegate',
 ])
 
-/** What this door leaves to others. @param mayGrant - this agent has the key that signs grants of agents. */
-export const notServedBy = (mayGrant: boolean) => (name: OperationName) => {
-  if (served.has(name) || (mayGrant && ofGranters.has(name))) return null
+/**
+ * What this door leaves to others.
+ *
+ * @param can.grant - this agent has the key that signs grants of agents.
+ * @param can.find - it keeps an index.
+ */
+export const notServedBy = (can: { grant: boolean; find: boolean }) => (name: OperationName) => {
+  if (served.has(name) || (can.grant && ofGranters.has(name))) return null
+  if (ofFinders.has(name)) return can.find ? null : noIndex()
   return new SlurpError(
     'ROUTE_UNKNOWN',
     'The door of an agent does not do this: an agent is no peer of the ring.',
@@ -48,11 +67,7 @@ export const notServedBy = (mayGrant: boolean) => (name: OperationName) => {
 }
 
 /** An agent as a door sees a peer. What `notServedBy` refuses is never reached. */
-export function agentAtDoor(
-  joined: JoinedFleet,
-  name: string,
-  version: string,
-): RunningPeer & { readonly search: Pick<RunningPeer['search'], 'lag'> } {
+export function agentAtDoor(joined: JoinedFleet, name: string, version: string): RunningPeer {
   const startedAt = new Date().toISOString()
   return {
     id: joined.id,
@@ -63,8 +78,9 @@ export function agentAtDoor(
     grants: granterOf(joined),
     joinTokens: notHere(),
     retention: notHere(),
-    catalogue: notHere(),
-    search: notHere<RunningPeer['search']>({ lag: { phase: 'blind', changes: 0, seconds: 0 } }),
+    catalogue: joined.catalogue,
+    search:
+      joined.index ?? notHere<RunningPeer['search']>({ lag: { phase: 'blind', changes: 0, seconds: 0 } }),
     audit: unkept,
     addresses: () => [],
     status: () => statusOf(joined, name, version, startedAt),

@@ -117,3 +117,15 @@ export async function findRecord(
       'who is not granted anything is not let in.',
   })
 }
+
+const momentMs = 50
+
+/** What was found out a moment ago is not found out again. */
+export function forAMoment<T>(clock: Pick<Clock, 'monotonicMs'>, look: () => T): () => T {
+  let last: { readonly atMs: number; readonly found: T } | null = null
+  return () => {
+    const nowMs = clock.monotonicMs()
+    if (last === null || nowMs - last.atMs >= momentMs) last = { atMs: nowMs, found: look() }
+    return last.found
+  }
+}

@@ -2,17 +2,21 @@ import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { bootTag, newClock } from '../base/hlc.ts'
 import type { FleetId, PeerId, RoleName } from '../base/ids.ts'
+import { sha256Hex } from '../crypto/digest.ts'
 import { newEnvelopeChecker } from '../crypto/envelope-checker.ts'
 import { encodeGrantFile, splitChain } from '../crypto/grants/chain-text.ts'
 import { grantFile } from '../crypto/grants/first-grants.ts'
 import { clockTagOf, type Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import { startAgentLibp2p } from './adapters/libp2p/agent-start.ts'
-import { AgentClock, agentDirectory, claimedFleet, findRecord, nextBoot } from './agent-parts.ts'
+import { AgentClock, agentDirectory, claimedFleet, findRecord, forAMoment, nextBoot } from './agent-parts.ts'
+import { type AgentSearch, openAgentSearch } from './agent-search.ts'
 import { AgentKeys } from './agents/agent-keys.ts'
 import { FleetLinks } from './agents/fleet-links.ts'
+import { Provenance } from './agents/provenance.ts'
 import { RemoteSubmitter } from './agents/remote-submitter.ts'
 import { epochOf } from './fleet-files.ts'
+import type { Search } from './fleet-search/api.ts'
 import { opensContexts } from './grants/agent-rights.ts'
 import { refusedBy, sentenceOf } from './grants/denials.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
@@ -35,6 +39,10 @@ export type JoinFleetOptions = {
   readonly grant: string
   /** What is public is kept here for the next run; null: nothing is. */
   readonly dir?: string | null
+  /** Keeps a copy of what its roles open, sealed, and an index of it in `dir`: for `search` and `catalogue`. */
+  readonly index?: boolean
+  /** As the index names this agent. */
+  readonly name?: string
   /** Key of a private network. */
   readonly networkKey?: Uint8Array | null
   readonly contextBytesMax?: number
@@ -59,6 +67,11 @@ export type JoinedFleet = {
   readonly fleet: FleetId
   /** As the grant of this agent allows. */
   readonly store: ContextStore
+  /** What there is, as far as the grant of this agent allows. Both throw SlurpError ROUTE_UNKNOWN without `index`. */
+  readonly catalogue: Catalogue
+  readonly search: Pick<Search, 'search'>
+  /** The private index itself, for the door of this agent; null without `index`. */
+  readonly index: Search | null
   readonly rights: RightsDesk
   readonly grants: GrantKeeper
   readonly keys: AgentKeys
@@ -87,11 +100,15 @@ const quiet: Log = { debug: unheard, info: unheard, warn: unheard, error: unhear
  * from the holders of their shares, and seals and opens by itself. Members see sealed bytes only.
  *
  * @throws SlurpError GRANT_INVALID when the grant is of another fleet or for another identity; UNREACHABLE when no member was
- * found in time; CONFIG_INVALID for a bootstrap address that is none.
+ * found in time; CONFIG_INVALID for a bootstrap address that is none, and for an index without a directory.
  */
 export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet> {
   const { identity, grant, log = quiet, networkKey = null } = options
   const fleet = claimedFleet(grant)
+  if (options.index === true && (options.dir ?? null) === null)
+    throw new SlurpError('CONFIG_INVALID', 'An index needs a directory that outlives this run.', {
+      hint: 'Name one with `dir`, or join without `index`.',
+    })
   const unguarded = keepMemoryOutOfDumps()
   if (unguarded !== null) log.warn({ why: unguarded }, 'core dumps of this process may show its keys')
   const { dir, remove } = agentDirectory(options.dir ?? null)
@@ -168,10 +185,10 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       isAuthor: () => true,
       isGranted: (header, isFresh) => grants.judge.isGranted(header, isFresh),
     })
+    const provenance = new Provenance(checker, peer => grants.sync.fetchMissing(peer))
     const submitter = new RemoteSubmitter({
       links,
-      checker,
-      fetchGrants: peer => grants.sync.fetchMissing(peer),
+      provenance,
       denied: ({ rule, opensAtMs }) => refusedBy(own.grant.name, rule, opensAtMs),
       hlc,
       wallMs: () => clock.wallMs(),
@@ -179,15 +196,16 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       log,
     })
     /** Why this agent may have no key now; null while it may. */
-    const barred = (): string | null => {
+    const barred = forAMoment(clock, (): string | null => {
       const verdict = grants.judge.decide(own, { ...linking, subject: identity.peerId }, grants.judge.nowMs)
       if (!verdict.allowed) return `Its grant is refused. ${sentenceOf(verdict.rule)}`
       const [refusal] = links.refusals()
       if (refusal !== undefined) return `The members refuse its grant by the rule "${refusal.rule}".`
       if (links.unconfirmedMs <= confirmedWithinMs) return null
       return `No member has confirmed its grant for ${confirmedWithinMs / 1000} s.`
-    }
+    })
     const cryptoMeter = new CryptoMeter()
+    let finder: AgentSearch | null = null
     const keys: AgentKeys = new AgentKeys({
       self: identity,
       fleet,
@@ -198,7 +216,10 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       meter: cryptoMeter,
       roles: () => (barred() === null ? rolesOf(grants) : null),
       why: () => barred() ?? 'The keys are being collected.',
-      sealed: () => store.forget(),
+      sealed: () => {
+        store.forget()
+        finder?.forget()
+      },
     })
     closers.unshift(() => keys.stop())
     const storeParts: StoreParts = {
@@ -219,7 +240,25 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       limits: options.contextBytesMax === undefined ? {} : { contextBytesMax: options.contextBytesMax },
     }
     const store = newContextStore(storeParts)
-    const rights = new RightsDesk({ keeper: grants, store, catalogue: unlisted, keys: keys.held })
+    if (options.index === true) {
+      const { name = identity.peerId } = options
+      finder = await openAgentSearch({
+        ...{ dir, name, view, links, provenance, store, storeParts, clock, log },
+        hasKeys: () => keys.isOpen,
+        barred,
+        sees: found => rights.mayFind(found),
+        limits: sha256Hex(Buffer.from(JSON.stringify([own.grant.limits, own.delegate.limits]))),
+      })
+      closers.unshift(finder.stop)
+    }
+    const catalogue = finder?.catalogue ?? unlisted
+    const rights: RightsDesk = new RightsDesk({
+      keeper: grants,
+      store,
+      catalogue,
+      keys: keys.held,
+      searchIsOwn: true,
+    })
     links.start()
     const tending = setInterval(() => void keys.tend(), tendMs)
     closers.unshift(() => clearInterval(tending))
@@ -235,6 +274,9 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       id: identity.peerId,
       fleet,
       store: rights.storeOf(rights.self, null),
+      catalogue: rights.catalogueOf(rights.self, null),
+      search: rights.searchOf(rights.self, null, finder?.search ?? unlisted),
+      index: finder?.search ?? null,
       rights,
       grants,
       keys,
@@ -242,7 +284,12 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       authorityPublicKey,
       view,
       state,
-      counters: () => ({ ...submitter.counters, ...store.counters(), ...grants.sync.counters }),
+      counters: () => ({
+        ...submitter.counters,
+        ...store.counters(),
+        ...grants.sync.counters,
+        ...finder?.counters(),
+      }),
       async opened(withinMs) {
         const untilMs = clock.monotonicMs() + withinMs
         while (!keys.isOpen && clock.monotonicMs() < untilMs) {
@@ -261,14 +308,14 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
 }
 
 const askMs = 3_000
-/** What there is can be listed by who has it on its disk and can open it: an agent has no disk for that. */
-const unlisted = {
-  seenBy(): Catalogue {
-    throw new SlurpError('ROUTE_UNKNOWN', 'An agent keeps no list of what there is.', {
-      hint: 'Name the door of a peer that holds roles; `slurp status` at a door shows which.',
-    })
-  },
-}
+/** What an agent without an index says to who wants to find something. */
+export const noIndex = (): SlurpError =>
+  new SlurpError('ROUTE_UNKNOWN', 'This agent keeps no index of what there is.', {
+    hint: 'Run it with `slurp agent --index`, in the library with `index: true` and `dir`; or ask a peer that holds roles.',
+  })
+const refuse = () => Promise.reject(noIndex())
+const nothing: Catalogue = { list: refuse, tree: refuse, decisions: refuse, stale: refuse }
+const unlisted = { seenBy: () => nothing, search: refuse }
 const linking = { operation: 'link', target: 'fleet', address: 'notAsked' } as const
 
 /** A member shows a grant of a peer for the id that its connection has proven. */

@@ -61,6 +61,14 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
   }
 }
 
+/** Partitions that this peer owns and whose copy is not being mended. */
+export const wholePartitions =
+  (local: Pick<LocalContexts, 'partitions'>, driver: { damagedPartitions(): readonly number[] }) =>
+  (): ReadonlySet<PartitionId> => {
+    const damaged = new Set(driver.damagedPartitions())
+    return new Set(local.partitions().filter(partition => !damaged.has(partition)))
+  }
+
 function storedOf({ key: diskKey, value: stored }: DiskEntry): StoredVersion {
   const record = decodeVersion(diskKey, stored)
   return { ...parseVersionKey(diskKey), record: record === 'damaged' ? null : record }

@@ -44,9 +44,9 @@ const wiring: Wiring = {
     const source = ask ? new ProcessPassphrase({ environment: process.env, ask }) : passphrase
     return servePeer(dir, settings, version, onLeft, source.of)
   },
-  async serveAgent(dir, settings) {
+  async serveAgent(dir, settings, options) {
     const { serveAgent } = await import('./serve-agent.ts')
-    return serveAgent(dir, settings, version, passphrase.of)
+    return serveAgent(dir, settings, { ...options, version, passphrase: passphrase.of })
   },
   passphraseOf: path => passphrase.of(path),
   async identityIn(dir) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { PeerId } from '../base/ids.ts'
+import type { PartitionId, PeerId } from '../base/ids.ts'
 import type { Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import type { Driver } from './driver/driver.ts'
@@ -9,6 +9,7 @@ import { IndexKeeper } from './fleet-search/index-keeper.ts'
 import type { LocalContexts } from './fleet-search/ports.ts'
 import { SearchResponder } from './fleet-search/responder.ts'
 import { localChanges } from './local-changes.ts'
+import { wholePartitions } from './local-histories.ts'
 import type { Exchange } from './ports/exchange.ts'
 import type { ChangeLog } from './ports/opened-disk.ts'
 import type { Log } from './running-peer.ts'
@@ -55,10 +56,7 @@ export function startPeerSearch(parts: PeerSearchParts): PeerSearch {
     indexes,
     failed,
   })
-  const answersFor = () => {
-    const damaged = new Set(driver.damagedPartitions())
-    return new Set(local.partitions().filter(partition => !damaged.has(partition)))
-  }
+  const answersFor = wholePartitions(local, driver)
   const responder = new SearchResponder({ keeper, entitledTo, answersFor, indexes })
   exchange.serve((from, question) => responder.answer(from, question))
   const monotonicMs = () => desk.parts.clock.monotonicMs()

@@ -296,7 +296,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     })
     closers.unshift(finder.stop)
     const ofAgents = { self, view: () => view, libp2p, driver, hlc, keys, grants, audit, addressFile }
-    const agentCounters = serveAgents({ ...ofAgents, log })
+    const agentCounters = serveAgents({ ...ofAgents, local, changes: opened.changes, log })
     const counters = () => ({
       ...health.counters(),
       ...libp2p.counters(),

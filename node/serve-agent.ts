@@ -8,6 +8,7 @@ import { readNetworkKey } from '../crypto/network-key.ts'
 import type { PassphraseSource } from '../crypto/sealed-key.ts'
 import { agentAtDoor, notServedBy } from './agent-door.ts'
 import { type JoinedFleet, joinFleet } from './agent-process.ts'
+import type { AgentOptions } from './cli/wiring.ts'
 import type { ProcessSettings } from './config.ts'
 import { doorSettings, failedReasons } from './door-settings.ts'
 import { openDoor } from './http/server.ts'
@@ -16,12 +17,17 @@ import { openPeerLog } from './monitoring/peer-log.ts'
 import { readPeerFile, tokenPath, writePeerFile } from './peer-settings.ts'
 import type { ServedPeer } from './serve-peer.ts'
 
+export type ServeAgentOptions = AgentOptions & {
+  /** Of SLURP. */
+  readonly version: string
+  readonly passphrase?: PassphraseSource
+}
+
 /** An agent with its HTTP door, up in this process: found the fleet, and collects its keys. @throws SlurpError as `joinFleet` does. */
 export async function serveAgent(
   dir: string,
   settings: ProcessSettings,
-  version: string,
-  passphrase?: PassphraseSource,
+  { index, version, passphrase }: ServeAgentOptions,
 ): Promise<ServedPeer> {
   const startedAtMs = Date.now()
   const ofDoor = doorSettings(dir, settings)
@@ -37,6 +43,8 @@ export async function serveAgent(
       dir,
       networkKey: await readNetworkKey(dir),
       contextBytesMax: settings.contextBytesMax,
+      index,
+      name,
       log,
     })
     joined = fleet
@@ -56,7 +64,7 @@ export async function serveAgent(
         }),
       log,
       version,
-      notServed: notServedBy(existsSync(join(dir, granterKeyFile))),
+      notServed: notServedBy({ grant: existsSync(join(dir, granterKeyFile)), find: index }),
     })
     notePort(dir, door.url)
     log.info({ url: door.url }, 'agent is up')

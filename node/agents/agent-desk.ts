@@ -12,6 +12,8 @@ import type { Audit } from '../audit/peer-audit.ts'
 import type { AgentRights } from '../grants/agent-rights.ts'
 import type { Log } from '../running-peer.ts'
 import { Allowance } from './allowance.ts'
+import type { CopyDesk } from './copy-desk.ts'
+import type { CopyQuestion } from './copy-wire.ts'
 import {
   type AgentAnswer,
   type AgentQuestion,
@@ -37,6 +39,8 @@ export type AgentDeskParts = {
     question: Uint8Array,
     mayGive: boolean,
   ) => Promise<Uint8Array | null>
+  /** Tells what there is. */
+  readonly copies: Pick<CopyDesk, 'answer'>
   readonly clock: { readonly last: Parameters<typeof encodeOutcome>[0] }
   readonly log: Log
   readonly allowance?: Allowance
@@ -110,7 +114,26 @@ export class AgentDesk {
       }
       case 'operate':
         return await this.#operate(who, asked)
+      default:
+        return await this.#copy(who, asked)
     }
+  }
+
+  /** What a grant lets its holder search in is what it may keep a copy of. */
+  async #copy(who: Who, asked: CopyQuestion): Promise<AgentAnswer> {
+    const chain = this.#check(who, ['search'], ({ grant }) => ({ roles: someRole(grant), scope: null }))
+    // Most contexts of a page are sealed to the same few roles.
+    const verdicts = new Map<string, boolean>()
+    const found = await this.#parts.copies.answer(asked, header => {
+      const about = targetOf(header)
+      const name = `${about.roles.join()} ${about.scope}`
+      const isAllowed = verdicts.get(name) ?? this.#verdict(who, ['search'], () => about).kind === 'allowed'
+      verdicts.set(name, isAllowed)
+      return isAllowed
+    })
+    if (found === null) return { kind: 'unable' }
+    if (found.count > 0) await this.#record(who, chain, 'search', null, [], found.count)
+    return done(found.body)
   }
 
   async #operate(
@@ -213,6 +236,7 @@ export class AgentDesk {
     operation: ContextOperation,
     key: ContextKey | null,
     headers: readonly EnvelopeHeader[],
+    count = 1,
   ): Promise<void> {
     const { audit } = this.#parts
     audit.check()
@@ -225,7 +249,7 @@ export class AgentDesk {
       key,
       roles: audit.rolesOf(headers[0]?.roles ?? []),
       rule: 'granted',
-      count: 1,
+      count,
     }
     await audit.decided(decision)
   }

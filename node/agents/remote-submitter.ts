@@ -3,18 +3,16 @@ import { LRUCache } from 'lru-cache'
 import type { SlurpError } from '../../base/errors.ts'
 import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
 import type { ContextKey, PeerId, Version } from '../../base/ids.ts'
-import type { Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
-import type { EnvelopeChecker } from '../ports/ports.ts'
+import type { Operation, Outcome } from '../../replication/messages.ts'
 import type { Log } from '../running-peer.ts'
 import type { Submitter } from '../store/api.ts'
 import type { FleetLinks, Refusal } from './fleet-links.ts'
+import type { Provenance } from './provenance.ts'
 import { type AgentAnswer, decodeOutcome, recordsIn } from './wire.ts'
 
 export type RemoteSubmitterParts = {
   readonly links: FleetLinks
-  readonly checker: EnvelopeChecker
-  /** Learns from a member the grants that envelopes name and that are not known here. */
-  readonly fetchGrants: (from: PeerId) => Promise<void>
+  readonly provenance: Provenance
   /** What a grant is refused with. */
   readonly denied: (refusal: Refusal) => SlurpError
   readonly hlc: HlcClock
@@ -129,23 +127,13 @@ export class RemoteSubmitter implements Submitter {
 
   async #isGenuine(peer: PeerId, key: ContextKey, outcome: Outcome): Promise<boolean> {
     if (outcome.kind === 'absent') return true
-    const records = recordsIn(outcome)
-    if (!this.#accepts(key, records)) {
-      await this.#parts.fetchGrants(peer)
-      if (!this.#accepts(key, records)) return false
-    }
+    if (!(await this.#parts.provenance.isGenuine(peer, key, recordsIn(outcome)))) return false
     if (outcome.kind !== 'found') return true
     const { version } = outcome.value
     const before = this.#seen.get(key)
     if (before !== undefined && before > version) return false
     this.#seen.set(key, version)
     return true
-  }
-
-  #accepts(key: ContextKey, records: readonly VersionRecord[]): boolean {
-    return records.every(
-      record => record.data !== null && this.#parts.checker.accepts({ ...record, key, data: record.data }),
-    )
   }
 }
 

@@ -3,6 +3,7 @@ import type { Digest, Hlc, PeerId } from '../../base/ids.ts'
 import type { Operation, Outcome, VersionRecord } from '../../replication/messages.ts'
 import { DecodeError } from '../driver/codec/reader.ts'
 import { decodeFrame, encodeFrame } from '../driver/codec/wire.ts'
+import { type CopyQuestion, copyFields, copyQuestionFrom } from './copy-wire.ts'
 
 /*
  * What agents ask members on `/agents/1`, as CBOR arrays (docs/FORMATS.md):
@@ -28,8 +29,9 @@ export type AgentQuestion =
   | { readonly kind: 'registry' }
   /** A question about grants, as members ask each other (node/grants/exchange.ts). */
   | { readonly kind: 'grants'; readonly question: Uint8Array }
+  | CopyQuestion
 
-const kinds = ['pulse', 'operate', 'registry', 'grants'] as const
+const kinds = ['pulse', 'operate', 'registry', 'grants', 'changes', 'heads', 'versions'] as const
 
 export type KnownMember = {
   readonly id: PeerId
@@ -71,6 +73,8 @@ function fieldsOf(asked: AgentQuestion): unknown[] {
       return []
     case 'grants':
       return [asked.question]
+    default:
+      return copyFields(asked)
   }
 }
 
@@ -92,6 +96,8 @@ export function decodeQuestion(bytes: Uint8Array): AgentQuestion | null {
       return fields.length === 2 ? { kind } : null
     case 'grants':
       return fields.length === 3 && a instanceof Uint8Array ? { kind, question: a } : null
+    default:
+      return copyQuestionFrom(kind, fields.slice(2))
   }
 }
 

@@ -6,7 +6,7 @@ import { hasLeft, noteLeft, readPeerFile, settingsOfFile } from '../peer-setting
 import { forgetFleet, isRemembered, rememberFleet } from './last-fleet.ts'
 import { answer, type Session } from './session.ts'
 import { exitWithin, listenForStop } from './stop-asked.ts'
-import type { AskPassphrase, ServedPeer } from './wiring.ts'
+import type { AgentOptions, AskPassphrase, ServedPeer } from './wiring.ts'
 
 /** How long the ready line waits for the other peers before it says that they are missing. */
 const readyWaitMs = 5000
@@ -25,7 +25,7 @@ export type RunOptions = {
   /** Whether commands talk to this peer from now on where they are not told another one. */
   readonly remember: boolean
   /** It is an agent, and no peer. */
-  readonly isAgent?: boolean
+  readonly agent?: AgentOptions
 }
 
 /** Runs the one peer whose data is in a directory until it is asked to stop, or has left its fleet. */
@@ -33,8 +33,8 @@ export async function runPeer(session: Session, options: RunOptions): Promise<vo
   const { dir, settings, json, child } = options
   const stop = listenForStop({ child, input: session.input })
   const ask = child ? askParent(session) : undefined
-  const peer = options.isAgent
-    ? await session.wiring.serveAgent(dir, settings)
+  const peer = options.agent
+    ? await session.wiring.serveAgent(dir, settings, options.agent)
     : await session.wiring.servePeer(dir, settings, () => stop.ask('left'), ask)
   const { name, id, url, tokenFile, addresses } = peer
   const remember = options.remember && !child && !isRemembered(session.environment, url)

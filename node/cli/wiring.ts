@@ -56,6 +56,11 @@ export type ServedPeer = {
   stop(graceMs: number): Promise<void>
 }
 
+export type AgentOptions = {
+  /** Whether it keeps an index of what its roles open. */
+  readonly index: boolean
+}
+
 /**
  * What the commands need of the rest of SLURP, handed in by main.ts, so that a command that only talks HTTP
  * loads neither libp2p nor a database.
@@ -85,7 +90,7 @@ export type Wiring = {
    *
    * @throws SlurpError GRANT_INVALID, UNREACHABLE, DATA_MISSING, CONFIG_INVALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG.
    */
-  serveAgent(dir: string, settings: ProcessSettings): Promise<ServedPeer>
+  serveAgent(dir: string, settings: ProcessSettings, options: AgentOptions): Promise<ServedPeer>
   /** The passphrase that SLURP_PASSPHRASE_FILE or the terminal gives. @throws SlurpError PASSPHRASE_NEEDED, CONFIG_INVALID. */
   passphraseOf(path: string): Promise<Uint8Array>
   /** What can be told of the identity in a directory without its passphrase. @throws SlurpError. */

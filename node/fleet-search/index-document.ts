@@ -9,8 +9,14 @@ import type { Context } from '../store/api.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
 import { authorOf, contextFrom } from '../store/version-opener.ts'
 
-/** Why a version is not in the index: the roles of this peer do not open it, or it was sealed without its address. */
+/** Why a version is not in the index: it is not for this process, or was sealed without its address, or is damaged. */
 export type Unindexed = 'closed' | 'nameless' | 'damaged'
+
+/** What an index is for, where that is not all that the roles of its process open. */
+export type IndexSight = (found: {
+  readonly address: Address
+  readonly roles: readonly RoleName[]
+}) => boolean
 
 /**
  * What the index keeps of a live version.
@@ -22,6 +28,7 @@ export async function indexDocumentOf(
   partition: PartitionId,
   key: ContextKey,
   record: VersionRecord,
+  sees?: IndexSight,
 ): Promise<IndexDocument | Unindexed> {
   try {
     const header = desk.opener.prove(key, record)
@@ -29,8 +36,10 @@ export async function indexDocumentOf(
     const { author, version } = shownOf(header)
     const { place, json } = await desk.opener.textOf(key, record)
     if (place === null) return 'nameless'
-    const context = contextFrom(json)
     const address = parseAddress(place)
+    const names = [...new Set(roles.map(({ name }) => name))] as RoleName[]
+    if (sees?.({ address, roles: names }) === false) return 'closed'
+    const context = contextFrom(json)
     return {
       ...namesOf(address, context),
       ...textsOf(context),
@@ -38,7 +47,7 @@ export async function indexDocumentOf(
       version,
       address: formatAddress(address),
       partition,
-      roles: [...new Set(roles.map(({ name }) => name))] as RoleName[],
+      roles: names,
       writtenMs: hlcMs(version),
       createdMs: context.createdAt === undefined ? null : Date.parse(context.createdAt),
       author: authorOf(context, desk.parts.nameOf?.(author as PeerId) ?? author),

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../search/api.ts'
 import type { SearchHost } from '../search/search-host.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
 import { Expiries } from './expiries.ts'
+import type { IndexSight } from './index-document.ts'
 import { IndexIntake } from './index-intake.ts'
 import type { ContextChanges, LocalContexts } from './ports.ts'
 
@@ -17,6 +18,7 @@ export type IndexFeedParts = {
   readonly changes: ContextChanges
   readonly local: LocalContexts
   readonly desk: StoreDesk
+  readonly sees?: IndexSight | undefined
 }
 
 export type FeedState = {

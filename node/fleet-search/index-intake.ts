@@ -3,7 +3,7 @@ import { controlPartition, partitionOf } from '../../dht/keyspace.ts'
 import type { Change, IndexDocument, Stock } from '../search/api.ts'
 import type { SearchHost } from '../search/search-host.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
-import { indexDocumentOf } from './index-document.ts'
+import { type IndexSight, indexDocumentOf } from './index-document.ts'
 import { keptVersionsOf } from './kept-versions.ts'
 import type { LocalContexts } from './ports.ts'
 
@@ -11,6 +11,7 @@ export type IntakeParts = {
   readonly index: Pick<SearchHost, 'reconcile' | 'apply'>
   readonly local: LocalContexts
   readonly desk: StoreDesk
+  readonly sees?: IndexSight | undefined
   /** When the last version of a key expires; 0 for never. */
   readonly noteExpiry: (key: ContextKey, expiresAtMs: number) => void
   readonly isClosed: () => boolean
@@ -109,11 +110,11 @@ export class IndexIntake {
   }
 
   async #open(key: ContextKey, version: Version): Promise<IndexDocument | null> {
-    const { local, desk } = this.#parts
+    const { local, desk, sees } = this.#parts
     const partition = partitionOf(key, local.partitionsTotal())
     const record = partition === controlPartition ? null : local.version(key, version)
     if (record === null) return null
-    const document = await indexDocumentOf(desk, partition, key, record)
+    const document = await indexDocumentOf(desk, partition, key, record, sees)
     if (typeof document !== 'string') return document
     if (document !== 'closed') this.unindexed += 1
     return null

@@ -5,6 +5,7 @@ import type { IndexConfiguration } from '../search/engine/configuration.ts'
 import { SearchHost } from '../search/search-host.ts'
 import { sealed } from '../store/role-access.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
+import type { IndexSight } from './index-document.ts'
 import { type FeedState, IndexFeed } from './index-feed.ts'
 import type { ContextChanges, LocalContexts } from './ports.ts'
 
@@ -17,6 +18,8 @@ export type IndexKeeperParts = {
   readonly changes: ContextChanges
   readonly local: LocalContexts
   readonly indexes?: readonly IndexConfiguration[]
+  /** Left out: all that the roles of this process open is indexed. */
+  readonly sees?: IndexSight
   /** Something went wrong with the index, which is tried again. */
   readonly failed: (failure: unknown) => void
 }
@@ -129,12 +132,12 @@ export class IndexKeeper {
   }
 
   async #openWith(recipients: readonly RoleRecipient[]): Promise<void> {
-    const { dir, bindingSecret, desk, changes, local, indexes } = this.#parts
+    const { dir, bindingSecret, desk, changes, local, indexes, sees } = this.#parts
     const { keys } = desk.parts
     const roleKeys = keysOf(recipients, keys.identitiesOf.bind(keys))
     const more = indexes === undefined ? {} : { indexes }
     const host = await SearchHost.start({ dir, bindingSecret, roleKeys, recipients, ...more })
-    const feed = new IndexFeed({ index: host, changes, local, desk })
+    const feed = new IndexFeed({ index: host, changes, local, desk, sees })
     const ended = feed.run().catch(failure => this.#feedEnded(host, failure))
     this.#open = { host, feed, ended }
   }

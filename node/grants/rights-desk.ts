@@ -24,6 +24,8 @@ export type RightsParts = {
   readonly catalogue: { seenBy(finder: Finder): Catalogue }
   /** As they are now. The secret is null on a blind peer and a sealed one: their store refuses everything by itself. */
   readonly keys: { readonly fleetSecret: Uint8Array | null; readonly heldRoles: readonly string[] }
+  /** The search here goes through nothing but what this process itself may find: an agent's. */
+  readonly searchIsOwn?: boolean
 }
 
 const purpose = 'slurp/v1/door token\0'
@@ -56,7 +58,9 @@ export class RightsDesk implements Rights {
   }
 
   check(caller: Caller, operation: AdminOperation | 'link', address: string | null): void {
-    this.#decide(caller, address, { operation, target: 'fleet' })
+    // An index of its own is nobody's to administer but its own.
+    const isOwn = operation === 'admin:index' && this.#isOwnSearch(caller)
+    this.#decide(caller, address, { operation: isOwn ? 'link' : operation, target: 'fleet' })
   }
 
   storeOf(caller: Caller, address: string | null): ContextStore {
@@ -94,7 +98,17 @@ export class RightsDesk implements Rights {
       chain: () => this.chainOf(caller),
       finder: this.#finderOf(caller, address),
       heldRoles: () => this.#parts.keys.heldRoles,
+      isOwn: this.#isOwnSearch(caller),
     })
+  }
+
+  #isOwnSearch(caller: Caller): boolean {
+    return caller === this.self && this.#parts.searchIsOwn === true
+  }
+
+  /** Whether this process itself may find something that it can open. @throws SlurpError SEALED. */
+  mayFind(found: Parameters<Finder['sees']>[0]): boolean {
+    return this.#finderOf(this.self, null).sees(found)
   }
 
   #finderOf(caller: Caller, address: string | null): Finder {

@@ -6,6 +6,7 @@ import { bootTag, hlcFrom, newClock } from '../../base/hlc.ts'
 import { type ContextKey, controlKey, type Digest, type Version } from '../../base/ids.ts'
 import type { AuditDecision } from '../../crypto/audit/entry.ts'
 import { sealEnvelope } from '../../crypto/envelope.ts'
+import { decodeEnvelope, type EnvelopeHeader } from '../../crypto/envelope-codec.ts'
 import type { Limits } from '../../crypto/grants/grant-shape.ts'
 import { memberLimits } from '../../crypto/grants/membership.ts'
 import { clockTagOf, type Identity } from '../../crypto/identity.ts'
@@ -34,6 +35,7 @@ async function openBench(t: TestContext, limits: Partial<Limits>, allowance?: Al
   const carriedOut: Operation[] = []
   const decisions: AuditDecision[] = []
   let outcome: Outcome = { kind: 'absent' }
+  let shown: readonly EnvelopeHeader[] = []
   const desk = new AgentDesk({
     rights: keeper.agents,
     audit: {
@@ -50,6 +52,12 @@ async function openBench(t: TestContext, limits: Partial<Limits>, allowance?: Al
       return outcome
     },
     answerAboutGrants: async () => null,
+    copies: {
+      async answer(_, sees) {
+        const seen = shown.filter(sees)
+        return { body: Uint8Array.of(seen.length), count: seen.length }
+      },
+    },
     clock: newClock('00000001'),
     log: quiet,
     ...(allowance === undefined ? {} : { allowance }),
@@ -81,7 +89,10 @@ async function openBench(t: TestContext, limits: Partial<Limits>, allowance?: Al
   const stands = (found: Outcome) => {
     outcome = found
   }
-  return { agent, ask, operate, sealed, write, stands, carriedOut, decisions, keeper, fleet }
+  const has = async (...records: readonly { data: Uint8Array }[]) => {
+    shown = records.map(({ data }) => decodeEnvelope(data).header)
+  }
+  return { agent, ask, operate, sealed, write, stands, has, carriedOut, decisions, keeper, fleet }
 }
 
 test('an agent writes for the roles of its grant, under its own name, and is on record', async t => {
@@ -164,4 +175,22 @@ test('who asks too much at once is told to wait', async t => {
     kinds.map(answer => answer?.kind),
     ['done', 'done', 'busy'],
   )
+})
+
+test('of what there is an agent is told what its grant lets it find, with a record of how much; nothing without `search`', async t => {
+  const bench = await openBench(t, { roles: ['developer'] as never })
+  const { agent, ask, sealed, has, decisions } = bench
+  await has(await sealed(agent, 'developer'), await sealed(agent, 'tester'), await sealed(agent, 'developer'))
+  const question = { kind: 'changes', after: null } as const
+  assert.deepEqual(await ask(question), { kind: 'done', body: Uint8Array.of(2) })
+  assert.deepEqual(
+    decisions.map(({ subject, operation, outcome, count }) => [subject, operation, outcome, count]),
+    [[`agent:${agent.peerId}`, 'search', 'allowed', 2]],
+  )
+  await has()
+  await ask(question)
+  assert.equal(decisions.length, 1, 'where nothing is given nothing is recorded')
+  const other = await openBench(t, { operations: ['read', 'write'] })
+  await other.has(await other.sealed(other.agent, 'developer'))
+  assert.deepEqual(await other.ask(question), { kind: 'denied', rule: 'operations', opensAtMs: null })
 })

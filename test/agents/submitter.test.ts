@@ -7,6 +7,7 @@ import { newClock } from '../../base/hlc.ts'
 import type { ContextKey, Digest, Hlc, PeerId, Version } from '../../base/ids.ts'
 import { systemClock } from '../../node/adapters/system-clock.ts'
 import { type AgentNetwork, FleetLinks } from '../../node/agents/fleet-links.ts'
+import { Provenance } from '../../node/agents/provenance.ts'
 import { RemoteSubmitter } from '../../node/agents/remote-submitter.ts'
 import {
   type AgentAnswer,
@@ -58,8 +59,7 @@ async function openBench(says: Map<PeerId, Says>, accepts: (version: string) => 
   links.stop()
   const submitter = new RemoteSubmitter({
     links,
-    checker: { accepts: claim => accepts(claim.version) },
-    fetchGrants: async () => undefined,
+    provenance: new Provenance({ accepts: claim => accepts(claim.version) }, async () => undefined),
     denied: ({ rule }) => new SlurpError('GRANT_DENIED', `By ${rule}.`),
     hlc: newClock('00000001'),
     wallMs: () => 1,

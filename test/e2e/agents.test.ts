@@ -140,6 +140,37 @@ test('agents put, get, list the history of, resolve and delete what the peers ca
   assert.deepEqual(filesWith(canary), [], 'nothing of a context is on any disk in plain')
 })
 
+test('an agent with an index finds and lists at its door, what is its own and what comes', async () => {
+  const finder = await agentDir('finder', ['--roles', 'developer', ...everything])
+  const plain = await agentDir('plain', ['--roles', 'developer', ...everything])
+  const [{ door, process: run1 }, { door: other }] = await Promise.all([
+    run(['agent', '--dir', finder.dir, '--index']),
+    run(['agent', '--dir', plain.dir]),
+  ])
+  const field = `summary=${canary} and its kin`
+  assert.equal(
+    (await through(other, ['put', at('found/one'), '--field', field, '--roles', 'developer'])).code,
+    0,
+  )
+  const search = ['search', canary.split('-')[0]!, '--under', 'found']
+  const finds = async (at: Door) => {
+    const result = await through(at, search)
+    return result.code === 0 && (said(result).hits as unknown[]).length === 1
+  }
+  await until('it is found, and everything was looked through', () => finds(door))
+  const listed = said(await through(door, ['ls', 'shop/found']))
+  assert.equal((listed.contexts as unknown[]).length, 1)
+  assert.equal((await through(door, ['tree', 'shop'])).code, 0)
+  assert.equal(said(await through(door, ['index', 'stats'])).phase, 'following')
+  const refused = await through(other, search)
+  assert.equal(codeOf(refused), 'ROUTE_UNKNOWN')
+  assert.match(refused.out + refused.err, /--index/)
+  await run1.end('SIGKILL')
+  const { door: again } = await run(['agent', '--dir', finder.dir, '--index'])
+  await until('it is found after a kill', () => finds(again))
+  assert.deepEqual(filesWith(canary), [], 'nothing of a context is on any disk in plain')
+})
+
 test('a revoked agent is refused within five seconds, and has no keys any more', async () => {
   const soon = await agentDir('soon', ['--roles', 'developer', ...everything])
   const { door } = await run(['agent', '--dir', soon.dir])

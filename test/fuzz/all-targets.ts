@@ -1,4 +1,5 @@
 import type { Target } from './target.ts'
+import { agentTargets } from './targets/agents.ts'
 import { auditTargets } from './targets/audit.ts'
 import { doorTargets } from './targets/door.ts'
 import { envelopeTargets } from './targets/envelopes.ts'
@@ -11,6 +12,7 @@ import { wireTargets } from './targets/wire.ts'
 export const allTargets = async (): Promise<Target[]> => [
   ...(await envelopeTargets()),
   ...wireTargets(),
+  ...agentTargets(),
   ...rightsTargets(),
   ...secretTargets(),
   ...auditTargets(),

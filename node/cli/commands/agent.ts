@@ -21,6 +21,7 @@ type AgentOptions = JsonOption & {
   networkKey?: string
   bootstrap?: string[]
   passphrase?: boolean
+  index?: boolean
   dryRun?: boolean
 } & Record<string, unknown>
 
@@ -46,6 +47,10 @@ export function addAgent(command: Command, session: Session): void {
     .option('--grant <file>', 'Grant, as `slurp grant create --out` wrote it; kept in DIR')
     .option('--network-key <file>', 'Key of a private network; kept in DIR')
     .option('--passphrase', 'Seal a new identity by a passphrase, which is asked for')
+    .option(
+      '--index',
+      'Keep a sealed copy and index of what its roles open in DIR: for search, ls, tree, decisions, stale',
+    )
     .option('--dry-run', 'Make the identity if there is none, say what would run, start nothing')
   for (const name of agentSettings) {
     const option = new Option(`--${flagOf(name)} <value>`, `${meaningOf(name)} (default: ${defaultOf(name)})`)
@@ -55,7 +60,7 @@ export function addAgent(command: Command, session: Session): void {
     'slurp agent --dir ci --dry-run',
     'slurp grant create --subject 12D3Koo… --operations read,write --roles developer --out ci.grant',
     'slurp agent --dir ci --grant ci.grant --bootstrap /ip4/192.0.2.7/tcp/4100/p2p/12D3Koo…',
-    'slurp agent --dir ci --json',
+    'slurp agent --dir ci --index --json',
   ]).action((options: AgentOptions) => run(session, options))
 }
 
@@ -85,7 +90,7 @@ async function run(session: Session, options: AgentOptions): Promise<void> {
     json: options.json === true,
     child: false,
     remember: true,
-    isAgent: true,
+    agent: { index: options.index === true },
   })
 }
 
