@@ -21,11 +21,17 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
     new Promise((resolve, reject) => {
       disk.scan(from, to, limit, (failure, entries) => (failure ? reject(failure) : resolve(entries)))
     })
+  let owned: { readonly by: View | null; readonly partitions: readonly PartitionId[] } = {
+    by: null,
+    partitions: [],
+  }
   return {
-    partitions: () =>
-      view().partitions.flatMap(({ owners }, number) =>
-        owners.includes(self) ? [number as PartitionId] : [],
-      ),
+    /** The same list until the view changes. */
+    partitions: () => {
+      const now = view()
+      if (owned.by !== now) owned = { by: now, partitions: ownedIn(now, self) }
+      return owned.partitions
+    },
     partitionsTotal: () => view().partitions.length,
     async heads(partition, after, limit, through = partition) {
       const partitions = view().partitions.length
@@ -61,13 +67,22 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
   }
 }
 
-/** Partitions that this peer owns and whose copy is not being mended. */
-export const wholePartitions =
-  (local: Pick<LocalContexts, 'partitions'>, driver: { damagedPartitions(): readonly number[] }) =>
-  (): ReadonlySet<PartitionId> => {
+const ownedIn = ({ partitions }: View, peer: PeerId): readonly PartitionId[] =>
+  partitions.flatMap(({ owners }, number) => (owners.includes(peer) ? [number as PartitionId] : []))
+
+/** Partitions that this peer owns and whose copy is not being mended; asked for with every question. */
+export function wholePartitions(
+  local: Pick<LocalContexts, 'partitions'>,
+  driver: { damagedPartitions(): readonly number[] },
+): () => ReadonlySet<PartitionId> {
+  let last: { readonly of: readonly PartitionId[]; readonly all: ReadonlySet<PartitionId> } | null = null
+  return () => {
+    const owned = local.partitions()
+    if (last?.of !== owned) last = { of: owned, all: new Set(owned) }
     const damaged = new Set(driver.damagedPartitions())
-    return new Set(local.partitions().filter(partition => !damaged.has(partition)))
+    return damaged.size === 0 ? last.all : new Set(owned.filter(partition => !damaged.has(partition)))
   }
+}
 
 function storedOf({ key: diskKey, value: stored }: DiskEntry): StoredVersion {
   const record = decodeVersion(diskKey, stored)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { PartitionId, PeerId } from '../base/ids.ts'
+import type { PeerId } from '../base/ids.ts'
 import type { Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import type { Driver } from './driver/driver.ts'
