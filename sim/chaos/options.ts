@@ -9,6 +9,7 @@ export const usage = `Runs a real fleet of processes under load and faults, and 
   --workers N      clients, 8 when absent
   --rate N         calls a second of all clients together, about; 160 when absent
   --patience MS    how long a client waits for an answer; 600 when absent
+  --stored N       contexts of 4 KB that are stored before the load, so that disks have something to compact; 0 when absent
   --out DIR        keep report, history and data there, whatever comes out
   --json           print the report as JSON
   --check FILE     check a recorded history again, run nothing
@@ -26,6 +27,8 @@ export type ChaosOptions = {
   readonly workers: number
   readonly ratePerSecond: number
   readonly patienceMs: number
+  /** Contexts that are stored before the load. */
+  readonly stored: number
   readonly out: string | null
 }
 
@@ -75,6 +78,7 @@ export function readOptions(args: readonly string[], draw: () => number): Comman
     workers: number('workers', 8, 1, 64),
     ratePerSecond: number('rate', 160, 1, 10_000),
     patienceMs: number('patience', 600, 50, 60_000),
+    stored: number('stored', 0, 0, 100_000),
     out: values.out ?? null,
   }
   if (options.replicas > options.peers) wrong.push('--replicas is at most --peers')
@@ -98,6 +102,7 @@ const parse = (args: readonly string[]) =>
       workers: text,
       rate: text,
       patience: text,
+      stored: text,
       out: text,
       check: text,
       json: flag,

@@ -17,6 +17,7 @@ import { checkRun } from './history/check.ts'
 import { historyFormat } from './history/file.ts'
 import { Recorder } from './history/recorder.ts'
 import { Addresses } from './load/addresses.ts'
+import { fill, fillerName } from './load/filling.ts'
 import { Worker } from './load/worker.ts'
 import type { ChaosOptions } from './options.ts'
 import { gapsOf, isNear, longestRebuild } from './report/availability.ts'
@@ -52,6 +53,7 @@ export class ChaosRun {
   private readonly dir: string
   private readonly fleet: ChaosFleet
   private readonly recorder: Recorder
+  private readonly addresses = new Addresses()
   private readonly rings = new RingLog()
   private readonly faultsTold: { atMs: number; what: string }[] = []
   private startMs = performance.now()
@@ -102,6 +104,7 @@ export class ChaosRun {
     await fleet.start()
     const unwell = await settle(fleet, startSettleMsMax)
     if (unwell.length > 0) throw new ChaosFailure(`the fleet does not get ready: ${unwell.join('; ')}`)
+    await this.fill()
     const stalls = monitorEventLoopDelay({ resolution: 10 })
     stalls.enable()
     const { faults, firstFaultMs } = await this.loadAndFaults()
@@ -111,10 +114,10 @@ export class ChaosRun {
       load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
       stalledMs: Math.round(stalls.max / 1e6),
     }
-    const load = [...recorder.calls]
+    const load = recorder.calls.filter(({ worker }) => worker !== fillerName)
 
     await fleet.heal()
-    const addresses = new Set(load.map(call => call.address))
+    const addresses = new Set(recorder.calls.map(call => call.address))
     const verified = await verify(fleet, addresses, recorder, what => this.told(what))
     this.rings.note(this.nowMs(), verified.ring)
     for (const [address, entries] of verified.chains) recorder.write({ type: 'chain', address, entries })
@@ -159,6 +162,15 @@ export class ChaosRun {
     return { report, story }
   }
 
+  private async fill(): Promise<void> {
+    const { fleet, recorder, options, addresses } = this
+    if (options.stored === 0) return
+    this.told(`storing ${options.stored} contexts`)
+    const random = seeded(options.seed * 101)
+    const told = (what: string) => this.told(what)
+    await fill(options.stored, { doors: fleet.doors, random, addresses, recorder, told })
+  }
+
   private async loadAndFaults(): Promise<{ faults: FaultRecord[]; firstFaultMs: number }> {
     const { fleet, recorder, options } = this
     const { seed, workers, ratePerSecond, patienceMs } = options
@@ -166,7 +178,7 @@ export class ChaosRun {
     const firstFaultMs = Math.min(calmMsMost, lastsMs * calmShare)
     const plan = planFaults(seed, this.kinds(), firstFaultMs, lastsMs)
     const stop = new AbortController()
-    const addresses = new Addresses()
+    const { addresses } = this
     this.startMs = performance.now()
     this.startWallMs = Date.now()
     this.told(`load for ${options.minutes} min, ${plan.length} faults planned`)
