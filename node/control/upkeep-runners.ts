@@ -17,6 +17,12 @@ const minuteMs = 60_000
 const pauseMs = 20
 /** Comparisons of one partition with one peer in one run: each looks into a part of what differs. */
 const roundsMax = 1_000
+/**
+ * What waits for peers that are away, or have just come, is tried so often again at the end of a run, each time after a longer
+ * while: the next run may be an hour away.
+ */
+const lateTurnsMax = 4
+const lateMs = 2_000
 
 /**
  * Collects tombstones and what has expired (rule 9), one peer after the other: each goes through its own partitions, so
@@ -61,18 +67,29 @@ function carryOutAll(
   ended: () => void,
   isWorthMore: (end: TaskEnd) => boolean = () => false,
 ): { stop(): void } {
-  const tasks = [...assignmentsOf(view())].flatMap(({ partition, assignment }) =>
+  let tasks = [...assignmentsOf(view())].flatMap(({ partition, assignment }) =>
     assignment.owners.includes(self) ? tasksOf(partition, assignment) : [],
   )
+  let late: Task[] = []
+  let turns = 0
   let isStopped = false
+  const after = (ms: number, work: () => void) => clock.at(clock.monotonicMs() + ms, work)
+  const over = () => {
+    if (late.length === 0 || turns === lateTurnsMax) return ended()
+    turns += 1
+    tasks = late
+    late = []
+    after(lateMs * turns, () => next(0))
+  }
   const next = (at: number, round = 1): void => {
     const task = tasks[at]
     if (isStopped) return
-    if (task === undefined) return ended()
+    if (task === undefined) return over()
     carryOut(task, end => {
       if (end.kind === 'refused' && end.reason === 'outdated') return ended()
+      if (end.kind === 'waiting') late.push(task)
       const isAgain = isWorthMore(end) && round < roundsMax
-      clock.at(clock.monotonicMs() + pauseMs, () => (isAgain ? next(at, round + 1) : next(at + 1)))
+      after(pauseMs, () => (isAgain ? next(at, round + 1) : next(at + 1)))
     })
   }
   next(0)

@@ -59,19 +59,23 @@ export class IndexIntake {
   }
 
   async #take(batches: readonly Batch[]): Promise<void> {
-    let asked = this.#missing(batches[0])
+    let asked = this.#ask(batches[0])
     for (let at = 0; at < batches.length && !this.#parts.isClosed(); at++) {
       const missing = await asked
-      asked = this.#missing(batches[at + 1])
-      // Told where it is waited for, or never: then something else failed before.
-      asked.catch(() => undefined)
+      asked = this.#ask(batches[at + 1])
       await this.#openAll(missing)
     }
     await this.#applying
   }
 
-  async #missing(batch: Batch | undefined): Promise<Missing[]> {
-    if (batch === undefined) return []
+  /** What fails is told to who waits for it, or to nobody: then it was closed, or something else failed before. */
+  #ask(batch: Batch | undefined): Promise<Missing[]> {
+    const asked = batch === undefined ? Promise.resolve([]) : this.#missing(batch)
+    asked.catch(() => undefined)
+    return asked
+  }
+
+  async #missing(batch: Batch): Promise<Missing[]> {
     const { index, local, desk, noteExpiry } = this.#parts
     const reseals = new Map<string, Version>()
     const held = batch.keys.map(key => {

@@ -1,4 +1,5 @@
-// Goal: a peer compares a partition with another owner until nothing more is repaired, and then goes on; a leader that was
+// Goal: a peer compares a partition with another owner until nothing more is repaired, and then goes on; who was silent
+// is asked again before the run ends, as the next one is an hour away; a leader that was
 // overtaken is not waited for. Method: the duty run against ends that are given to it, on a clock that jumps.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -42,9 +43,17 @@ test('again after a repair, until there is none', () => {
   assert.deepEqual(comparedWith([compared(16), compared(3), compared(0)]).peers, [b, b, b, c, b, c])
 })
 
-test('who does not answer, or cannot be repaired, is left for the next run', () => {
+const silent: TaskEnd = { kind: 'waiting', peers: [b] }
+
+test('who does not answer is asked again at the end of the run, and a few times more', () => {
+  assert.deepEqual(comparedWith([silent]).peers, [b, c, b, c, b])
+  const dead = Array.from({ length: 20 }, (_, at) => (at % 4 === 0 || at >= 4 ? silent : compared(0)))
+  assert.deepEqual(comparedWith(dead), { peers: [b, c, b, c, b, b, b, b], how: 'done' })
+})
+
+test('what cannot be repaired is left for the next run', () => {
   const stuck: TaskEnd = { kind: 'compared', behind: 1, repaired: 0, left: 0 }
-  assert.deepEqual(comparedWith([{ kind: 'waiting', peers: [b] }, stuck]).peers, [b, c, b, c])
+  assert.deepEqual(comparedWith([stuck]).peers, [b, c, b, c])
 })
 
 test('a leader that was overtaken ends the run', () => {

@@ -102,10 +102,18 @@ export class KeyFleet {
   }
 
   /** What a thief has who takes disks away. */
+  /** A copy of the directory of a peer, which runs on: files come and go in it, so it may take more than one try. */
   stolen(name: string): string {
     const copy = join(this.work, 'stolen', name)
-    cpSync(join(this.dir, name), copy, { recursive: true })
-    return copy
+    for (let tries = 1; ; tries++) {
+      rmSync(copy, { recursive: true, force: true })
+      try {
+        cpSync(join(this.dir, name), copy, { recursive: true })
+        return copy
+      } catch (failure) {
+        if (tries === 20 || (failure as NodeJS.ErrnoException).code !== 'ENOENT') throw failure
+      }
+    }
   }
 
   isOpen(name: string): boolean {
