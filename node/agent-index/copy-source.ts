@@ -17,6 +17,7 @@ import type { Provenance } from '../agents/provenance.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
 import type { Submitter } from '../store/api.ts'
+import { pauseFor } from '../store/pause.ts'
 
 export type CopySourceParts = {
   readonly links: Pick<FleetLinks, 'ask'>
@@ -67,7 +68,7 @@ export class CopySource {
     if (page === null) return null
     const versions: GivenVersion[] = []
     for (const [at, data] of page.envelopes.entries()) {
-      if (at % provedAtOnce === provedAtOnce - 1) await this.#pause(0)
+      if (at % provedAtOnce === provedAtOnce - 1) await pauseFor(this.#parts.clock, 0)
       const given = recordOf(data)
       if (given !== null && (await this.#parts.provenance.isGenuine(peer, given.key, [given.record])))
         versions.push(given)
@@ -105,18 +106,13 @@ export class CopySource {
         return told
       }
       if (answer?.kind !== 'busy' || clock.monotonicMs() + answer.afterMs > untilMs) return null
-      await this.#pause(Math.max(1, answer.afterMs))
+      await pauseFor(this.#parts.clock, Math.max(1, answer.afterMs))
     }
   }
 
   #refuse(peer: PeerId): void {
     this.counters.copyRefused += 1
     this.#parts.log.warn({ peer }, 'a member gave what is no genuine context, and it was left out')
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock } = this.#parts
-    return new Promise(resolve => void clock.at(clock.monotonicMs() + ms, () => resolve()))
   }
 }
 

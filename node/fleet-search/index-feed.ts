@@ -1,6 +1,7 @@
 import type { ContextKey, PartitionId } from '../../base/ids.ts'
 import type { Checkpoint } from '../search/api.ts'
 import type { SearchHost } from '../search/search-host.ts'
+import { pauseFor } from '../store/pause.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
 import { Expiries } from './expiries.ts'
 import type { IndexSight } from './index-document.ts'
@@ -174,7 +175,7 @@ export class IndexFeed {
       const expiries = found.entries.map(({ value }) => value?.expiresAtMs ?? 0)
       await use(keys, expiries, after, isLast)
       after = keys.at(-1) ?? after
-      await this.#rest()
+      await pauseFor(this.#clock, 0)
     }
   }
 
@@ -219,15 +220,7 @@ export class IndexFeed {
       if (this.#closed || changes.last > this.#takenTo) done()
     })
     this.#wake = () => undefined
-    if (!this.#closed) await this.#pause(gatherMs)
-  }
-
-  #rest(): Promise<void> {
-    return this.#pause(0)
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise(resolve => void this.#clock.at(this.#clock.monotonicMs() + ms, () => resolve()))
+    if (!this.#closed) await pauseFor(this.#clock, gatherMs)
   }
 
   get #clock() {

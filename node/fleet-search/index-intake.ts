@@ -2,6 +2,7 @@ import type { ContextKey, Version } from '../../base/ids.ts'
 import { controlPartition, partitionOf } from '../../dht/keyspace.ts'
 import type { Change, IndexDocument, Stock } from '../search/api.ts'
 import type { SearchHost } from '../search/search-host.ts'
+import { pauseFor } from '../store/pause.ts'
 import type { StoreDesk } from '../store/store-desk.ts'
 import { type IndexSight, indexDocumentOf } from './index-document.ts'
 import { keptVersionsOf } from './kept-versions.ts'
@@ -127,7 +128,7 @@ export class IndexIntake {
   async #restWhenDue(): Promise<void> {
     const { clock } = this.#parts.desk.parts
     if (clock.monotonicMs() < this.#sliceEndsMs) return
-    await new Promise<void>(resolve => void clock.at(clock.monotonicMs(), resolve))
+    await pauseFor(clock, 0)
     this.#sliceEndsMs = clock.monotonicMs() + sliceMs
   }
 }

@@ -1,7 +1,13 @@
 import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, RoleName } from '../../base/ids.ts'
-import { isRole, type Registry, type SecretEntry, withEntries } from '../../crypto/registry/registry.ts'
+import {
+  isRole,
+  type KeyState,
+  type Registry,
+  type SecretEntry,
+  withEntries,
+} from '../../crypto/registry/registry.ts'
 import { inState } from '../../crypto/registry/replaced.ts'
 import { endorse } from '../../crypto/registry/statements.ts'
 import { newRoleKey, roleKeyVersionsMax } from '../../crypto/roles.ts'
@@ -95,17 +101,8 @@ export class Rotation {
    * @throws SlurpError ROLE_UNKNOWN, QUORUM_UNREACHED.
    */
   async destroy(role: string): Promise<void> {
-    const { book, log } = this.#parts
-    await book.agree()
-    roleIn(book.registry, role)
-    await book.change(registry => {
-      const { versions } = roleIn(registry, role)
-      return withEntries(
-        registry,
-        versions.slice(0, -1).map(entry => inState(entry, 'ending')),
-      )
-    })
-    log.warn({ role }, 'the keys of before of a role are to be destroyed')
+    await this.#mark(role, 'ending', versions => versions.slice(0, -1))
+    this.#parts.log.warn({ role }, 'the keys of before of a role are to be destroyed')
   }
 
   /**
@@ -114,17 +111,25 @@ export class Rotation {
    * @throws SlurpError ROLE_UNKNOWN, QUORUM_UNREACHED.
    */
   async retire(role: string): Promise<void> {
-    const { book, log } = this.#parts
+    await this.#mark(role, 'retired', versions => versions)
+    this.#parts.log.warn({ role }, 'a role is used no more')
+  }
+
+  /** Has the registry say so of some key versions of a role, as they are when it is written. */
+  async #mark(
+    role: string,
+    state: KeyState,
+    which: (versions: readonly SecretEntry[]) => readonly SecretEntry[],
+  ): Promise<void> {
+    const { book } = this.#parts
     await book.agree()
     roleIn(book.registry, role)
-    await book.change(registry => {
-      const { versions } = roleIn(registry, role)
-      return withEntries(
+    await book.change(registry =>
+      withEntries(
         registry,
-        versions.map(entry => inState(entry, 'retired')),
-      )
-    })
-    log.warn({ role }, 'a role is used no more')
+        which(roleIn(registry, role).versions).map(entry => inState(entry, state)),
+      ),
+    )
   }
 }
 

@@ -8,6 +8,7 @@ import type { View } from '../../dht/view.ts'
 import type { ContextsOfKeys, Reencryption } from '../key-control.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Submitter } from '../store/api.ts'
+import { pauseFor } from '../store/pause.ts'
 import { type Choice, choiceFor, type KeysOfBefore } from './choice.ts'
 import { contextsOn, type StoredContext } from './disk-walk.ts'
 import type { CurrentKeys, LocalVersions } from './ports.ts'
@@ -95,7 +96,7 @@ export class PeerWork {
     const { clock } = this.#parts
     let beganMs = clock.monotonicMs()
     const rest = async () => {
-      await this.#pause(Math.max(restMs, (clock.monotonicMs() - beganMs) / countShare))
+      await pauseFor(clock, Math.max(restMs, (clock.monotonicMs() - beganMs) / countShare))
       beganMs = clock.monotonicMs()
     }
     for await (const context of contextsOn(this.#parts.local, null, rest)) {
@@ -133,7 +134,7 @@ export class PeerWork {
         replaced: slots(replaced),
         ending: slots(replaced.filter(({ state }) => state === 'ending')),
       },
-      contexts: contextsOn(this.#parts.local, null, () => this.#pause(0)),
+      contexts: contextsOn(this.#parts.local, null, () => pauseFor(this.#parts.clock, 0)),
       tally: new KeyTally(),
       report: { isDone: false, toSeal: 0, toTrim: 0, sealed: 0, trimmed: 0, failed: 0 },
     }
@@ -225,11 +226,6 @@ export class PeerWork {
       this.#pool = null
     })
     return new Resealer({ ...this.#parts, sealer: this.#pool.sealer, currentKeys: currentOf(keys.registry) })
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock } = this.#parts
-    return new Promise(resolve => void clock.at(clock.monotonicMs() + ms, () => resolve()))
   }
 }
 

@@ -5,6 +5,7 @@ import { partitionOf } from '../../../dht/keyspace.ts'
 import type { Value } from '../../../replication/messages.ts'
 import { formatAddress, parseAddress } from '../address.ts'
 import type { Deadline } from '../deadline.ts'
+import { pauseFor } from '../pause.ts'
 import type { LocalHistories } from '../retention/ports.ts'
 import type { StoreDesk } from '../store-desk.ts'
 import { authorOf, contextFrom, isGone, writtenAtOf } from '../version-opener.ts'
@@ -199,7 +200,7 @@ export class LocalEntries implements ContextEntries {
   async #takeNewer(met: Map<ContextKey, Met>, key: ContextKey, value: Value): Promise<boolean> {
     if (met.get(key)?.version === value.version) return true
     this.#opened += 1
-    if (this.#opened % opensAtOnce === 0) await this.#rest()
+    if (this.#opened % opensAtOnce === 0) await pauseFor(this.#parts.desk.parts.clock, 0)
     return !this.#closed && (await this.#meet(met, key, value))
   }
 
@@ -313,11 +314,6 @@ export class LocalEntries implements ContextEntries {
     const met = this.#met.get(partition)
     for (const key of met?.keys() ?? []) this.#forget(met!, key)
     this.#met.delete(partition)
-  }
-
-  #rest(): Promise<void> {
-    const { clock } = this.#parts.desk.parts
-    return new Promise(resolve => void clock.at(clock.monotonicMs(), () => resolve()))
   }
 
   async #withinTime(walk: Promise<void>, deadline: Deadline): Promise<void> {

@@ -6,6 +6,7 @@ import { keptFromOf } from '../../../replication/register.ts'
 import { keepFrom, keepsAll, keepsBehind, type Retention as Limits } from '../../../replication/retention.ts'
 import { parseAddress } from '../address.ts'
 import { Fold } from '../folding.ts'
+import { pauseFor } from '../pause.ts'
 import type { StoreDesk } from '../store-desk.ts'
 import { isGone } from '../version-opener.ts'
 import type { LocalHistories } from './ports.ts'
@@ -103,7 +104,7 @@ export class HistoryKeeper {
           after = entry.key
         }
         if (isLast) break
-        await this.#rest(restMs)
+        await pauseFor(this.#desk.parts.clock, restMs)
       }
     }
     return null
@@ -202,11 +203,6 @@ export class HistoryKeeper {
       next = page.records.length === 0 ? null : page.next
     } while (next !== null && at < this.#desk.limits.versionsWalkedMax)
     return null
-  }
-
-  #rest(ms: number): Promise<void> {
-    const { clock } = this.#desk.parts
-    return new Promise(resolve => void clock.at(clock.monotonicMs() + ms, () => resolve()))
   }
 }
 
