@@ -32,10 +32,7 @@ export type RunOptions = {
 export async function runPeer(session: Session, options: RunOptions): Promise<void> {
   const { dir, settings, json, child } = options
   const stop = listenForStop({ child, input: session.input })
-  const ask = child ? askParent(session) : undefined
-  const peer = options.agent
-    ? await session.wiring.serveAgent(dir, settings, options.agent)
-    : await session.wiring.servePeer(dir, settings, () => stop.ask('left'), ask)
+  const peer = await started(session, options, () => stop.ask('left'))
   const { name, id, url, tokenFile, addresses } = peer
   const remember = options.remember && !child && !isRemembered(session.environment, url)
   if (remember) rememberFleet(session.environment, { url, others: [], tokenFile, pid: process.pid })
@@ -62,6 +59,20 @@ export async function runPeer(session: Session, options: RunOptions): Promise<vo
   await peer.stop(settings.drainMs)
   if (remember) forgetFleet(session.environment, process.pid)
   session.input?.destroy()
+}
+
+/** The peer, or the agent, up. What it was waiting for does not keep a process that could not start. */
+async function started(session: Session, options: RunOptions, onLeft: () => void): Promise<ServedPeer> {
+  const { dir, settings, agent, child } = options
+  const { serveAgent, servePeer } = session.wiring
+  try {
+    if (agent) return await serveAgent(dir, settings, agent)
+    return await servePeer(dir, settings, onLeft, child ? askParent(session) : undefined)
+  } catch (failure) {
+    session.input?.destroy()
+    exitWithin(closeSlackMs)
+    throw failure
+  }
 }
 
 /** A child of the demo has no terminal: it asks whoever started it, and gets one line on its standard input. */

@@ -45,7 +45,11 @@ export function listenForStop(options: {
   return { asked: promise, ask, done: () => asked }
 }
 
-/** Ends the process after `ms` even if something that should have closed did not. */
-export function exitWithin(ms: number, exitCode: number): void {
+/**
+ * Ends the process after `ms` even if something that should have closed did not.
+ *
+ * @param exitCode - absent: what the process has by then.
+ */
+export function exitWithin(ms: number, exitCode?: number): void {
   setTimeout(() => process.exit(exitCode), ms).unref()
 }

@@ -43,6 +43,7 @@ export class FleetClock implements Clock {
   #bounds: MedianBounds = medianBounds([])
   #sortDueMs = 0
   #isKnown = false
+  #hasAgreed = false
 
   constructor(options: FleetClockOptions) {
     this.#options = options
@@ -55,15 +56,13 @@ export class FleetClock implements Clock {
    */
   get isKnown(): boolean {
     if (this.#isKnown) return true
-    const { ballotDriftMaxMs, own, view } = this.#options
-    const { epoch, members, replicas } = view()
-    const clocksMs = [...this.#told.values(), this.#ownMs()]
-    // The own view may be of long ago: it is brought up to date once this peer takes part.
-    const size = this.#newest.epoch > epoch ? this.#newest.members : members.length
+    const { own, view } = this.#options
     // Whoever needs no other to write needs no other to know the time.
-    const isEnough = clocksMs.length > 1 || replicas === 1
+    const isEnough = this.#told.size > 0 || view().replicas === 1
     const isLate = own.monotonicMs() >= this.#startedMs + patienceMs
-    this.#isKnown = majorityAgrees(clocksMs, size, ballotDriftMaxMs) || (isLate && isEnough)
+    this.#isKnown = this.#agrees() || (isLate && isEnough)
+    // What was sorted before is of less clocks than those that have just agreed.
+    if (this.#isKnown) this.#sortDueMs = 0
     return this.#isKnown
   }
 
@@ -116,16 +115,31 @@ export class FleetClock implements Clock {
   /** How far each known clock is ahead of the fleet's, this process's own too, in milliseconds. */
   offsets(): ReadonlyMap<PeerId, number> {
     const ownMs = this.#ownMs()
-    const medianMs = medianWith(medianBounds([...this.#told.values()]), ownMs)
+    const medianMs = medianWith(this.#boundsAt(this.#options.own.monotonicMs()), ownMs)
     const known = [...this.#told, [this.#options.self, ownMs] as const]
     return new Map(known.map(([peer, ms]) => [peer, Math.round(ms - medianMs)]))
   }
 
+  /**
+   * What a majority agreed on goes on with the monotonic clock as long as none agrees any more: of the bare majority that
+   * a peer knows after its start, the wrong ones alone would take it along (decision 094).
+   */
   #boundsAt(nowMs: number): MedianBounds {
     if (nowMs < this.#sortDueMs) return this.#bounds
     this.#sortDueMs = nowMs + sortEveryMs
-    this.#bounds = medianBounds([...this.#told.values()])
+    const agrees = this.#agrees()
+    if (agrees || !this.#hasAgreed) this.#bounds = medianBounds([...this.#told.values()])
+    this.#hasAgreed ||= agrees
     return this.#bounds
+  }
+
+  /** Whether the clocks of a majority of all members, known or not, show the same. */
+  #agrees(): boolean {
+    const { ballotDriftMaxMs, view } = this.#options
+    const { epoch, members } = view()
+    // The own view may be of long ago: it is brought up to date once this peer takes part.
+    const size = this.#newest.epoch > epoch ? this.#newest.members : members.length
+    return majorityAgrees([...this.#told.values(), this.#ownMs()], size, ballotDriftMaxMs)
   }
 
   #ownMs(): number {

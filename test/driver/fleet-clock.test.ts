@@ -55,6 +55,29 @@ test('a view of long ago does not keep a peer from taking part', () => {
   assert.equal(clock.wallMs(), nowMs + defaultLimits.ballotDriftMaxMs / 2)
 })
 
+test('what was agreed on goes on while the clocks that are known are apart', () => {
+  const { clock, tell, time } = clockOf(['a', 'b', 'c', 'd', 'e'], 3)
+  time.wallMs = nowMs
+  const pass = (ms: number) => {
+    time.wallMs += ms
+    time.monotonicMs += ms
+  }
+  tell('b', nowMs)
+  tell('c', nowMs)
+  assert.equal(clock.wallMs(), nowMs)
+  // Two of five jump, which is a minority of the members and most of those that this peer knows.
+  tell('b', nowMs + aheadMs)
+  time.wallMs += aheadMs
+  pass(1_000)
+  assert.equal(clock.wallMs(), nowMs + 1_000 + defaultLimits.ballotDriftMaxMs / 2)
+  pass(60_000)
+  assert.equal(clock.wallMs(), nowMs + 61_000 + defaultLimits.ballotDriftMaxMs / 2)
+  // A majority agrees anew: a second later than this peer had thought.
+  for (const by of ['c', 'd', 'e']) tell(by, nowMs + 62_000)
+  pass(1_000)
+  assert.equal(clock.wallMs(), nowMs + 63_000 + defaultLimits.ballotDriftMaxMs / 2)
+})
+
 test('after a while less than a majority will do, but not nobody', () => {
   const alone = clockOf(['a', 'b', 'c'], 3)
   alone.time.monotonicMs += 3_600_000

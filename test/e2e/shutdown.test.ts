@@ -1,10 +1,11 @@
 // Goal: SIGTERM drains and leaves nothing behind. Method: stop a busy fleet, watch its processes and its directory.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Fleet, isAlive } from './fleet.ts'
+import { Fleet, isAlive, Process, runSlurp } from './fleet.ts'
 
 test('SIGTERM under load: whatever was acknowledged is there afterwards, no process stays', async () => {
   const work = mkdtempSync(join(tmpdir(), 'slurp-stop-'))
@@ -40,6 +41,25 @@ test('SIGTERM under load: whatever was acknowledged is there afterwards, no proc
       assert.equal((body.context as { summary: string }).summary, `${n}`)
     }
     await again.stop()
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+})
+
+test('a peer that cannot start says why and ends, whoever holds its standard input', async () => {
+  const work = mkdtempSync(join(tmpdir(), 'slurp-stop-'))
+  try {
+    const dir = join(work, 'fleet')
+    assert.equal((await runSlurp(['init', '--dir', dir, '--peers', '1', '--replicas', '1'])).code, 0)
+    // An address that no machine has (RFC 5737).
+    const flags = ['--child', '--json', '--dir', join(dir, 'p1'), '--host', '203.0.113.1']
+    const peer = new Process(['up', ...flags], process.env)
+    await once(peer.child, 'close', { signal: AbortSignal.timeout(30_000) })
+    assert.equal(peer.child.exitCode, 2)
+    const { error } = peer.lines[0] as { error: { code: string; message: string; hint: string } }
+    assert.equal(error.code, 'CONFIG_INVALID')
+    assert.match(error.message, /203\.0\.113\.1/)
+    assert.match(error.hint, /slurp up --host/)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }

@@ -81,9 +81,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
     try {
       await libp2p.start()
     } catch (cause) {
-      // Somebody took the port between the look at it and now: the next one.
-      if (port !== 0 && !(await isFree(options.listen.host, port))) continue
-      throw new SlurpError('CONFIG_INVALID', `Cannot listen on ${options.listen.host}.`, { cause })
+      await libp2p.stop()
+      // Somebody took the port after the look at it, be it for a moment: the next one.
+      if (port !== 0) continue
+      throw new SlurpError('CONFIG_INVALID', `No port of ${options.listen.host} can be listened on.`, {
+        hint: '`slurp up --host` takes an address of this machine.',
+        cause,
+      })
     }
     return { libp2p, mesh: meshOf(libp2p.services.pubsub), protocolPrefix: `/${prefix}`, denied }
   }

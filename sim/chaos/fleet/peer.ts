@@ -174,6 +174,7 @@ export class PeerProcess {
   private readyLine(child: ChildProcess): Promise<Ready> {
     const { promise, resolve, reject } = Promise.withResolvers<Ready>()
     const late = setTimeout(() => {
+      child.kill('SIGKILL')
       reject(new ChaosFailure(`${this.name} was not ready within ${readyMsMax / 1_000} s`))
     }, readyMsMax)
     createInterface({ input: child.stdout! }).on('line', line => {
