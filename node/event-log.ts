@@ -1,5 +1,5 @@
 import type { PeerId } from '../base/ids.ts'
-import type { DriverEvent } from './driver/driver.ts'
+import type { DriverEvent } from './driver/driver-options.ts'
 import type { PeerOptions } from './running-peer.ts'
 
 /** What the log says of who leads. */

@@ -9,7 +9,7 @@ import {
   type View,
 } from '../dht/view.ts'
 import type { ControlEvent } from '../node/control/control-plane.ts'
-import type { DriverEvent } from '../node/driver/driver.ts'
+import type { DriverEvent } from '../node/driver/driver-options.ts'
 import type { Disk, DiskChange } from '../node/ports/ports.ts'
 import { defaultLimits, type Limits } from '../replication/limits.ts'
 import type { Operation, Outcome } from '../replication/messages.ts'

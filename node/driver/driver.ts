@@ -1,60 +1,26 @@
-import { type Clock as HlcClock, mergeHlc } from '../../base/hlc.ts'
+import { mergeHlc } from '../../base/hlc.ts'
 import type { PartitionId, PeerId } from '../../base/ids.ts'
-import type { Random } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
 import type { MoveReports } from '../../dht/stages.ts'
 import type { View } from '../../dht/view.ts'
 import type { HealthState } from '../../election/health-step.ts'
 import type { PeerLag } from '../../replication/lag.ts'
-import type { Limits } from '../../replication/limits.ts'
 import type { Operation, Outcome } from '../../replication/messages.ts'
-import type { ControlMessage, PeerMessage } from '../peer/fleet-messages.ts'
+import type { PeerMessage } from '../peer/fleet-messages.ts'
 import { newPeer, type Peer } from '../peer/peer.ts'
-import type { Effect, Input, PeerEvent, Task, TaskEnd } from '../peer/step.ts'
-import type { Clock, Disk, DiskChange, DiskFailure, EnvelopeChecker, Network } from '../ports/ports.ts'
+import type { Effect, Input, Task, TaskEnd } from '../peer/step.ts'
+import type { DiskChange, DiskFailure } from '../ports/ports.ts'
 import { type Admission, admit, mayBeWritten } from './admission.ts'
 import { bootChange } from './boot.ts'
 import { ClockTalk } from './clock-talk.ts'
 import { DecodeError } from './codec/reader.ts'
 import { encodeChange, viewChange } from './codec/records.ts'
 import { decodeFrame } from './codec/wire.ts'
+import type { DriverOptions } from './driver-options.ts'
 import { FleetClock } from './fleet-clock.ts'
 import { Lists } from './lists.ts'
 import { Outbox } from './outbox.ts'
 import { damagedIn, SavedRecords } from './saved.ts'
-
-export type DriverOptions = {
-  readonly self: PeerId
-  readonly view: View
-  /** Shared with whoever makes operation ids in this process. */
-  readonly hlc: HlcClock
-  /** Number of this boot (boot.ts); the tag of `hlc` carries it too. */
-  readonly incarnation: number
-  readonly disk: Disk
-  /** The disk said at open that acknowledged writes are gone. */
-  readonly recordsLost: boolean
-  readonly network: Network
-  /** This machine's; the peer goes by the driver's `clock`. */
-  readonly clock: Clock
-  readonly checker: EnvelopeChecker
-  readonly limits: Limits
-  readonly random: Random
-  /** The marks that follow `recordsLost` are durable. */
-  readonly damageMarked?: () => void
-  /** What happened; counts, keys' hashes and partitions only. */
-  readonly report: (event: DriverEvent) => void
-  /** A message for the control plane of this process. */
-  readonly passedOn?: (from: PeerId, message: ControlMessage) => void
-  /** The disk failed: nothing more can be promised, the process must end. */
-  readonly failed: (failure: DiskFailure) => void
-}
-
-export type DriverEvent =
-  | PeerEvent
-  | { readonly kind: 'frameRefused'; readonly from: PeerId; readonly why: string }
-  | { readonly kind: 'envelopeRefused'; readonly from: PeerId; readonly message: PeerMessage['kind'] }
-  | { readonly kind: 'frameDropped'; readonly to: PeerId }
-  | { readonly kind: 'clockAhead'; readonly from: PeerId }
 
 /** What waits for a batch to be durable. */
 type Gated = { readonly batch: number; readonly run: () => void }
@@ -255,6 +221,7 @@ export class Driver {
       this.#flushLater()
       return
     }
+    this.#options.witness?.heard(from, message)
     this.#inputs.push({ kind: 'messageArrived', from, message })
   }
 
@@ -350,6 +317,7 @@ export class Driver {
   #send(to: PeerId, message: PeerMessage): void {
     if (to === this.#options.self)
       return void this.#inputs.push({ kind: 'messageArrived', from: to, message })
+    this.#options.witness?.sent(to, message)
     this.#outbox.add(to, message)
     if (message.kind === 'beat') this.#talk.beats(to)
   }

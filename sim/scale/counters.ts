@@ -1,4 +1,4 @@
-import type { DriverEvent } from '../../node/driver/driver.ts'
+import type { DriverEvent } from '../../node/driver/driver-options.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 
 const aboutTheFleet: ReadonlySet<PeerMessage['kind']> = new Set([

@@ -5,7 +5,8 @@ import { leaseDefaultMs } from '../../election/lease-state.ts'
 import { ControlPlane } from '../../node/control/control-plane.ts'
 import type { Change } from '../../node/control/view-register.ts'
 import { decodeFrame } from '../../node/driver/codec/wire.ts'
-import { Driver, type DriverEvent } from '../../node/driver/driver.ts'
+import { Driver } from '../../node/driver/driver.ts'
+import type { DriverEvent } from '../../node/driver/driver-options.ts'
 import type { PeerMessage } from '../../node/peer/fleet-messages.ts'
 import type {
   Clock,
