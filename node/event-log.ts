@@ -37,6 +37,24 @@ export function recordEvent(
   if (event.kind === 'clockAhead') audit.notTaken(event.from, 'CLOCK_AHEAD', 'clock')
 }
 
+const brokenTexts = {
+  older: 'a member answered with less than it acknowledged: its disk lost it, or it lies',
+  silent:
+    'a member says that it is there, and answers no question: it withholds, or hears nothing of this peer',
+} as const
+
+/** Tells both logs of a member that contradicts itself. */
+export function recordBrokenWord(
+  log: PeerOptions['log'],
+  audit: { brokeWord(by: PeerId, code: string, rule: string): void },
+  by: PeerId,
+  word: keyof typeof brokenTexts,
+  rule: string,
+): void {
+  log.warn({ peer: by, questions: rule }, brokenTexts[word])
+  audit.brokeWord(by, { older: 'OLDER_THAN_ACKNOWLEDGED', silent: 'NO_ANSWER' }[word], rule)
+}
+
 /** Tells the log what the driver reports and somebody may want to know. */
 export function logEvent(log: PeerOptions['log'], event: DriverEvent): void {
   switch (event.kind) {

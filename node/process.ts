@@ -23,7 +23,7 @@ import { controlRegisters } from './control-registers.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver } from './driver/driver.ts'
 import type { DriverEvent } from './driver/driver-options.ts'
-import { controlTexts, logEvent, recordEvent } from './event-log.ts'
+import { controlTexts, logEvent, recordBrokenWord, recordEvent } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
@@ -32,13 +32,15 @@ import { GrantKeeper } from './grants/grant-keeper.ts'
 import { joinTokensRegisterKey } from './grants/join-desk.ts'
 import { mayHave, tendGrants, timeOf } from './grants/links.ts'
 import { SharedSigningKey } from './grants/shared-signing-key.ts'
+import { HastenedDuty } from './hastened-duty.ts'
 import { refuseFormer } from './key-migration.ts'
 import { KeyService } from './keys/key-service.ts'
-import { keysDuty } from './keys/keys-duty.ts'
+import { keysDuty, keysDutyName } from './keys/keys-duty.ts'
 import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { rotationPlanKey } from './keys/rotation-plan.ts'
 import { AddressFile } from './known-addresses.ts'
 import { contextSubject } from './local-changes.ts'
+import { MemberWitness } from './member-witness.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
 import { PeerHealth } from './peer-health.ts'
 import { startPeerNetwork } from './peer-network.ts'
@@ -108,6 +110,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const incarnation = nextIncarnation(opened.disk, systemClock.wallMs(), recordsLost)
     const hlc = newClock(bootTag(clockTagOf(self), incarnation))
     let fleetTime = timeOf(null)
+    let keysSoon: HastenedDuty | null = null
     const signingKey = new SharedSigningKey()
     const grants = await GrantKeeper.open({
       dir,
@@ -145,8 +148,16 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     closers.unshift(() => libp2p.stop())
     tellNews = news => libp2p.gossip.publish(news)
     grants.connect(libp2p.questions)
-    // Who was granted nothing yet is linked by nobody, and asks as soon as somebody hears it.
-    libp2p.keys.listen(() => void (grants.own === null && grants.upkeep()))
+    libp2p.keys.listen(() => {
+      // Who was granted nothing yet is linked by nobody, and asks as soon as somebody hears it.
+      if (grants.own === null) void grants.upkeep()
+      keysSoon?.hasten()
+    })
+    const witness = new MemberWitness({
+      self,
+      monotonicMs: () => systemClock.monotonicMs(),
+      broken: (by, word, rule) => recordBrokenWord(log, audit, by, word, rule),
+    })
     const driver = new Driver({
       self,
       view,
@@ -174,6 +185,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         if (event.kind === 'envelopeRefused') void grants.sync.fetchMissing(event.from)
       },
       passedOn: (from, message) => control.heard(from, message),
+      witness,
       failed: failure => stopForDisk(failure),
     })
     wallMs = () => (driver.clock.isKnown ? driver.clock : systemClock).wallMs()
@@ -204,6 +216,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         stores.forget()
         finder?.forget()
       },
+      changed: () => keysSoon?.hasten(),
       meter: cryptoMeter,
       contexts: () => stores.reseal.contexts(),
     })
@@ -245,11 +258,15 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       duties: [retentionDuty, keysDuty(keys, stores.reseal.sealAnew, log)],
       report: event => {
         health.count(event.kind)
+        if (event.kind === 'elected') keysSoon?.hasten()
         log.info({ ...event }, controlTexts[event.kind])
       },
     })
+    keysSoon = new HastenedDuty({ name: keysDutyName, control, clock: systemClock })
+    closers.unshift(async () => keysSoon?.stop())
     const adopted = (newer: View) => {
       view = newer
+      witness.viewAdopted()
       control.viewAdopted()
       if (isMember(self)) return
       log.info({ epoch: newer.epoch }, 'this peer is no member of the fleet any more')

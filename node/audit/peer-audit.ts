@@ -181,6 +181,11 @@ export class PeerAudit implements Audit {
     this.refused({ code, subject: `peer:${from}`, source: null, operation: 'deliver', rule })
   }
 
+  /** What a peer answered contradicts what it said before, or it answers nothing. @param rule - to which questions. */
+  brokeWord(by: PeerId, code: string, rule: string): void {
+    this.refused({ code, subject: `peer:${by}`, source: null, operation: 'answer', rule })
+  }
+
   /** A share that a peer asked for, dealt or sent, in vain. */
   shareRefused(from: PeerId, operation: string, code: string): void {
     this.refused({ code, subject: `peer:${from}`, source: null, operation, rule: 'share' })

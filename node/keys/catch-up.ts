@@ -2,6 +2,7 @@ import { SlurpError } from '../../base/errors.ts'
 import type { SecretEntry } from '../../crypto/registry/registry.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { RoleVersion } from '../store/api.ts'
+import { pauseFor } from '../store/pause.ts'
 import type { Collector } from './collector.ts'
 
 /** How long a reader waits for a key version that it has just heard of. */
@@ -22,6 +23,14 @@ export type CatchUpParts = {
 export function catchUpOf(parts: CatchUpParts): (wanted: readonly RoleVersion[]) => Promise<void> {
   const { clock, collector, refresh, changed } = parts
   let lookedMs = Number.NEGATIVE_INFINITY
+  let looking: Promise<void> | null = null
+  const look = async () => {
+    await pauseFor(clock, Math.max(0, lookedMs + lookAgainMs - clock.monotonicMs()))
+    lookedMs = clock.monotonicMs()
+    await refresh().catch((failure: unknown) => {
+      if (!(failure instanceof SlurpError)) throw failure
+    })
+  }
   const isKnown = (wanted: readonly RoleVersion[]) =>
     collector
       .list()
@@ -30,12 +39,12 @@ export function catchUpOf(parts: CatchUpParts): (wanted: readonly RoleVersion[])
       )
   return async wanted => {
     const startMs = clock.monotonicMs()
-    if (!isKnown(wanted)) {
-      if (startMs < lookedMs + lookAgainMs) return
-      lookedMs = startMs
-      await refresh().catch((failure: unknown) => {
-        if (!(failure instanceof SlurpError)) throw failure
+    // Whoever comes meanwhile waits for the same look, and once more, as that may have begun too early.
+    for (let looks = 0; looks < 2 && !isKnown(wanted); looks++) {
+      looking ??= look().finally(() => {
+        looking = null
       })
+      await looking
     }
     const late = Promise.withResolvers<void>()
     const cancel = clock.at(startMs + catchUpMs, late.resolve)

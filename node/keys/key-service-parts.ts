@@ -24,6 +24,8 @@ export type KeyServiceParts = {
   readonly log: Log
   /** Keys that were open are gone: nothing that they opened may stay. */
   readonly sealed: () => void
+  /** What the fleet agreed on about its keys has changed. */
+  readonly changed?: () => void
   /** Whether a grant in force lets a peer have a secret; left out, what the registry entitles to is enough. */
   readonly isGranted?: (peer: PeerId, secret: SecretName) => boolean
   /** Whether a grant lets who is no member hold a role, null: the secret of the fleet; left out, nothing does. */

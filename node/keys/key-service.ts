@@ -327,6 +327,7 @@ export class KeyService implements KeyControl {
     this.#recipients = recipientsOf(this.#book.registry)
     void this.#holder.dropOld()
     this.#collect()
+    this.#parts.changed?.()
   }
 
   #collect(): void {

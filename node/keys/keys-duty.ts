@@ -11,6 +11,8 @@ export type SealAnew = (
   isStopped: () => boolean,
 ) => Promise<{ readonly outcome: 'done' | 'more'; readonly state: Uint8Array }>
 
+export const keysDutyName = 'reshare'
+
 /**
  * The duty of the leader about keys: deals the secrets anew once peers have come or gone for good, then gives new keys to
  * the roles that are due, then has contexts sealed anew and old keys destroyed. One after the other, as the first two deal
@@ -21,7 +23,7 @@ export const keysDuty = (
   sealAnew: SealAnew,
   log: Log,
 ): Runner => ({
-  spec: { name: 'reshare', where: 'leader', intervalMs: 15_000, timeoutMs: 60_000 },
+  spec: { name: keysDutyName, where: 'leader', intervalMs: 15_000, timeoutMs: 60_000 },
   run(order, ended) {
     let isStopped = false
     const tried = async <T>(what: string, work: () => Promise<T>): Promise<{ readonly found: T } | null> => {

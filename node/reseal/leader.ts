@@ -7,6 +7,7 @@ import type { Reencryption } from '../key-control.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Clock } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
+import { pauseFor } from '../store/pause.ts'
 import { decodeLeadState, encodeLeadState, type LeadState, newLeadState, nextRound } from './lead-state.ts'
 import { type PeerWork, registryDigest } from './peer-work.ts'
 import { slotOf } from './tally.ts'
@@ -16,7 +17,7 @@ export type ResealLeadParts = {
   readonly self: PeerId
   readonly view: () => View
   readonly work: PeerWork
-  readonly exchange: Pick<Exchange, 'ask'>
+  readonly exchange: Pick<Exchange, 'ask' | 'isConnected'>
   readonly keys: {
     readonly registry: Registry
     changeRegistry(change: (registry: Registry) => Registry): Promise<void>
@@ -41,10 +42,15 @@ const stretchMs = 8_000
 /** An order, and how much longer its answer may take: the last contexts that were begun. */
 const orderMs = 1_000
 const answerMs = 15_000
+/** Whoever rests for a moment looks so often whether it was told to stop. */
+const lookMs = 500
 /** Looked at again so much later where nothing could be done. */
 const againMs = 30_000
+/** With each walk in vain this much later. */
+const moreMs = 500
 /** And where all is done but history is sealed to keys of before. */
 const steadyMs = 10 * 60_000
+const someAbsent = 'Members that could not be asked may have what is sealed to keys of before.'
 /** Walks that have to find nothing before a key is destroyed: what was on its way during one is found by the next. */
 const zerosWanted = 2
 /** What was taken before the cut-off is on the disk by then. */
@@ -70,10 +76,13 @@ export class ResealLead {
     let state = found?.registry === registry ? found : newLeadState(registry, clock.wallMs())
     const untilMs = clock.monotonicMs() + stretchMs
     while (clock.monotonicMs() < untilMs && !isStopped()) {
-      if (state.restsUntilMs > clock.wallMs()) {
-        this.#tell(state, null)
-        await this.#order(token, state, 0)
-        return { outcome: 'done', state: encodeLeadState(state) }
+      const restMs = state.restsUntilMs - clock.wallMs()
+      if (restMs > 0) {
+        const woken = await this.#rest(token, state, restMs < untilMs - clock.monotonicMs())
+        if (woken === null)
+          return { outcome: restMs < stretchMs ? 'more' : 'done', state: encodeLeadState(state) }
+        state = woken
+        continue
       }
       const round = await this.#order(token, state)
       this.#tell(state, round)
@@ -84,6 +93,23 @@ export class ResealLead {
       this.#samples = []
     }
     return { outcome: 'more', state: encodeLeadState(state) }
+  }
+
+  /**
+   * What is nearly over is waited for, as the next run is much later; so is who was away and is connected again.
+   *
+   * @returns null: there is nothing to do for this run.
+   */
+  async #rest(token: number, state: LeadState, isShort: boolean): Promise<LeadState | null> {
+    const { clock, exchange } = this.#parts
+    this.#tell(state, null)
+    const { absent } = await this.#order(token, state, 0)
+    if (state.why === someAbsent) {
+      if (absent.length === 0) return nextRound(state, clock.wallMs(), { zeros: 0 })
+      if (!isShort && !absent.some(peer => exchange.isConnected(peer))) return null
+    } else if (!isShort) return null
+    await pauseFor(clock, lookMs)
+    return state
   }
 
   async #order(token: number, { round, mode, turn }: LeadState, budgetMs = orderMs): Promise<Round> {
@@ -114,7 +140,8 @@ export class ResealLead {
         ? counting
         : {
             ...counting,
-            restsUntilMs: nowMs + againMs,
+            // Most often it is on its way to who was away, sealed anew.
+            restsUntilMs: nowMs + soonMs(state),
             why: 'Peers that can open what is left are not there.',
           }
     }
@@ -134,8 +161,7 @@ export class ResealLead {
     const nowMs = clock.wallMs()
     const rest = (ms: number, why: string): LeadState =>
       nextRound(state, nowMs, { zeros: 0, restsUntilMs: nowMs + ms, why })
-    if (absent.length > 0)
-      return rest(againMs, 'Members that could not be asked may have what is sealed to keys of before.')
+    if (absent.length > 0) return rest(againMs, someAbsent)
     if (view().partitions.some(({ stage }) => stage !== 'stable'))
       return rest(againMs, 'Partitions are being moved.')
     if (reports.some(({ registry }) => registry !== state.registry))
@@ -151,7 +177,12 @@ export class ResealLead {
     // From now on nobody takes what is sealed to them.
     if (idle.length > 0) return await this.#change(idle, 'ending')
     if (unnamed.length === 0)
-      return rest(steadyMs, 'History is sealed to keys of before, and they are kept for it.')
+      return replacedKeys(keys.registry).some(each => each.state === 'ending')
+        ? {
+            ...rest(soonMs(state), 'History that was let go of is still on some disk.'),
+            turn: state.turn + 1,
+          }
+        : rest(steadyMs, 'History is sealed to keys of before, and they are kept for it.')
     const cutAtMs = Math.max(
       ...unnamed.map(entry => (replacedAtMs(keys.registry, entry) ?? 0) + cutOffMs + settleMs),
     )
@@ -203,6 +234,9 @@ export class ResealLead {
     return nowMs > first.atMs ? ((sealed - first.sealed) * 1_000) / (nowMs - first.atMs) : 0
   }
 }
+
+/** Until a walk that may find that others are done: later with each one in vain. */
+const soonMs = ({ turn }: LeadState): number => Math.min(againMs, (turn + 1) * moreMs)
 
 function phaseOf({ mode, left, restsUntilMs, why, total }: LeadState): Reencryption['phase'] {
   if (restsUntilMs > 0 && why !== null) return left === 0 ? 'done' : 'waiting'

@@ -217,17 +217,61 @@ test('a replica that answers with an altered blob, an older version or none dece
   assert.equal(await titleAt(place.address), 'new')
 })
 
-test('a replica that withholds everything holds nobody up', async () => {
-  const place = addressAt('p3', 'withheld')
-  let asked = 0
+test('a replica that acknowledged a version and serves the one before is on record', async () => {
+  const place = await stored('acknowledged')
+  const peer = fleet.peer('p1')
+  const old = await standing('p1', place.key)
+  const mark = await lastEntry(peer)
+  const promise = { granted: true, nextGranted: true, promised: ballotFrom(noHlc, 0) }
   attacker.answering = (_, message) => {
-    if ('key' in message && message.key === place.key) asked += 1
-    return null
+    if (!('key' in message) || message.key !== place.key) return null
+    const { id, key } = message as { id: number; key: ContextKey }
+    if (message.kind === 'accept' || message.kind === 'replay') return { kind: 'accepted', id, ...promise }
+    const told = { id, key, accepted: ballotFrom(old.version, 0), value: old, gcFloor: ballotFrom(noHlc, 0) }
+    if (message.kind === 'query') return { kind: 'report', ...told }
+    return message.kind === 'prepare' ? { kind: 'promise', ...promise, ...told } : null
   }
-  await store(place.address, 'withheld')
-  assert.equal(await titleAt(place.address), 'withheld')
-  await until('it was asked for its part', () => asked > 0)
-  attacker.answering = () => null
+  // An acknowledgement that comes after the answer to what was asked later says nothing: so more than once.
+  let writes = 0
+  const wanted = { subject, code: 'OLDER_THAN_ACKNOWLEDGED', operation: 'answer', outcome: 'denied' } as const
+  const isOver = { now: false }
+  const asking = (async () => {
+    while (!isOver.now) {
+      writes += 1
+      await store(place.address, `${writes}`)
+      assert.equal(await titleAt(place.address), `${writes}`, 'it deceives nobody')
+    }
+  })()
+  try {
+    await Promise.race([shows(peer, mark, wanted), asking])
+  } finally {
+    isOver.now = true
+    await asking
+    attacker.answering = () => null
+  }
+})
+
+test('a replica that withholds everything holds nobody up, and is on record', async () => {
+  const place = addressAt('p3', 'withheld')
+  const peer = fleet.peer('p1')
+  const mark = await lastEntry(peer)
+  const { epoch } = peer.ring()
+  const isOver = { now: false }
+  const asking = (async () => {
+    while (!isOver.now) {
+      attacker.tell(peer.id, { kind: 'beat', epoch, reports: [] })
+      await store(place.address, 'withheld')
+      assert.equal(await titleAt(place.address), 'withheld')
+    }
+  })()
+  const denied = { subject, code: 'NO_ANSWER', operation: 'answer', outcome: 'denied' } as const
+  try {
+    const shown = Promise.all(['reads', 'writes'].map(rule => shows(peer, mark, { ...denied, rule })))
+    await Promise.race([shown, asking])
+  } finally {
+    isOver.now = true
+    await asking
+  }
 })
 
 test('frames that are none, a clock that is far ahead and a frame that claims too much show, and the fleet goes on', async () => {
