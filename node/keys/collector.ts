@@ -60,6 +60,7 @@ export class Collector {
   readonly #slots = new Map<string, Slot>()
   /** What is to be asked of a holder at the end of this tick, or as soon as it can be reached. */
   readonly #toAsk = new Map<PeerId, Set<Slot>>()
+  #revision = 0
   #isFlushing = false
   #isClosed = false
   #cancel: () => void = () => undefined
@@ -109,6 +110,11 @@ export class Collector {
   close(): void {
     this.#isClosed = true
     this.drop()
+  }
+
+  /** Another number once other keys are open than before. */
+  get revision(): number {
+    return this.#revision
   }
 
   /** A secret in memory; null while it is not collected. */
@@ -238,6 +244,7 @@ export class Collector {
     }
     slot.key = result.key
     slot.identity = entry.recipient === null ? null : new X25519Identity(result.key.secret)
+    this.#revision += 1
     this.#take(slot, { kind: 'keyOpened' })
     this.#parts.meter.observe('collect', 'done', this.#nowMs() - slot.wantedMs)
     log.info({ secret: entry.name, keyVersion: entry.keyVersion }, 'a key is open')
@@ -245,6 +252,7 @@ export class Collector {
   }
 
   #forget(slot: Slot): void {
+    this.#revision += 1
     slot.key?.wipe()
     slot.identity?.wipe()
     slot.key = null

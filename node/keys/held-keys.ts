@@ -14,6 +14,19 @@ import type { Collector } from './collector.ts'
 
 type KeyName = Pick<SecretEntry, 'name' | 'keyVersion'>
 
+/** What follows from a registry and from what is open. */
+type Held = {
+  readonly registry: Registry
+  /** Of what is open. */
+  readonly revision: number
+  readonly entitled: readonly SecretName[]
+  readonly isBlind: boolean
+  /** Whether all is open that contexts are read and written with. */
+  readonly areNeededOpen: boolean
+  readonly fleetSecret: Uint8Array | null
+  readonly roles: readonly RoleName[]
+}
+
 /** What the store may open now: what was collected, and nothing on any disk. */
 export class HeldKeys implements StoreKeys {
   readonly #entitled: () => readonly SecretName[]
@@ -22,6 +35,7 @@ export class HeldKeys implements StoreKeys {
   readonly #why: () => string
   readonly #catchUp: (wanted: readonly RoleVersion[]) => Promise<void>
   #hasOpened = false
+  #held: Held | null = null
 
   /**
    * @param entitled - secrets that this process may have; none for a blind peer.
@@ -43,7 +57,7 @@ export class HeldKeys implements StoreKeys {
   }
 
   get fleetSecret(): Uint8Array | null {
-    return this.#open(this.#entries(fleetSecretName)) ?? null
+    return this.#now().fleetSecret
   }
 
   /** 32 bytes: the seed of the key that signs grants here; null while it is not open. Not to be kept. */
@@ -51,20 +65,16 @@ export class HeldKeys implements StoreKeys {
     return this.#open(this.#entries(signingKeyName)) ?? this.#open(this.#entries(membersKeyName)) ?? null
   }
 
+  /** The same list until it changes. */
   get heldRoles(): readonly RoleName[] {
-    const names = this.entitled.filter(isRole) as RoleName[]
-    return names.filter(name =>
-      this.#entries(name).some(
-        entry => entry.state !== 'retired' && this.#collector.identityOf(entry) !== null,
-      ),
-    )
+    return this.#now().roles
   }
 
   /** Contexts are read and written without the key that signs grants, and without a role that was made a moment ago. */
   get sealedWhy(): string | null {
-    const needed = this.entitled.filter(name => !signs(name))
-    if (needed.length === 0 || (this.#hasOpened && this.fleetSecret !== null)) return null
-    return this.#areOpen(needed) ? null : this.#why()
+    const { fleetSecret, isBlind, areNeededOpen } = this.#now()
+    if (isBlind || areNeededOpen || (this.#hasOpened && fleetSecret !== null)) return null
+    return this.#why()
   }
 
   /** Whether all that this peer is entitled to is open. */
@@ -74,7 +84,7 @@ export class HeldKeys implements StoreKeys {
 
   /** To be called whenever something opened: what comes later does not seal this peer again. */
   noteOpened(): void {
-    this.#hasOpened ||= this.#areOpen(this.entitled.filter(name => !signs(name)))
+    this.#hasOpened ||= this.#now().areNeededOpen
   }
 
   /** The keys were given up. */
@@ -107,7 +117,7 @@ export class HeldKeys implements StoreKeys {
 
   /** Secrets that this process may have; none for a blind peer. */
   get entitled(): readonly SecretName[] {
-    return this.#entitled()
+    return this.#now().entitled
   }
 
   /** Whether this peer is entitled to roles that it could pass on. */
@@ -117,7 +127,30 @@ export class HeldKeys implements StoreKeys {
 
   /** Whether it may open no context at all. */
   get isBlind(): boolean {
-    return this.entitled.every(signs)
+    return this.#now().isBlind
+  }
+
+  /** Asked several times for each request: looked up anew when the registry or what is open has changed. */
+  #now(): Held {
+    const registry = this.#registry()
+    const { revision } = this.#collector
+    const before = this.#held
+    const entitled = this.#entitled()
+    const isSame = before?.registry === registry && before.revision === revision
+    if (isSame && sameNames(before.entitled, entitled)) return before
+    const needed = entitled.filter(name => !signs(name))
+    const isOpen = (entry: SecretEntry) =>
+      entry.state !== 'retired' && this.#collector.identityOf(entry) !== null
+    this.#held = {
+      registry,
+      revision,
+      entitled,
+      isBlind: needed.length === 0,
+      areNeededOpen: this.#areOpen(needed),
+      fleetSecret: this.#open(this.#entries(fleetSecretName)) ?? null,
+      roles: (entitled.filter(isRole) as RoleName[]).filter(name => this.#entries(name).some(isOpen)),
+    }
+    return this.#held
   }
 
   #entries(name: SecretName): readonly SecretEntry[] {
@@ -133,5 +166,8 @@ export class HeldKeys implements StoreKeys {
     return entries.flatMap(entry => this.#collector.keyOf(entry)?.secret ?? []).at(-1)
   }
 }
+
+const sameNames = (some: readonly string[], others: readonly string[]): boolean =>
+  some === others || (some.length === others.length && some.every((name, at) => name === others[at]))
 
 const signs = (name: SecretName): boolean => name === signingKeyName || name === membersKeyName

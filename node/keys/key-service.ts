@@ -4,6 +4,7 @@ import type { PeerId, RoleName } from '../../base/ids.ts'
 import { registryFile, sharesFolder } from '../../crypto/registry/genesis.ts'
 import { entitledTo, type Registry, recipientsOf } from '../../crypto/registry/registry.ts'
 import type { RoleRecipient } from '../../crypto/roles.ts'
+import type { SecretName } from '../../crypto/shares/secret-name.ts'
 import { readShares } from '../../crypto/shares/share-directory.ts'
 import type {
   CreatedRole,
@@ -98,8 +99,13 @@ export class KeyService implements KeyControl {
       toTellFirst: () => entitledBy(this.#book, self.peerId),
       changed: () => this.#changed(),
     })
+    let entitled: { of: Registry; names: SecretName[] } | null = null
     this.held = new HeldKeys(
-      () => entitledTo(registry(), self.peerId),
+      () => {
+        const of = registry()
+        if (entitled?.of !== of) entitled = { of, names: entitledTo(of, self.peerId) }
+        return entitled.names
+      },
       registry,
       this.#collector,
       () => this.status().reason ?? 'Not now.',

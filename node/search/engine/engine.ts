@@ -189,6 +189,7 @@ export class SearchEngine {
         void this.#store.write(pieces).catch(failure => this.#maintenance.noteFailure(failure))
       }
       await rest()
+      await this.#maintenance.keepUp()
     }
     if (checkpoint !== null) await this.#note(checkpoint)
     this.#maintenance.lookAround()

@@ -12,6 +12,8 @@ import { inSlices, rest } from './slices.ts'
 
 /** As many segments of one size as are made into one. */
 const fanIn = 8
+/** Segments of one shelf in memory only, before whoever hands in more waits until some were made into one. */
+const unmergedMax = 8 * fanIn
 /** Documents in memory only, before they are stored. */
 const unstoredMax = 4096
 /** Entries of the log, before all is stored and it begins anew. */
@@ -70,6 +72,17 @@ export class Maintenance {
       this.#looking = false
       for (const { catalog, kept } of this.#library.all) await this.#tend(catalog, kept)
     }).catch(failure => this.noteFailure(failure))
+  }
+
+  /**
+   * Waits where documents come faster than small segments are made into larger ones: what is asked of a key, and what
+   * merges cost, grows with how many there are. While an index is optimized, made anew or looked through nobody waits.
+   */
+  async keepUp(): Promise<void> {
+    const isBehind = () => this.#library.all.some(({ kept }) => kept.unstored.length > unmergedMax)
+    if (this.work !== null || !isBehind()) return
+    this.lookAround()
+    await this.#tail
   }
 
   rebuildStale(): void {
