@@ -55,7 +55,6 @@ export class FleetSearch implements Search {
     const request: SearchRequest = { ...asked, roles: this.#rolesOf(asker) }
     checkRequest(request)
     const configuration = this.#configurationOf(request)
-    planQuery(request.query, request.mode ?? 'any', analyzersOf(configuration))
     const found = (await this.#alone(request)) ?? (await this.#together(request, configuration, deadline))
     const tookMs = desk.parts.clock.monotonicMs() - deadline.beganMs
     return { ...found, hits: found.hits.map(shown), tookMs }
@@ -90,8 +89,8 @@ export class FleetSearch implements Search {
   /** Null where others have to be asked. */
   async #alone(request: SearchRequest): Promise<Found | null> {
     const { view, responder, keeper } = this.#parts
-    const all = [...view().partitions.keys()]
-    if (responder.absence(request.roles) !== null || responder.covered(all).length < all.length) return null
+    const isWhole = responder.absence(request.roles) === null && responder.coversAll(view().partitions.length)
+    if (!isWhole) return null
     const answer = await keeper.host.search(request).catch(failure => {
       // A damaged piece is dropped, and fed again; others have its contexts.
       if (failure instanceof SlurpError && failure.code === 'INTEGRITY_FAILED') return null
@@ -114,6 +113,8 @@ export class FleetSearch implements Search {
     configuration: IndexConfiguration,
     deadline: Deadline,
   ): Promise<Found> {
+    // What cannot be read is refused here and by nobody else, in whose name a refusal would count as an absence.
+    planQuery(request.query, request.mode ?? 'any', analyzersOf(configuration))
     const { merged, hits, ...rest } = await this.#fanOut.ask(request, configuration, deadline)
     const { total, facets, cut, more, cursorAfter } = merged
     const fitting = withinBudget(hits, request)

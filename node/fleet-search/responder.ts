@@ -92,6 +92,15 @@ export class SearchResponder {
     return (partitions as PartitionId[]).filter(each => owned.has(each) && feed?.covers(each) === true)
   }
 
+  /** Whether the index is whole in all partitions that there are: asked for every question. */
+  coversAll(partitions: number): boolean {
+    const { feed } = this.#parts.keeper
+    // They are filled in their order.
+    return (
+      this.#parts.answersFor().size === partitions && feed?.covers((partitions - 1) as PartitionId) === true
+    )
+  }
+
   async #present({ request, candidates }: SearchAsked & { kind: 'present' }): Promise<SearchAnswered> {
     const found = await this.#parts.keeper.host.present(candidates, request)
     const hits: Hit[] = []
