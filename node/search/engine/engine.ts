@@ -81,6 +81,7 @@ export class SearchEngine {
    * of keys that nobody here can open that is everything, every time.
    */
   reconcile(stock: Stock): Promise<Difference['missing']> {
+    this.#maintenance.noteChange()
     const reconciled = this.#applying.then(async () => {
       const { changes, missing } = differenceOf(this.#library.catalogs, stock)
       if (changes.length > 0) await this.#apply(changes, null)
@@ -176,6 +177,7 @@ export class SearchEngine {
   }
 
   async #apply(changes: readonly Change[], checkpoint: Checkpoint | null): Promise<void> {
+    this.#maintenance.noteChange()
     const { catalogs } = this.#library
     const batch = searchLimits.documentsPerStep
     for (let at = 0; at < changes.length; at += batch) {

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { Lexicon } from '../analysis/lexicon.ts'
 import { damaged } from '../disk/piece-sealer.ts'
 import type { PieceStore } from '../disk/piece-store.ts'
@@ -21,6 +22,10 @@ const loggedMax = 4096
 /** Part of a segment that has ended or was removed, before it is written anew without that. */
 const endedPartMax = 0.2
 const recordsAtOnce = 16
+/** Nothing was handed in for so long; what goes on longer than the second is not waited for. */
+const calmMs = 10_000
+const calmWaitMs = 60_000
+const calmLookMs = 50
 
 export type Work = {
   readonly kind: 'optimize' | 'rebuild' | 'verify'
@@ -51,6 +56,10 @@ export class Maintenance {
   #looking = false
   #closing = false
   #failure: unknown = null
+  #changedMs = performance.now()
+  /** Somebody waits until there is nothing left to do. */
+  #isWaitedFor = false
+  #rebuilding: Promise<void> = Promise.resolve()
   work: Work | null = null
 
   constructor(store: PieceStore, library: Library) {
@@ -85,11 +94,32 @@ export class Maintenance {
     await this.#tail
   }
 
+  /**
+   * Makes anew what was made for keys that were replaced since. After a rotation all that is searched is sealed anew as well:
+   * the index lets that go first, as it answers all the same.
+   */
   rebuildStale(): void {
-    for (const { catalog, kept } of this.#library.all) {
-      if (!this.#library.isStale(catalog, kept)) continue
-      void this.#inTurn(() => this.#rebuild(catalog, kept)).catch(failure => this.noteFailure(failure))
-    }
+    const stale = this.#library.all.filter(({ catalog, kept }) => this.#library.isStale(catalog, kept))
+    if (stale.length === 0) return
+    const rebuilt = this.#whenCalm().then(async () => {
+      for (const { catalog, kept } of stale) await this.#inTurn(() => this.#rebuild(catalog, kept))
+    })
+    this.#rebuilding = rebuilt.catch(failure => this.noteFailure(failure))
+  }
+
+  /** Something was handed in, or asked for by whoever hands in. */
+  noteChange(): void {
+    this.#changedMs = performance.now()
+  }
+
+  async #whenCalm(): Promise<void> {
+    const latestMs = performance.now() + calmWaitMs
+    while (
+      !this.#closing &&
+      !this.#isWaitedFor &&
+      performance.now() < Math.min(latestMs, this.#changedMs + calmMs)
+    )
+      await new Promise(resolve => setTimeout(resolve, calmLookMs))
   }
 
   /** Makes the indexes that are new of what another one has, set of roles by set of roles. */
@@ -165,6 +195,8 @@ export class Maintenance {
   }
 
   async settled(): Promise<void> {
+    this.#isWaitedFor = true
+    await this.#rebuilding
     let tail: unknown
     do {
       tail = this.#tail
