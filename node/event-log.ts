@@ -1,5 +1,6 @@
 import type { PeerId } from '../base/ids.ts'
 import type { DriverEvent } from './driver/driver-options.ts'
+import { MemberWitness } from './member-witness.ts'
 import type { PeerOptions } from './running-peer.ts'
 
 /** What the log says of who leads. */
@@ -43,17 +44,22 @@ const brokenTexts = {
     'a member says that it is there, and answers no question: it withholds, or hears nothing of this peer',
 } as const
 
+const brokenCodes = { older: 'OLDER_THAN_ACKNOWLEDGED', silent: 'NO_ANSWER' } as const
+
 /** Tells both logs of a member that contradicts itself. */
-export function recordBrokenWord(
+export const witnessFor = (
+  self: PeerId,
   log: PeerOptions['log'],
   audit: { brokeWord(by: PeerId, code: string, rule: string): void },
-  by: PeerId,
-  word: keyof typeof brokenTexts,
-  rule: string,
-): void {
-  log.warn({ peer: by, questions: rule }, brokenTexts[word])
-  audit.brokeWord(by, { older: 'OLDER_THAN_ACKNOWLEDGED', silent: 'NO_ANSWER' }[word], rule)
-}
+): MemberWitness =>
+  new MemberWitness({
+    self,
+    monotonicMs: () => performance.now(),
+    broken: (by, word, rule) => {
+      log.warn({ peer: by, questions: rule }, brokenTexts[word])
+      audit.brokeWord(by, brokenCodes[word], rule)
+    },
+  })
 
 /** Tells the log what the driver reports and somebody may want to know. */
 export function logEvent(log: PeerOptions['log'], event: DriverEvent): void {

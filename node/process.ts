@@ -23,7 +23,7 @@ import { controlRegisters } from './control-registers.ts'
 import { nextIncarnation, startingView } from './driver/boot.ts'
 import { Driver } from './driver/driver.ts'
 import type { DriverEvent } from './driver/driver-options.ts'
-import { controlTexts, logEvent, recordBrokenWord, recordEvent } from './event-log.ts'
+import { controlTexts, logEvent, recordEvent, witnessFor } from './event-log.ts'
 import { FleetAdmin } from './fleet-admin.ts'
 import { newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
@@ -40,7 +40,6 @@ import { keepMemoryOutOfDumps } from './keys/memory-guard.ts'
 import { rotationPlanKey } from './keys/rotation-plan.ts'
 import { AddressFile } from './known-addresses.ts'
 import { contextSubject } from './local-changes.ts'
-import { MemberWitness } from './member-witness.ts'
 import { CryptoMeter } from './monitoring/crypto-meter.ts'
 import { PeerHealth } from './peer-health.ts'
 import { startPeerNetwork } from './peer-network.ts'
@@ -153,11 +152,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       if (grants.own === null) void grants.upkeep()
       keysSoon?.hasten()
     })
-    const witness = new MemberWitness({
-      self,
-      monotonicMs: () => systemClock.monotonicMs(),
-      broken: (by, word, rule) => recordBrokenWord(log, audit, by, word, rule),
-    })
+    const witness = witnessFor(self, log, audit)
     const driver = new Driver({
       self,
       view,

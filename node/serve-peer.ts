@@ -15,6 +15,15 @@ import type { RunningPeer } from './running-peer.ts'
 /** Time that network and disk get to close after the door did. */
 const closeMs = 1500
 
+/**
+ * What comes in five seconds in which nobody wants anything of a peer: twelve frames a second of each member, and three
+ * batches for the disk, of which the lease of the leader is most; and some.
+ */
+const chatter = { framesOfMember: 90, diskBatches: 25 } as const
+/** Counted in frames. */
+const batchFrames = 10
+const answerFrames = 1_000_000
+
 /** One peer with its HTTP door, up in this process. */
 export type ServedPeer = {
   readonly id: string
@@ -80,10 +89,13 @@ export async function servePeer(
       version,
     })
     notePorts(dir, running.addresses(), door.url)
-    const stopReleasing = releaseIdleMemory(() => {
-      const { framesReceived = 0, diskBatches = 0 } = running.counters()
-      return framesReceived + diskBatches + door.requestsAnswered()
-    })
+    const stopReleasing = releaseIdleMemory(
+      () => {
+        const { framesReceived = 0, diskBatches = 0 } = running.counters()
+        return framesReceived + diskBatches * batchFrames + door.requestsAnswered() * answerFrames
+      },
+      () => running.ring().members.length * chatter.framesOfMember + chatter.diskBatches * batchFrames,
+    )
     log.info({ peer: running.name, url: door.url }, 'peer is up')
     return {
       id: running.id,
