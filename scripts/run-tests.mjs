@@ -8,8 +8,20 @@ import { fileURLToPath } from 'node:url'
 
 const tests = fileURLToPath(new URL('../test', import.meta.url))
 
-/** Half a minute and more, longest first. The order is all that this decides. */
-const long = ['e2e/chaos', 'sim/mutants']
+/** What takes twenty seconds and more, longest first. The order is all that this decides. */
+const long = [
+  'e2e/chaos',
+  'e2e/demo',
+  'e2e/agents',
+  'e2e/rotation',
+  'sim/mutants',
+  'sim/seeds',
+  'keys/reseal',
+  'keys/release',
+  'keys/membership',
+  'keys/migration',
+  'sim/crash-points',
+]
 
 const [atOnce, folders] = process.argv.slice(2)
 const first = long.map(name => join(tests, `${name}.test.ts`))
@@ -19,7 +31,11 @@ const found = new Set(globSync(join(tests, folders, '**', '*.test.ts')).sort())
 if (found.size === 0) throw new Error(`no test in ${folders}`)
 const files = [...first.filter(path => found.delete(path)), ...found]
 
-const stream = run({ files, concurrency: Number(atOnce) })
+// Who ends this process ends the files that run as well.
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort())
+
+const stream = run({ files, concurrency: Number(atOnce), signal: ending.signal })
 stream.on('test:fail', () => {
   process.exitCode = 1
 })

@@ -214,8 +214,9 @@ export class Collector {
     const { self, log, audit } = this.#parts
     const { entry, releases } = slot
     const result = await combine(entry.set, self, releases)
-    // Meanwhile it was given up, or another dealing came.
-    const isLate = slot.entry.set !== entry.set || slot.releases !== releases || this.#isClosed
+    // Meanwhile it was given up, or another dealing came; the same one, read again, is no other.
+    const isOther = !sameBytes(slot.entry.set.hash, entry.set.hash)
+    const isLate = isOther || slot.releases !== releases || this.#isClosed
     if (isLate) return result.kind === 'open' ? result.key.wipe() : undefined
     const { bad } = result
     for (const { peer, why } of bad) {
