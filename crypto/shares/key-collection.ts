@@ -101,7 +101,11 @@ export function stepCollection(collection: KeyCollection, input: CollectionInput
       return replaced(collection, input.set, input.nowMs)
     case 'holderReachable':
       if (collection.holders.get(input.holder)?.kind !== 'silent') return { collection, effects: [] }
-      return advance(withStates(collection, [[input.holder, { kind: 'unasked' }]]), input.nowMs)
+      // Still silent: what it was asked before may be answered yet.
+      return advance(
+        withStates(collection, [[input.holder, { kind: 'silent', againMs: input.nowMs }]]),
+        input.nowMs,
+      )
     case 'timePassed':
       return advance(collection, input.nowMs)
     default:

@@ -46,6 +46,8 @@ export class AgentKeys {
   readonly #given = new LRUCache<Digest, true>({ max: givenMax })
   #recipients: readonly RoleRecipient[] = []
   #isFetching = false
+  /** Members that were ready when the keys were looked after last. */
+  #ready: ReadonlySet<PeerId> = new Set()
   #wakes: (() => void)[] = []
   #hadAny = false
 
@@ -142,7 +144,10 @@ export class AgentKeys {
     this.#collector.want(
       this.#registry.secrets.filter(({ name, state }) => names.has(name) && state !== 'destroyed'),
     )
-    for (const peer of this.#parts.links.ready()) this.#collector.reachable(peer)
+    // Only who is new: a holder that is there and slow would be asked again before it can answer.
+    const ready = new Set(this.#parts.links.ready())
+    for (const peer of ready) if (!this.#ready.has(peer)) this.#collector.reachable(peer)
+    this.#ready = ready
   }
 
   /** @throws SlurpError QUORUM_UNREACHED, INTEGRITY_FAILED. */

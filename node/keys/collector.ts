@@ -45,8 +45,8 @@ type Slot = {
   /** When it was wanted, on the monotonic clock. */
   readonly wantedMs: number
   collection: KeyCollection
-  /** The request that each holder was asked with last: an answer to an earlier one does not count. */
-  asked: Map<PeerId, Uint8Array>
+  /** The requests of each holder that may be answered yet: of a slow one any will do, and one counts. */
+  asked: Map<PeerId, Set<Uint8Array>>
   releases: Released[]
   key: CollectedKey | null
   identity: X25519Identity | null
@@ -189,7 +189,7 @@ export class Collector {
     const { self, exchange, ownShare } = this.#parts
     const asked = slots.map(slot => {
       const request = askForShares(slot.entry.set, self, Uint8Array.from(randomBytes(nonceBytes)))
-      slot.asked.set(holder, request)
+      slot.asked.set(holder, (slot.asked.get(holder) ?? new Set()).add(request))
       return { slot, request }
     })
     const requests = asked.map(({ request }) => request)
@@ -202,9 +202,9 @@ export class Collector {
             await exchange.ask(holder, encodeQuestion({ kind: 'release', requests }), answerMs),
             requests.length,
           )
-    if (answers === null) return
     for (const [place, { slot, request }] of asked.entries()) {
-      if (slot.asked.get(holder) !== request) continue
+      if (!slot.asked.get(holder)?.delete(request) || answers === null) continue
+      slot.asked.delete(holder)
       const answer = answers[place]!
       const nowMs = this.#nowMs()
       if (typeof answer === 'string')

@@ -1,8 +1,10 @@
+import { bootTag, newClock, nextHlc } from '../../base/hlc.ts'
 import { defaultLimits } from '../../replication/limits.ts'
 import { recentOpsMax, type WriteOperation } from '../../replication/messages.ts'
+import { writeOperation } from '../envelope.ts'
 import { collectionSchedules } from './collection-schedules.ts'
 import { a, b, c, d, judged, key, names, viewOf, writeOf } from './schedule-parts.ts'
-import { askedForMs, Stage } from './stage.ts'
+import { askedForMs, Stage, stageStartMs } from './stage.ts'
 
 /**
  * Exact schedules on the pure peers. Each returns null when the rules hold in it, else what went wrong; a mutant
@@ -15,6 +17,7 @@ export const directedSchedules: Readonly<Record<string, () => string | null>> = 
   lostCeilingAsked: () => lostCeiling(true),
   ungrantedNext,
   formerBoot,
+  sameMoment,
   lostAccept,
   leftWindow,
   ...collectionSchedules,
@@ -135,6 +138,21 @@ function formerBoot(): string | null {
   stage.deliver(({ to }) => to === a)
   stage.settle()
   return judged(stage, 'written')
+}
+
+/**
+ * Rule 5. `d` writes, starts again with its clock back at that moment, and writes without having met its first version.
+ * It must be told that this one stands, and not what became of its first write. Seeds 5158 and 5945 found it.
+ */
+function sameMoment(): string | null {
+  const stage = new Stage(names, viewOf(1, [a, b, c]))
+  for (const boot of [1, 2]) {
+    const version = nextHlc(newClock(bootTag('00000f', boot)), stageStartMs - 1_000)
+    const write = { key, version, parent: null, kind: 'live', expiresAtMs: 0 } as const
+    stage.request(d, a, writeOperation(write, `boot ${boot}`))
+    stage.deliver()
+  }
+  return judged(stage, 'written moved')
 }
 
 /**

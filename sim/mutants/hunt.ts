@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import type { Mutant } from './mutants.ts'
-import { plantTree } from './tree.ts'
+import { plantTree, type Tree } from './tree.ts'
 
 /** What a hunt found: how the mutant betrayed itself, and after how many seeds. */
 export type Prey = { readonly caught: string | null; readonly seeds: number }
@@ -23,16 +23,19 @@ export async function hunt(mutant: Mutant, seedsMax: number): Promise<Prey> {
   const directed = mutant.how === 'seeds' ? null : mutant.how.directed
   const orders: Orders = { directed, seedsMax, world: mutant.world ?? {} }
   try {
-    const out = await run(join(tree.path, 'sim/mutants/hunter.ts'), JSON.stringify(orders))
+    const out = await run(tree, JSON.stringify(orders))
     return JSON.parse(out) as Prey
   } finally {
     tree.remove()
   }
 }
 
-function run(script: string, argument: string): Promise<string> {
+function run({ path, environment }: Tree, argument: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, argument], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [join(path, 'sim/mutants/hunter.ts'), argument], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment,
+    })
     let out = ''
     let err = ''
     child.stdout.on('data', chunk => (out += chunk))

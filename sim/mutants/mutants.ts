@@ -320,8 +320,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'operation ids of an earlier boot made again',
     rule: 5,
-    how: 'seeds',
-    world: { peers: 3, faults: { clockJumps: 1, crashes: 1, skew: 1 } },
+    how: { directed: 'sameMoment' },
     edits: [{ file: 'base/hlc.ts', find: '(incarnation & 0xff)', replace: '(incarnation & 0)' }],
   },
   {

@@ -28,7 +28,15 @@ export const simulatedFolders = [
 export const projectFolder = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A copy of the sources with the edits of a mutant. */
-export type Tree = { readonly path: string; remove(): void }
+export type Tree = {
+  readonly path: string
+  /** Of processes that run the copy: what one copy had compiled, the others have too, but for the edited files. */
+  readonly environment: NodeJS.ProcessEnv
+  remove(): void
+}
+
+/** Node keeps what it compiled by its place, told from this folder, and compiles what has other contents anew. */
+const compiled = join(projectFolder, 'node_modules', '.cache', 'slurp', 'mutants')
 
 /** @throws Error when an edit does not fit: the source moved on and the mutant must be written again. */
 export function plantTree(mutant: Mutant): Tree {
@@ -41,6 +49,8 @@ export function plantTree(mutant: Mutant): Tree {
     }
     writeFileSync(join(path, 'package.json'), '{"type":"module"}')
     symlinkSync(join(projectFolder, 'node_modules'), join(path, 'node_modules'))
+    mkdirSync(compiled, { recursive: true })
+    symlinkSync(compiled, join(path, 'compiled'))
     for (const { file, find, replace } of mutant.edits) {
       const source = readFileSync(join(path, file), 'utf8')
       const found = source.split(find).length - 1
@@ -50,7 +60,8 @@ export function plantTree(mutant: Mutant): Tree {
         source.replace(find, () => replace),
       )
     }
-    return { path, remove }
+    const shared = { NODE_COMPILE_CACHE: join(path, 'compiled'), NODE_COMPILE_CACHE_PORTABLE: '1' }
+    return { path, environment: { ...process.env, ...shared }, remove }
   } catch (failure) {
     remove()
     throw failure

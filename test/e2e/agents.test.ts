@@ -22,6 +22,8 @@ type Door = { readonly url: string; readonly tokenFile: string; readonly id: str
 let granter: Door
 /** An agent with a grant for one minute. */
 let brief: { readonly dir: string; readonly process: Process; readonly door: Door }
+/** A process that tries for as long as it may to come in with the grant of somebody else. */
+let theft: ReturnType<typeof runSlurp>
 
 async function run(args: readonly string[]): Promise<{ process: Process; door: Door }> {
   const started = new Process([...args, '--json'], environment)
@@ -85,6 +87,11 @@ before(async () => {
   const { dir: own } = await agentDir('brief', ['--roles', 'developer', '--ttl', '1m', ...everything])
   brief = { dir: own, ...(await run(['agent', '--dir', own])) }
   assert.equal((await call(brief.door, 'GET', '/v1/keys')).state, 'open')
+  const mine = await agentDir('mine', ['--roles', 'developer', ...everything])
+  theft = runSlurp([
+    ...['agent', '--dir', join(work, 'thief'), '--bootstrap', addressOf('p1')],
+    ...['--grant', join(mine.dir, 'grant.json'), '--json'],
+  ])
 })
 after(async () => {
   await Promise.all(running.map(each => each.end('SIGTERM')))
@@ -192,11 +199,7 @@ test('a revoked agent is refused within five seconds, and has no keys any more',
 })
 
 test('a grant of somebody else opens nothing', async () => {
-  const mine = await agentDir('mine', ['--roles', 'developer', ...everything])
-  const thief = await runSlurp([
-    ...['agent', '--dir', join(work, 'thief'), '--bootstrap', addressOf('p1')],
-    ...['--grant', join(mine.dir, 'grant.json'), '--json'],
-  ])
+  const thief = await theft
   assert.notEqual(thief.code, 0)
   assert.equal(codeOf(thief), 'UNREACHABLE', thief.out)
 })

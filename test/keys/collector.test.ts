@@ -20,7 +20,8 @@ import { until } from './fleets.ts'
 
 type Bend = (answer: Uint8Array) => Answered | null
 
-async function bench(bends: Readonly<Record<number, Bend>>) {
+/** @param isBehind - a holder answers a question only when it is asked the next one. */
+async function bench(bends: Readonly<Record<number, Bend>>, isBehind = false) {
   const holders: readonly Identity[] = await Promise.all(Array.from({ length: 5 }, newIdentity))
   const key = newRoleKey('tester' as RoleName)
   const { registry, shares } = await dealSecrets({
@@ -38,6 +39,12 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
         return await release(record, sealed, request, holder)
     return 'No share of that dealing is here.'
   }
+  const held = new Map<PeerId, () => void>()
+  const asksAgain = (to: PeerId) =>
+    new Promise<void>(resolve => {
+      held.get(to)?.()
+      held.set(to, resolve)
+    })
   const exchange: Exchange = {
     serve: () => undefined,
     listen: () => undefined,
@@ -45,6 +52,7 @@ async function bench(bends: Readonly<Record<number, Bend>>) {
     async ask(to, bytes) {
       const question = decodeQuestion(bytes)
       assert.ok(question?.kind === 'release')
+      if (isBehind) await asksAgain(to)
       const place = holders.findIndex(({ peerId }) => peerId === to)
       const answers: Answered[] = []
       for (const request of question.requests) {
@@ -108,6 +116,15 @@ test('with three liars of five it stays sealed, and says who lied', async () => 
   await until('all liars are named', () => new Set(bad).size === 3)
   assert.deepEqual(new Set(bad), new Set(holders.slice(1, 4).map(({ peerId }) => peerId)))
   assert.equal(collector.keyOf(entry), null)
+  collector.close()
+})
+
+test('holders that are always one question behind are waited for, and each counts once', async () => {
+  const { collector, entry, holders } = await bench({}, true)
+  await until('it is open', () => {
+    for (const { peerId } of holders) collector.reachable(peerId)
+    return collector.keyOf(entry) !== null
+  })
   collector.close()
 })
 

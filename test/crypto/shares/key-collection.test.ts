@@ -97,6 +97,20 @@ test('for one that is silent another one is asked, and a late answer still count
   assert.equal(run.released('bd', patienceMs + 1).wanted(), '!')
 })
 
+test('what a silent holder was asked before counts although it was heard of again in the meantime', () => {
+  const run = new Run(setOf('abcde')).step(wanted).step({ kind: 'timePassed', nowMs: patienceMs })
+  assert.equal(run.wanted(), 'abcde')
+  run.step({ kind: 'holderReachable', holder: 'a' as PeerId, nowMs: patienceMs + 1 })
+  assert.equal(run.wanted(), 'a', 'two of three that are needed are asked')
+  run.step({ kind: 'holderReachable', holder: 'b' as PeerId, nowMs: patienceMs + 1 })
+  assert.equal(run.wanted(), '', 'three are')
+  assert.equal(run.released('bde', patienceMs + 2).wanted(), '!')
+  const alone = new Run(setOf('abc')).step(wanted).step({ kind: 'timePassed', nowMs: patienceMs })
+  assert.equal(alone.step({ kind: 'timePassed', nowMs: patienceMs * 2 }).wanted(), 'abc')
+  alone.step({ kind: 'holderReachable', holder: 'b' as PeerId, nowMs: patienceMs * 2 + 1 })
+  assert.equal(alone.wanted(), 'b', 'without a pause')
+})
+
 test('when all are silent they are asked again after the pause', () => {
   const run = new Run(setOf('abc')).step(wanted)
   assert.equal(run.wanted(), 'ab')
