@@ -77,6 +77,12 @@ export type JoinedFleet = {
   readonly keys: AgentKeys
   readonly cryptoMeter: CryptoMeter
   readonly authorityPublicKey: Uint8Array
+  /** How it came in: what another agent may be told to come in as well. */
+  readonly joinedBy: {
+    readonly dir: string
+    readonly bootstrap: readonly string[]
+    readonly networkKey: Uint8Array | null
+  }
   /** Members when the authority signed last. */
   readonly view: View
   state(): AgentState
@@ -282,6 +288,7 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       keys,
       cryptoMeter,
       authorityPublicKey,
+      joinedBy: { dir, bootstrap: options.bootstrap, networkKey },
       view,
       state,
       counters: () => ({

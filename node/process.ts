@@ -29,7 +29,6 @@ import { newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
 import { authorsOf } from './grants/authors.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
-import { joinTokensRegisterKey } from './grants/join-desk.ts'
 import { mayHave, tendGrants, timeOf } from './grants/links.ts'
 import { SharedSigningKey } from './grants/shared-signing-key.ts'
 import { HastenedDuty } from './hastened-duty.ts'
@@ -225,18 +224,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const stores = openStores({
       author: identity,
       view: () => view,
-      opened,
-      driver,
-      hlc,
-      registers,
-      keys,
+      ...{ opened, driver, hlc, registers, keys, grants, nameOf, log, options },
       meter: cryptoMeter,
-      grants,
       isAuthor: authors.isAuthor,
-      nameOf,
       exchange: libp2p.reseal,
-      log,
-      options,
     })
     const { retention, rights, local } = stores
     closers.unshift(async () => stores.close())
@@ -364,9 +355,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         rights,
         view: () => view,
         authorityPublicKey: record.authorityPublicKey,
-        register: sharedRegister(registers, joinTokensRegisterKey),
+        registers,
         control: admin,
         addresses: () => libp2p.addresses(),
+        networkKey,
         rotations: keys.rotations,
       }),
       retention,

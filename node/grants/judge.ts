@@ -173,6 +173,7 @@ const changes: Readonly<Record<number, AdminOperation>> = {
   2: 'admin:ring',
   3: 'admin:retention',
   5: 'admin:members',
+  9: 'admin:grants',
 }
 
 /** @param key - of a control register; one that is not listed holds keys. */
