@@ -22,6 +22,8 @@ const served: ReadonlySet<OperationName> = new Set([
   'batchStore',
   'status',
   'keys',
+  'roles',
+  'rotateRole',
   'openapi',
   'health',
   'healthLive',
@@ -98,7 +100,8 @@ export function agentAtDoor(joined: JoinedFleet, name: string, version: string, 
     control: notHere(),
     keys: notHere<RunningPeer['keys']>({
       status: () => keysOf(joined),
-      roles: () => ({ everyDays: null, roles: [], reencryption: null }),
+      roles: () => joined.roles.list(),
+      rotate: (role, history) => joined.roles.rotate(role, history),
     }),
     stop: () => joined.stop(),
   }

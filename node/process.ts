@@ -207,6 +207,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       isBarred: peer => grants.judge.isBarred(peer),
       isGranted: mayHave(grants.judge, () => view.members),
       isAgentGranted: (peer, role) => grants.agents.mayCollect(peer, role),
+      mayAgentChange: agent => grants.agents.mayChangeKeys(agent),
       meet: peer => grants.meet(peer),
       audit,
       clock: systemClock,
