@@ -1,11 +1,14 @@
+import { join } from 'node:path'
 import { SlurpError } from '../base/errors.ts'
 import { type JoinedFleet, noIndex } from './agent-process.ts'
 import type { Audit } from './audit/peer-audit.ts'
-import type { GrantAdmin } from './grants/api.ts'
+import { AgentTokenDesk } from './grants/agent-token-desk.ts'
+import type { AgentTokens } from './grants/api.ts'
 import { GrantDesk } from './grants/grant-desk.ts'
+import { keptRegister } from './grants/kept-register.ts'
 import type { OperationName } from './http/contract.ts'
 import type { KeyStatus } from './key-control.ts'
-import type { RunningPeer } from './running-peer.ts'
+import type { Log, RunningPeer } from './running-peer.ts'
 import type { PeerStatus, ReadinessCheck } from './status.ts'
 
 /** What the door of an agent does: contexts, and how the agent is. */
@@ -19,6 +22,8 @@ const served: ReadonlySet<OperationName> = new Set([
   'batchStore',
   'status',
   'keys',
+  'roles',
+  'rotateRole',
   'openapi',
   'health',
   'healthLive',
@@ -46,6 +51,8 @@ const ofGranters: ReadonlySet<OperationName> = new Set([
   'revokeGrant',
   'explainGrant',
   'delegate',
+  'createAgentToken',
+  'redeemAgentToken',
 ])
 
 /**
@@ -67,21 +74,23 @@ export const notServedBy = (can: { grant: boolean; find: boolean }) => (name: Op
 }
 
 /** An agent as a door sees a peer. What `notServedBy` refuses is never reached. */
-export function agentAtDoor(joined: JoinedFleet, name: string, version: string): RunningPeer {
+export function agentAtDoor(joined: JoinedFleet, name: string, version: string, log?: Log): RunningPeer {
   const startedAt = new Date().toISOString()
+  const desk = granterOf(joined)
   return {
     id: joined.id,
     name,
     fleet: joined.fleet,
     store: joined.store,
     rights: joined.rights,
-    grants: granterOf(joined),
+    grants: desk,
     joinTokens: notHere(),
+    agentTokens: agentTokensOf(joined, desk),
     retention: notHere(),
     catalogue: joined.catalogue,
     search:
       joined.index ?? notHere<RunningPeer['search']>({ lag: { phase: 'blind', changes: 0, seconds: 0 } }),
-    audit: unkept,
+    audit: unkept(log),
     addresses: () => [],
     status: () => statusOf(joined, name, version, startedAt),
     checks: () => checksOf(joined),
@@ -91,13 +100,27 @@ export function agentAtDoor(joined: JoinedFleet, name: string, version: string):
     control: notHere(),
     keys: notHere<RunningPeer['keys']>({
       status: () => keysOf(joined),
-      roles: () => ({ everyDays: null, roles: [], reencryption: null }),
+      roles: () => joined.roles.list(),
+      rotate: (role, history) => joined.roles.rotate(role, history),
     }),
     stop: () => joined.stop(),
   }
 }
 
-const granterOf = ({ grants: keeper, rights, authorityPublicKey, state }: JoinedFleet): GrantAdmin =>
+const agentTokensFile = 'agent-tokens.json'
+
+const agentTokensOf = ({ grants: keeper, joinedBy, ...joined }: JoinedFleet, desk: GrantDesk): AgentTokens =>
+  new AgentTokenDesk({
+    authorityPublicKey: joined.authorityPublicKey,
+    register: keptRegister(join(joinedBy.dir, agentTokensFile)),
+    keeper,
+    rights: joined.rights,
+    desk,
+    bootstrap: () => joinedBy.bootstrap,
+    networkKey: joinedBy.networkKey,
+  })
+
+const granterOf = ({ grants: keeper, rights, authorityPublicKey, state }: JoinedFleet): GrantDesk =>
   new GrantDesk({
     keeper,
     rights,
@@ -157,10 +180,12 @@ function keysOf(joined: JoinedFleet): KeyStatus {
   return { state, reason, short: 0, missing: [], keys: [] }
 }
 
-/** Decisions are on record at the members that carry out what an agent asks for. */
-const unkept: Audit = {
+/** Decisions are on record at the members that carry out what an agent asks for. What is denied at its own door is in its log. */
+const unkept = (log?: Log): Audit => ({
   check: () => undefined,
-  decided: async () => undefined,
+  decided: async ({ outcome, subject, source, operation, code }) => {
+    if (outcome === 'denied') log?.warn({ subject, source, operation, code }, 'a request was denied')
+  },
   refused: () => undefined,
   keyOf: () => null,
   rolesOf: () => [],
@@ -169,7 +194,7 @@ const unkept: Audit = {
     throw new SlurpError('ROUTE_UNKNOWN', 'An agent keeps no audit log.')
   },
   verify: () => Promise.reject(new SlurpError('ROUTE_UNKNOWN', 'An agent keeps no audit log.')),
-}
+})
 
 /** Stands where a peer has something that an agent has not. @param here - what of it there is all the same. */
 function notHere<T extends object>(here: Partial<T> = {}): T {

@@ -10,6 +10,7 @@ import { clockTagOf, type Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import { startAgentLibp2p } from './adapters/libp2p/agent-start.ts'
 import { AgentClock, agentDirectory, claimedFleet, findRecord, forAMoment, nextBoot } from './agent-parts.ts'
+import { type AgentRoles, openAgentRoles } from './agent-roles.ts'
 import { type AgentSearch, openAgentSearch } from './agent-search.ts'
 import { AgentKeys } from './agents/agent-keys.ts'
 import { FleetLinks } from './agents/fleet-links.ts'
@@ -75,8 +76,16 @@ export type JoinedFleet = {
   readonly rights: RightsDesk
   readonly grants: GrantKeeper
   readonly keys: AgentKeys
+  /** Keys of roles: replaced by this agent where its grant allows `admin:keys`. */
+  readonly roles: AgentRoles
   readonly cryptoMeter: CryptoMeter
   readonly authorityPublicKey: Uint8Array
+  /** How it came in: what another agent may be told to come in as well. */
+  readonly joinedBy: {
+    readonly dir: string
+    readonly bootstrap: readonly string[]
+    readonly networkKey: Uint8Array | null
+  }
   /** Members when the authority signed last. */
   readonly view: View
   state(): AgentState
@@ -219,6 +228,7 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       sealed: () => {
         store.forget()
         finder?.forget()
+        roles.forget()
       },
     })
     closers.unshift(() => keys.stop())
@@ -251,6 +261,11 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       })
       closers.unshift(finder.stop)
     }
+    const roles: AgentRoles = openAgentRoles({
+      ...{ self: identity, fleet, view, keys, links, provenance, submitter, grants, clock, hlc, log },
+      exchange: libp2p.keys,
+    })
+    closers.unshift(() => roles.stop())
     const catalogue = finder?.catalogue ?? unlisted
     const rights: RightsDesk = new RightsDesk({
       keeper: grants,
@@ -280,14 +295,17 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
       rights,
       grants,
       keys,
+      roles,
       cryptoMeter,
       authorityPublicKey,
+      joinedBy: { dir, bootstrap: options.bootstrap, networkKey },
       view,
       state,
       counters: () => ({
         ...submitter.counters,
         ...store.counters(),
         ...grants.sync.counters,
+        ...roles.counters(),
         ...finder?.counters(),
       }),
       async opened(withinMs) {

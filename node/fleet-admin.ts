@@ -250,10 +250,7 @@ export class FleetAdmin implements FleetControl {
   }
 
   async #ticket(view: View, request: JoinRequest): Promise<JoinTicket> {
-    const { keys, networkKey, record, addresses } = this.#parts
-    const bootstrap = Object.entries(addresses()).flatMap(([peer, known]) =>
-      known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
-    )
+    const { keys, networkKey, record } = this.#parts
     const name = view.members.find(member => member.id === request.id)!.name
     const recipient = recipientFrom(request.recipient)
     const chain = await this.#parts.grants.grantMember(request.id, name, memberLimits(request.roles))
@@ -265,8 +262,16 @@ export class FleetAdmin implements FleetControl {
       keys: base64(keys.ticketFor(request.id, !request.roles)),
       grant: base64(encodeGrantFile(splitChain(chain))),
       ...(networkKey === null ? {} : { networkKey: base64(await sealTo([recipient], networkKey)) }),
-      bootstrap: bootstrap.slice(0, bootstrapMax),
+      bootstrap: this.bootstrap(),
     }
+  }
+
+  /** An address of each member that is known, for who looks for the fleet. */
+  bootstrap(): string[] {
+    const all = Object.entries(this.#parts.addresses()).flatMap(([peer, known]) =>
+      known.slice(0, 1).map(address => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)),
+    )
+    return all.slice(0, bootstrapMax)
   }
 
   #change(change: Change): Promise<View> {

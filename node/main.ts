@@ -62,6 +62,14 @@ const wiring: Wiring = {
     const { newPeerIn } = await import('./join-directory.ts')
     return newPeerIn(dir, passphrase, sealed)
   },
+  async agentRequestIn(dir, token) {
+    const { agentRequestIn } = await import('./agent-joining.ts')
+    return agentRequestIn(dir, token, passphrase.of)
+  },
+  async writeAgentTicket(dir, token, ticket) {
+    const { writeAgentTicket } = await import('./agent-joining.ts')
+    return writeAgentTicket(dir, token, ticket, passphrase.of)
+  },
   async writeTicket(dir, fleet, ticket) {
     const { writeTicket } = await import('./join-directory.ts')
     return writeTicket(dir, fleet, ticket, passphrase)

@@ -2,7 +2,7 @@ import type { FleetId, PeerId } from '../base/ids.ts'
 import type { Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import { type Libp2pPeer, startLibp2p } from './adapters/libp2p/start.ts'
-import type { PeerAudit } from './audit/peer-audit.ts'
+import { hostIn, type PeerAudit } from './audit/peer-audit.ts'
 import { noteKeyTrouble } from './event-log.ts'
 import { epochOf } from './fleet-files.ts'
 import type { GrantKeeper } from './grants/grant-keeper.ts'
@@ -48,6 +48,10 @@ export function startPeerNetwork(parts: PeerNetworkParts): Promise<Libp2pPeer> {
       if (news.kind === 'grants' && news.digest !== grants.digest()) void grants.sync.compareWith(from)
     },
     onHello: peer => void grants.sync.compareWith(peer),
-    onTurnedAway: (peer, address, reason) => audit.turnedAway(peer, address, reason),
+    onTurnedAway: (peer, address, reason, shownRule) => {
+      // Who gets no further than to prove its id may be one whose grant was revoked, or has ended.
+      const known = () => grants.strangerRule(peer as PeerId, hostIn(address))
+      audit.turnedAway(peer, address, reason, shownRule ?? (reason === 'notMember' ? known() : null))
+    },
   })
 }

@@ -29,7 +29,6 @@ import { newerOf, readJoinedView, readRecord } from './fleet-files.ts'
 import { grantDesks } from './grant-desks.ts'
 import { authorsOf } from './grants/authors.ts'
 import { GrantKeeper } from './grants/grant-keeper.ts'
-import { joinTokensRegisterKey } from './grants/join-desk.ts'
 import { mayHave, tendGrants, timeOf } from './grants/links.ts'
 import { SharedSigningKey } from './grants/shared-signing-key.ts'
 import { HastenedDuty } from './hastened-duty.ts'
@@ -203,6 +202,7 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
       isBarred: peer => grants.judge.isBarred(peer),
       isGranted: mayHave(grants.judge, () => view.members),
       isAgentGranted: (peer, role) => grants.agents.mayCollect(peer, role),
+      mayAgentChange: agent => grants.agents.mayChangeKeys(agent),
       meet: peer => grants.meet(peer),
       audit,
       clock: systemClock,
@@ -220,18 +220,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
     const stores = openStores({
       author: identity,
       view: () => view,
-      opened,
-      driver,
-      hlc,
-      registers,
-      keys,
+      ...{ opened, driver, hlc, registers, keys, grants, nameOf, log, options },
       meter: cryptoMeter,
-      grants,
       isAuthor: authors.isAuthor,
-      nameOf,
       exchange: libp2p.reseal,
-      log,
-      options,
     })
     const { retention, rights, local } = stores
     closers.unshift(async () => stores.close())
@@ -359,9 +351,10 @@ export const startPeer: StartPeer = async (options: PeerOptions): Promise<Runnin
         rights,
         view: () => view,
         authorityPublicKey: record.authorityPublicKey,
-        register: sharedRegister(registers, joinTokensRegisterKey),
+        registers,
         control: admin,
         addresses: () => libp2p.addresses(),
+        networkKey,
         rotations: keys.rotations,
       }),
       retention,

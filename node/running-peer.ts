@@ -4,7 +4,7 @@ import type { View } from '../dht/view.ts'
 import type { Audit, AuditSettings } from './audit/peer-audit.ts'
 import type { FleetControl } from './fleet-control.ts'
 import type { Search } from './fleet-search/api.ts'
-import type { GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
+import type { AgentTokens, GrantAdmin, JoinTokens, Rights } from './grants/api.ts'
 import type { KeyControl } from './key-control.ts'
 import type { CryptoMeter } from './monitoring/crypto-meter.ts'
 import type { IndexConfiguration } from './search/engine/configuration.ts'
@@ -59,6 +59,7 @@ export interface RunningPeer {
   readonly rights: Rights
   readonly grants: GrantAdmin
   readonly joinTokens: JoinTokens
+  readonly agentTokens: AgentTokens
   readonly retention: Retention
   readonly catalogue: Catalogue
   readonly search: Search

@@ -48,7 +48,7 @@ export async function serveAgent(
       log,
     })
     joined = fleet
-    const atDoor = agentAtDoor(fleet, name, version)
+    const atDoor = agentAtDoor(fleet, name, version, log)
     const door = await openDoor({
       peer: atDoor,
       ...ofDoor,

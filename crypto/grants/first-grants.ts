@@ -83,6 +83,7 @@ export async function furnishGranter(
 
 const granterOperations: Limits['operations'] = [
   'admin:grants',
+  'admin:keys',
   'delete',
   'history',
   'read',

@@ -2,12 +2,16 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { multiaddr } from '@multiformats/multiaddr'
 import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
-import type { Digest, FleetId } from '../../base/ids.ts'
+import type { Digest, FleetId, PeerId } from '../../base/ids.ts'
 import { fleetOf } from '../authority.ts'
 import { sha256Hex } from '../digest.ts'
 
-/** What a new peer is handed to come into a fleet once. The text of it is a secret. */
+/** Whom a token lets in: a member of the ring, or an agent, which is granted something and no more. */
+export type Joiner = 'peer' | 'agent'
+
+/** What a new peer or agent is handed to come into a fleet once. The text of it is a secret. */
 export type JoinToken = {
+  readonly lets: Joiner
   readonly fleet: FleetId
   /** 32 bytes: by it the new peer knows the right fleet; its SHA-256 is the fleet's id. */
   readonly authorityPublicKey: Uint8Array
@@ -17,6 +21,9 @@ export type JoinToken = {
   /** 32 bytes. */
   readonly secret: Uint8Array
 }
+
+/** What of a token decides whether the fleet knows it. */
+export type ShownToken = Pick<JoinToken, 'lets' | 'fleet' | 'expiresMs' | 'secret'>
 
 /** All that the fleet keeps of a token. */
 export type JoinTokenRecord = { readonly hash: Digest; readonly expiresMs: number }
@@ -31,8 +38,11 @@ export const joinTokensMax = 64
 const secretBytes = 32
 const addressLengthMax = 256
 const textLengthMax = 8 * 1024
-const start = 'slurp-join-1'
+const starts: Readonly<Record<Joiner, string>> = { peer: 'slurp-join-1', agent: 'slurp-agent-1' }
 const purpose = 'slurp/v1/join token\0'
+/** What is hashed differs by kind: a token of the one kind is none of the other, whatever its text says. */
+const purposes: Readonly<Record<Joiner, string>> = { peer: purpose, agent: 'slurp/v1/agent token\0' }
+const proofPurpose = 'slurp/v1/agent joins\0'
 const checksumDigits = 8
 const secretShape = /^[A-Za-z0-9_-]{43}$/
 
@@ -40,7 +50,9 @@ export const newJoinToken = (
   authorityPublicKey: Uint8Array,
   bootstrap: readonly string[],
   expiresMs: number,
+  lets: Joiner = 'peer',
 ): JoinToken => ({
+  lets,
   fleet: fleetOf(authorityPublicKey),
   authorityPublicKey,
   expiresMs,
@@ -48,7 +60,11 @@ export const newJoinToken = (
   secret: Uint8Array.from(randomBytes(secretBytes)),
 })
 
-/** One line without blanks: `slurp-join-1.FLEET.AUTHORITY.EXPIRY.ADDRESSES.SECRET.CHECKSUM`. @throws SlurpError CONFIG_INVALID. */
+/**
+ * One line without blanks: `slurp-join-1.FLEET.AUTHORITY.EXPIRY.ADDRESSES.SECRET.CHECKSUM`; `slurp-agent-1` for an agent.
+ *
+ * @throws SlurpError CONFIG_INVALID.
+ */
 export function formatJoinToken(token: JoinToken): string {
   const text = textOf(token)
   try {
@@ -69,7 +85,8 @@ export function parseJoinToken(text: string): JoinToken {
   if (text.length > textLengthMax) throw wrong(`It is longer than ${textLengthMax} characters.`)
   const parts = text.split('.')
   const [begin, fleet = '', authority = '', expiry = '', addresses = '', secret = '', checksum = ''] = parts
-  if (begin !== start) throw wrong(`It does not begin with ${start}.`)
+  const lets = begin === starts.peer ? 'peer' : begin === starts.agent ? 'agent' : null
+  if (lets === null) throw wrong(`It begins neither with ${starts.peer} nor with ${starts.agent}.`)
   if (parts.length !== 7)
     throw wrong(`It has ${parts.length} parts and not 7: it was cut off, or text was added.`)
   if (!/^[0-9a-f]{64}$/.test(fleet)) throw wrong('Part 2, the id of the fleet, is not 64 hex digits.')
@@ -86,6 +103,7 @@ export function parseJoinToken(text: string): JoinToken {
   if (fleetOf(authorityPublicKey) !== fleet)
     throw wrong('Part 3, the key of the authority, is not of this fleet.')
   return {
+    lets,
     fleet: fleet as FleetId,
     authorityPublicKey,
     expiresMs: Number(expiry),
@@ -95,9 +113,9 @@ export function parseJoinToken(text: string): JoinToken {
 }
 
 /** What the fleet keeps: from it nobody finds the token. */
-export const recordOf = (token: Pick<JoinToken, 'fleet' | 'expiresMs' | 'secret'>): JoinTokenRecord => ({
+export const recordOf = (token: ShownToken): JoinTokenRecord => ({
   hash: createHash('sha256')
-    .update(`${purpose}${token.fleet}\0${token.expiresMs}\0`)
+    .update(`${purposes[token.lets]}${token.fleet}\0${token.expiresMs}\0`)
     .update(token.secret)
     .digest('hex') as Digest,
   expiresMs: token.expiresMs,
@@ -109,7 +127,7 @@ export const recordOf = (token: Pick<JoinToken, 'fleet' | 'expiresMs' | 'secret'
  */
 export function redeemJoinToken<R extends JoinTokenRecord>(
   records: readonly R[],
-  token: Pick<JoinToken, 'fleet' | 'expiresMs' | 'secret'>,
+  token: ShownToken,
   nowMs: number,
 ): Redeemed<R> {
   const shown = Buffer.from(recordOf(token).hash, 'hex')
@@ -127,15 +145,22 @@ export function withJoinToken<R extends JoinTokenRecord>(
 ): readonly (R | JoinTokenRecord)[] {
   const left = records.filter(({ expiresMs }) => nowMs < expiresMs)
   if (left.length < joinTokensMax) return [...left, recordOf(token)]
-  throw new SlurpError('TOO_MANY', `The fleet waits for ${joinTokensMax} new peers already.`, {
+  throw new SlurpError('TOO_MANY', `The fleet waits for the holders of ${joinTokensMax} tokens already.`, {
     hint: 'Use the tokens that there are, or wait until they have run out.',
   })
 }
 
-function textOf({ fleet, authorityPublicKey, expiresMs, bootstrap, secret }: JoinToken): string {
+/**
+ * What an agent signs with its own key as it shows a token: it has the key of the id that is granted something, and asks for what
+ * is sealed to it to be sealed to this recipient. Who finds the token later cannot ask in its name.
+ */
+export const agentProofBytes = (token: ShownToken, id: PeerId, recipient: string): Uint8Array =>
+  Buffer.from(`${proofPurpose}${recordOf(token).hash}\0${id}\0${recipient}`)
+
+function textOf({ lets, fleet, authorityPublicKey, expiresMs, bootstrap, secret }: JoinToken): string {
   const addresses = base64urlOf(Buffer.from(bootstrap.join('\n')))
   const body = [
-    start,
+    starts[lets],
     fleet,
     base64urlOf(authorityPublicKey),
     expiresMs,

@@ -3,13 +3,41 @@ import type { Authority } from '../authority.ts'
 import { sha256Hex } from '../digest.ts'
 import type { SigningKey } from '../signing-key.ts'
 import { newGrantId, signDelegate, signGrant } from './grant-chain.ts'
-import { type Delegate, delegateMsMax, type GrantId, grantMsMax, type Limits } from './grant-shape.ts'
+import {
+  type Delegate,
+  delegateMsMax,
+  type Grant,
+  type GrantId,
+  grantMsMax,
+  type Limits,
+} from './grant-shape.ts'
 
 /** Clocks of peers differ a little: who is granted something now may show it to one whose clock is behind. */
 export const grantSlackMs = 60_000
 
 const operations: Limits['operations'] = ['admin:*', 'delete', 'history', 'read', 'search', 'write']
 const anywhere = { operations, projects: 'any', paths: 'any', networks: 'any', hours: 'any' } as const
+
+export type Validity = Pick<Grant, 'issuedAtMs' | 'notBeforeMs' | 'expiresMs'>
+
+/**
+ * The life of a grant that is given now: it is signed as of a minute before, as certificates are. Whoever is shown it at once may
+ * have a clock that is behind that of the issuer, and would refuse it as not begun. Never from before the key that signs it may
+ * sign, nor longer than a grant may be valid.
+ *
+ * @param ttlMs - from now on.
+ * @param notFromBeforeMs - what was issued before is not counted any more; 0: there is no such moment.
+ */
+export function validFrom(
+  issuer: Pick<Delegate, 'notBeforeMs' | 'expiresMs'>,
+  nowMs: number,
+  ttlMs: number,
+  notFromBeforeMs = 0,
+): Validity {
+  const fromMs = Math.max(0, issuer.notBeforeMs, notFromBeforeMs, nowMs - grantSlackMs)
+  const expiresMs = Math.min(nowMs + ttlMs, fromMs + grantMsMax, issuer.expiresMs)
+  return { issuedAtMs: fromMs, notBeforeMs: fromMs, expiresMs }
+}
 
 /** What a member is granted by itself. One without roles keeps what others sealed and takes part in running the fleet. */
 export const memberLimits = (holdsRoles: boolean): Limits => ({
@@ -66,12 +94,16 @@ export type Membership = {
   readonly id: GrantId
 }
 
-/** Signs what a member shows to the others, or an agent, from now on for as long as a grant may be valid. */
+/**
+ * Signs what a member shows to the others, or an agent.
+ *
+ * @param from - its life; a moment stands for all that a grant given then may last.
+ */
 export const signMembership = (
   key: SigningKey,
-  issuer: Pick<Delegate, 'id' | 'fleet'>,
+  issuer: Pick<Delegate, 'id' | 'fleet' | 'notBeforeMs' | 'expiresMs'>,
   { peer, name, limits, id }: Membership,
-  nowMs: number,
+  from: number | Validity,
   subjectKind: 'peer' | 'agent' = 'peer',
 ): Promise<string> =>
   signGrant(key, issuer, {
@@ -80,8 +112,6 @@ export const signMembership = (
     subject: peer,
     name,
     bearer: null,
-    issuedAtMs: nowMs,
-    notBeforeMs: nowMs,
-    expiresMs: nowMs + grantMsMax,
+    ...(typeof from === 'number' ? validFrom(issuer, from, grantMsMax) : from),
     limits,
   })

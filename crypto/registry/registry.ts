@@ -66,12 +66,15 @@ export type Registry = {
 export const isRole = (name: SecretName): boolean => isRoleName(name)
 
 /** Public halves of every key version of every role that is not retired, but for those that are destroyed. */
-export const recipientsOf = ({ secrets }: Registry): RoleRecipient[] =>
-  secrets.flatMap(({ name, keyVersion, recipient, state }) =>
-    recipient === null || state === 'retired' || state === 'destroyed'
+export function recipientsOf({ secrets }: Registry): RoleRecipient[] {
+  // A key of before that is to go is past being retired: what the newest one says is said of the role.
+  const newest = new Map(secrets.map(entry => [entry.name, entry.state]))
+  return secrets.flatMap(({ name, keyVersion, recipient, state }) =>
+    recipient === null || state === 'retired' || state === 'destroyed' || newest.get(name) === 'retired'
       ? []
       : [{ name: name as RoleRecipient['name'], keyVersion, recipient }],
   )
+}
 
 export const entryOf = (
   { secrets }: Registry,

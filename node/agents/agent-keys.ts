@@ -76,6 +76,21 @@ export class AgentKeys {
     )
   }
 
+  /** Null until a member gave it. */
+  get registry(): Registry | null {
+    return this.#registry
+  }
+
+  get collector(): Pick<Collector, 'keyOf' | 'identityOf'> {
+    return this.#collector
+  }
+
+  /** Asks a member for the registry as it is there now. @throws SlurpError QUORUM_UNREACHED, INTEGRITY_FAILED. */
+  async refresh(): Promise<void> {
+    await this.#fetch(null)
+    this.#collect()
+  }
+
   get recipients(): readonly RoleRecipient[] {
     return this.#recipients
   }

@@ -210,15 +210,20 @@ export class PeerAudit implements Audit {
     })
   }
 
-  /** A connection that was refused. @param source - as a multiaddress. */
-  turnedAway(peer: string, source: string | null, reason: string): void {
-    const host = source?.split('/')[2] ?? null
+  /**
+   * A connection that was refused.
+   *
+   * @param source - as a multiaddress.
+   * @param rule - of a grant, where one decided; else it is that members only are let in.
+   */
+  turnedAway(peer: string, source: string | null, reason: string, rule: string | null = null): void {
+    const host = hostIn(source)
     this.refused({
       code: reason,
       subject: auditText(`peer:${peer}`),
       source: host === null ? null : auditText(host),
       operation: 'connect',
-      rule: 'member',
+      rule: rule ?? 'member',
     })
   }
 
@@ -276,3 +281,6 @@ export class PeerAudit implements Audit {
     })
   }
 }
+
+/** The host of a multiaddress. */
+export const hostIn = (source: string | null): string | null => source?.split('/')[2] ?? null

@@ -1,5 +1,7 @@
-import { InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { Limits } from '../../crypto/grants/grant-shape.ts'
+import type { LimitsOrder } from '../grants/api.ts'
+import { names } from './options.ts'
 
 const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
 const unitSeconds: Readonly<Record<string, number>> = { m: 60, h: 3_600, d: 86_400 }
@@ -43,3 +45,35 @@ export function momentFrom(text: string): number {
   if (/^\d{4}-\d\d-\d\dT/.test(text) && Number.isSafeInteger(ms) && ms >= 0) return ms
   throw new InvalidArgumentError('Write it as 2026-11-22T08:00:00Z.')
 }
+
+export type LimitOptions = {
+  operations?: string[]
+  roles?: 'any' | string[]
+  projects?: 'any' | string[]
+  paths?: 'any' | string[]
+  networks?: 'any' | string[]
+  hours?: Limits['hours']
+}
+export const limitNames = ['operations', 'roles', 'projects', 'paths', 'networks', 'hours'] as const
+
+/** What a grant allows, as options; what is not given is `any`, but for the operations. */
+export const withLimits = (command: Command): Command =>
+  command
+    .option('--operations <list>', 'read, write, delete, search, history, admin:… or admin:*', names)
+    .option('--roles <list>', 'Roles that it may act for (default: any)', anyOrNames)
+    .option('--projects <list>', 'Projects, as addresses have them (default: any)', anyOrNames)
+    .option('--paths <list>', 'Paths, each with all that is below it (default: any)', anyOrNames)
+    .option('--networks <list>', 'Networks that it may call from, as 10.0.0.0/8 (default: any)', anyOrNames)
+    .option('--hours <hours>', 'When, as "Europe/Berlin mon-fri 08:00-18:00" (default: any)', hoursFrom)
+
+/** What was asked for by `withLimits`. */
+export const limitsFrom = (options: LimitOptions): LimitsOrder => ({
+  operations: (options.operations?.length
+    ? options.operations
+    : ['history', 'read']) as LimitsOrder['operations'],
+  roles: options.roles ?? 'any',
+  projects: options.projects ?? 'any',
+  paths: options.paths ?? 'any',
+  networks: options.networks ?? 'any',
+  hours: options.hours ?? 'any',
+})

@@ -1,6 +1,8 @@
 import type { FleetId } from '../../base/ids.ts'
+import type { JoinToken } from '../../crypto/grants/join-token.ts'
 import type { ProcessSettings } from '../config.ts'
 import type { JoinRequest, JoinTicket } from '../fleet-control.ts'
+import type { AgentJoinRequest, AgentTicket } from '../grants/api.ts'
 
 /** What to make at `slurp init`. */
 export type FleetPlan = {
@@ -104,6 +106,10 @@ export type Wiring = {
   resealIdentity(dir: string, how: Resealing, file?: string): Promise<{ readonly peerId: string }>
   /** The new peer of a directory, whose identity is made where there is none. */
   newPeerIn(dir: string, sealed?: boolean): Promise<Pick<JoinRequest, 'id' | 'recipient' | 'versions'>>
+  /** What the agent of a directory says of itself as it shows a token. @throws SlurpError as `serveAgent` does. */
+  agentRequestIn(dir: string, token: JoinToken): Promise<AgentJoinRequest>
+  /** Writes what the fleet gave to an agent. @throws SlurpError GRANT_INVALID, INTEGRITY_FAILED. */
+  writeAgentTicket(dir: string, token: JoinToken, ticket: AgentTicket): Promise<void>
   /** Writes what the fleet gave to a new peer. @returns the roles that it can open. @throws SlurpError INTEGRITY_FAILED. */
   writeTicket(dir: string, fleet: FleetId, ticket: JoinTicket): Promise<readonly string[]>
   /**

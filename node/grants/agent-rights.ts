@@ -70,6 +70,12 @@ export class AgentRights {
     })
   }
 
+  /** Whether an agent may give roles new keys; to which of them it has the keys is looked at apart. */
+  mayChangeKeys(peer: PeerId): boolean {
+    const asked = { operation: 'admin:keys', target: 'fleet' } as const
+    return this.#chains(peer).some(chain => this.#decide(chain, 'notAsked', asked).allowed)
+  }
+
   #chains(peer: PeerId): readonly GrantChain[] {
     return this.#keeper.grants.of(peer).filter(({ grant }) => grant.subjectKind === 'agent')
   }

@@ -1,3 +1,4 @@
+import type { FleetId, PeerId } from '../../base/ids.ts'
 import type { Denial, LeftToCheck } from '../../crypto/grants/decide.ts'
 import type { Limits } from '../../crypto/grants/grant-shape.ts'
 import type { AdminOperation, GrantedOperation, Operation } from '../../crypto/grants/operations.ts'
@@ -49,10 +50,8 @@ export type GrantText = {
   readonly limits: Limits
 }
 
-export type GrantOrder = {
-  /** Name or id of a member, id of another process, or a name for a holder that has no key of its own. */
-  readonly subject: string
-  readonly kind: 'agent' | 'peer'
+/** What is to be allowed, in the words of who orders it. */
+export type LimitsOrder = {
   readonly operations: readonly GrantedOperation[]
   readonly roles: 'any' | readonly string[]
   /** Names, as addresses have them. */
@@ -60,6 +59,12 @@ export type GrantOrder = {
   readonly paths: 'any' | readonly string[]
   readonly networks: 'any' | readonly string[]
   readonly hours: Limits['hours']
+}
+
+export type GrantOrder = LimitsOrder & {
+  /** Name or id of a member, id of another process, or a name for a holder that has no key of its own. */
+  readonly subject: string
+  readonly kind: 'agent' | 'peer'
   readonly ttlSeconds: number
   /** Whether doors take a secret for it; it is in the answer, and nowhere else. */
   readonly bearer: boolean
@@ -145,6 +150,60 @@ export interface JoinTokens {
    * @throws SlurpError JOIN_TOKEN_WRONG, and what `FleetControl.join` throws.
    */
   redeem(token: string, request: JoinRequest): Promise<JoinTicket>
+}
+
+export type AgentTokenOrder = {
+  /** As grants and the log name the agent. */
+  readonly name: string
+  /** How long the fleet waits for the agent. */
+  readonly ttlSeconds: number
+  /** What it is granted, and for how long once it came in. */
+  readonly grant: LimitsOrder & { readonly ttlSeconds: number }
+  readonly dryRun: boolean
+}
+
+export type AgentTokenMade = {
+  /** A secret of one line: who has it is granted what it is for, once. Null for a rehearsal. */
+  readonly token: string | null
+  readonly name: string
+  readonly expiresAt: string
+  readonly limits: Limits
+}
+
+/** What an agent says of itself as it shows a token. */
+export type AgentJoinRequest = {
+  readonly id: PeerId
+  /** age recipient of its own key. */
+  readonly recipient: string
+  /** base64 of what it signs by the key of its id (`agentProofBytes`). */
+  readonly proof: string
+}
+
+/** What an agent needs to run: no secret is in it but the key of a private network, sealed to it. */
+export type AgentTicket = {
+  readonly fleet: FleetId
+  readonly name: string
+  /** What `grant.json` holds. */
+  readonly grant: { readonly delegate: string; readonly grant: string }
+  /** Multiaddresses of members, to look for them. */
+  readonly bootstrap: readonly string[]
+  /** base64; not there where the network is open. */
+  readonly networkKey?: string | undefined
+}
+
+/** One-time tokens by which new agents are granted something. */
+export interface AgentTokens {
+  /**
+   * @param doorUrl - where the agent is to ask.
+   * @throws SlurpError GRANT_DENIED beyond what the caller may, SEALED, TOO_MANY, ROLE_UNKNOWN, QUORUM_UNREACHED.
+   */
+  create(doorUrl: string, caller: Caller, order: AgentTokenOrder): Promise<AgentTokenMade>
+  /**
+   * Uses a token up and grants what it is for to who shows it; the same agent may ask again when the answer was lost.
+   *
+   * @throws SlurpError JOIN_TOKEN_WRONG, SEALED, QUORUM_UNREACHED.
+   */
+  redeem(token: string, request: AgentJoinRequest): Promise<AgentTicket>
 }
 
 /** Grants as an operator sees and changes them. */

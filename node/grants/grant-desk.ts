@@ -18,6 +18,7 @@ import type {
   GrantCreated,
   GrantOrder,
   GrantText,
+  LimitsOrder,
   RevokedGrant,
   RevokeOrder,
 } from './api.ts'
@@ -65,12 +66,8 @@ export class GrantDesk implements GrantAdmin {
   }
 
   async create(caller: Caller, order: GrantOrder): Promise<GrantCreated> {
-    const { keeper, rights } = this.#parts
-    const limits = this.#limitsOf(order)
-    const beyond = wider(limits, rights.chainOf(caller).grant.limits)
-    if (beyond !== null) {
-      throw new SlurpError('GRANT_DENIED', `This grant would allow more than that of who asks: ${beyond}.`)
-    }
+    const { keeper } = this.#parts
+    const limits = this.limitsWithin(caller, order)
     const { subject, name } = await this.#holder(order)
     const secret = order.bearer ? randomBytes(secretBytes).toString('base64url') : null
     const text = await keeper.signer.sign({
@@ -155,7 +152,19 @@ export class GrantDesk implements GrantAdmin {
     return await this.delegate()
   }
 
-  #limitsOf(order: GrantOrder): Limits {
+  /**
+   * What an order allows, in the words of grants.
+   *
+   * @throws SlurpError GRANT_DENIED where that is more than whoever asks may do itself; ROLE_UNKNOWN, SEALED.
+   */
+  limitsWithin(caller: Caller, order: LimitsOrder): Limits {
+    const limits = this.#limitsOf(order)
+    const beyond = wider(limits, this.#parts.rights.chainOf(caller).grant.limits)
+    if (beyond === null) return limits
+    throw new SlurpError('GRANT_DENIED', `This grant would allow more than that of who asks: ${beyond}.`)
+  }
+
+  #limitsOf(order: LimitsOrder): Limits {
     const { rights } = this.#parts
     const badRole = order.roles === 'any' ? undefined : order.roles.find(role => !isRoleName(role))
     if (badRole !== undefined) throw new SlurpError('ROLE_UNKNOWN', 'A role is named by a-z, 0-9 and "-".')

@@ -6,8 +6,9 @@ import { sha256Hex } from '../../crypto/digest.ts'
 import { decodeGrantFile, encodeGrantFile, joinChain, splitChain } from '../../crypto/grants/chain-text.ts'
 import { grantFile } from '../../crypto/grants/first-grants.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
-import type { Limits } from '../../crypto/grants/grant-shape.ts'
+import { decodeStatement, type Limits } from '../../crypto/grants/grant-shape.ts'
 import { type ProjectScope, projectScopeOf } from '../../crypto/grants/project-scope.ts'
+import { unverifiedPayload } from '../../crypto/grants/token.ts'
 import type { Identity } from '../../crypto/identity.ts'
 import { writePrivately } from '../peer-settings.ts'
 import type { Log } from '../running-peer.ts'
@@ -16,7 +17,7 @@ import { GrantBook, grantsFile, ignoreInvalid } from './grant-book.ts'
 import { GrantSigner, type SigningKeyPort } from './grant-signer.ts'
 import { GrantSync, type SyncLink } from './grant-sync.ts'
 import { dropInheritance, type Inheritance, isInherited, readInheritance } from './hand-on.ts'
-import { type FleetTime, Judge } from './judge.ts'
+import { type FleetTime, Judge, type LinkRule } from './judge.ts'
 import { RevocationBook } from './revocation-book.ts'
 
 export type KeeperParts = {
@@ -30,6 +31,17 @@ export type KeeperParts = {
   readonly key: SigningKeyPort
   readonly time: () => FleetTime
   readonly log: Log
+}
+
+/** Only for what the peer itself writes down: what a text says that proves nothing. */
+function saysOtherFleet(shown: string, fleet: FleetId): boolean {
+  try {
+    const said = decodeStatement('delegate', unverifiedPayload('delegate', splitChain(shown).delegate))
+    return said.fleet !== fleet
+  } catch (thrown) {
+    if (thrown instanceof SlurpError) return false
+    throw thrown
+  }
 }
 
 /** Of the life of a grant this part is left when it is renewed. */
@@ -107,17 +119,25 @@ export class GrantKeeper {
     }
   }
 
-  /** Whether who shows this may be linked. */
-  async admits(peer: PeerId, shown: string, address: string | null): Promise<boolean> {
+  /** By which rule who shows this may not be linked; null where it may. */
+  async refusalOf(peer: PeerId, shown: string, address: string | null): Promise<LinkRule | null> {
+    if (shown === '') return 'missing'
     try {
       const chain = await this.grants.prove(shown)
-      if (chain.grant.subject !== peer) return false
+      if (chain.grant.subject !== peer) return 'subject'
       await this.grants.learn(shown)
-      return this.judge.stays(peer, address)
+      return this.judge.stays(peer, address) ? null : this.judge.ruleAgainst(chain, address)
     } catch (thrown) {
-      if (thrown instanceof SlurpError) return false
-      throw thrown
+      if (!(thrown instanceof SlurpError)) throw thrown
+      if (thrown.code === 'TOO_MANY') return 'tooMany'
+      return saysOtherFleet(shown, this.#parts.fleet) ? 'otherFleet' : 'unproven'
     }
+  }
+
+  /** By which rule who is no member, or no more, is kept out; null where no grant of it is known that could say. */
+  strangerRule(peer: PeerId, address: string | null): LinkRule | null {
+    const [newest] = this.grants.of(peer)
+    return newest === undefined ? null : this.judge.ruleAgainst(newest, address)
   }
 
   /** Makes sure that something is known of a member that is connected and was not linked yet. Never rejects. */

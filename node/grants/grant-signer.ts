@@ -2,9 +2,22 @@ import { SlurpError } from '../../base/errors.ts'
 import type { FleetId, PeerId } from '../../base/ids.ts'
 import { joinChain, splitChain } from '../../crypto/grants/chain-text.ts'
 import { type GrantChain, openDelegate, signGrant } from '../../crypto/grants/grant-chain.ts'
-import type { Delegate, Grant, GrantId, Limits } from '../../crypto/grants/grant-shape.ts'
-import { memberLimits, membershipIdOf, signMembership } from '../../crypto/grants/membership.ts'
+import {
+  type Delegate,
+  type Grant,
+  type GrantId,
+  grantMsMax,
+  type Limits,
+} from '../../crypto/grants/grant-shape.ts'
+import {
+  memberLimits,
+  membershipIdOf,
+  signMembership,
+  type Validity,
+  validFrom,
+} from '../../crypto/grants/membership.ts'
 import { signRevocations } from '../../crypto/grants/revocations.ts'
+import { ed25519From, isSignedWith } from '../../crypto/peer-keys.ts'
 import type { SigningKey } from '../../crypto/signing-key.ts'
 import type { GrantBook } from './grant-book.ts'
 import type { Judge } from './judge.ts'
@@ -34,6 +47,19 @@ export type GrantWish = Pick<Grant, 'id' | 'subjectKind' | 'subject' | 'name' | 
   readonly ttlMs: number
 }
 
+const vouchPurpose = 'slurp/v1/vouched for by who grants'
+
+const vouched = (kind: Grant['subjectKind'], said: string): Uint8Array =>
+  Buffer.from(`${vouchPurpose}\0${kind}\0${said}`)
+
+/** @throws SlurpError SEALED. */
+function refuseKind({ subjectKinds }: Delegate, kind: Grant['subjectKind']): void {
+  if (subjectKinds.includes(kind)) return
+  throw new SlurpError('SEALED', 'The key that signs grants here is not for grants of this kind.', {
+    hint: 'All members are blind: `slurp agent --dir DIR/granter` opens the door that grants to agents.',
+  })
+}
+
 /** Signs grants and revocations with the key that the fleet uses from day to day. */
 export class GrantSigner {
   readonly #parts: SignerParts
@@ -59,18 +85,37 @@ export class GrantSigner {
     return await this.#asIssuer(undefined, async ({ text, delegate }) => ({ text, delegate }))
   }
 
-  /** @returns a chain as one text. @throws SlurpError SEALED, CONFIG_INVALID. */
-  async sign({ ttlMs, ...wish }: GrantWish): Promise<string> {
+  /**
+   * @param atMs - from when on it is valid; now when left out.
+   * @returns a chain as one text.
+   * @throws SlurpError SEALED, CONFIG_INVALID.
+   */
+  async sign({ ttlMs, ...wish }: GrantWish, atMs = this.#parts.judge.nowMs): Promise<string> {
     return await this.#asIssuer(undefined, async ({ key, delegate, text }) => {
-      if (!delegate.subjectKinds.includes(wish.subjectKind)) {
-        throw new SlurpError('SEALED', 'The key that signs grants here is not for grants of this kind.', {
-          hint: 'All members are blind: `slurp agent --dir DIR/granter` opens the door that grants to agents.',
-        })
-      }
-      const nowMs = this.#parts.judge.nowMs
-      const expiresMs = Math.min(nowMs + ttlMs, delegate.expiresMs)
-      const times = { issuedAtMs: nowMs, notBeforeMs: nowMs, expiresMs }
+      refuseKind(delegate, wish.subjectKind)
+      const times = this.#validFrom(delegate, atMs, ttlMs)
       return joinChain({ delegate: text, grant: await signGrant(key, delegate, { ...wish, ...times }) })
+    })
+  }
+
+  /**
+   * Signs something that only who may grant can have said, for whoever grants by it later.
+   *
+   * @returns base64.
+   * @throws SlurpError SEALED.
+   */
+  vouch(kind: Grant['subjectKind'], said: string): Promise<string> {
+    return this.#asIssuer(undefined, async ({ key, delegate }) => {
+      refuseKind(delegate, kind)
+      return Buffer.from(key.sign(vouched(kind, said))).toString('base64')
+    })
+  }
+
+  /** Whether the key by which this fleet signs now vouched for it. @throws SlurpError SEALED. */
+  isVouched(kind: Grant['subjectKind'], said: string, signature: string): Promise<boolean> {
+    return this.#asIssuer(undefined, async ({ key, delegate }) => {
+      refuseKind(delegate, kind)
+      return isSignedWith(ed25519From(key.publicKey), vouched(kind, said), Buffer.from(signature, 'base64'))
     })
   }
 
@@ -87,10 +132,17 @@ export class GrantSigner {
   ): Promise<string> {
     return await this.#asIssuer(certificate, async ({ key, delegate, text }) => {
       const id = before?.grant.id ?? membershipIdOf(this.#parts.fleet, peer)
-      const nowMs = this.#parts.judge.nowMs
-      const grant = await signMembership(key, delegate, { peer, name, limits, id }, nowMs)
+      const times = this.#validFrom(delegate, this.#parts.judge.nowMs, grantMsMax)
+      const grant = await signMembership(key, delegate, { peer, name, limits, id }, times)
       return joinChain({ delegate: text, grant })
     })
+  }
+
+  /** What a key gave before the authority cut it off counts no more: nothing is signed as of before that. */
+  #validFrom(delegate: Delegate, nowMs: number, ttlMs: number): Validity {
+    const cutOffs = this.#parts.revocations.known.flatMap(({ list }) => list.cutOffs)
+    const cutMs = cutOffs.filter(cut => cut.delegate === delegate.id).map(cut => cut.beforeMs)
+    return validFrom(delegate, nowMs, ttlMs, Math.max(0, ...cutMs))
   }
 
   /**

@@ -2,7 +2,13 @@ import { LRUCache } from 'lru-cache'
 import { hlcMs } from '../../base/hlc.ts'
 import { type ContextKey, type Digest, isControlKey, type PeerId, type RoleName } from '../../base/ids.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
-import { decide, type GrantRequest, type Verdict, withinLimits } from '../../crypto/grants/decide.ts'
+import {
+  type Denial,
+  decide,
+  type GrantRequest,
+  type Verdict,
+  withinLimits,
+} from '../../crypto/grants/decide.ts'
 import type { GrantChain } from '../../crypto/grants/grant-chain.ts'
 import type { AdminOperation } from '../../crypto/grants/operations.ts'
 import { revokedBy } from '../../crypto/grants/revocations.ts'
@@ -11,6 +17,12 @@ import type { RevocationBook } from './revocation-book.ts'
 
 /** The time of the fleet; as long as too few members were heard to know it, that of this machine. */
 export type FleetTime = { readonly isKnown: boolean; wallMs(): number }
+
+/**
+ * Why somebody is not linked, for the log of the peer that says no. Beyond the rules of grants: it showed none; one that the authority
+ * of this fleet did not sign, or that says itself that it is of another fleet; more grants are known here than one peer keeps.
+ */
+export type LinkRule = Denial | 'missing' | 'unproven' | 'otherFleet' | 'tooMany'
 
 type InForce = { readonly fromMs: number; readonly untilMs: number; readonly generation: number }
 
@@ -71,6 +83,14 @@ export class Judge {
    */
   mayLink(chain: GrantChain, subject: PeerId, address: string | null): boolean {
     return this.#mayInFleet(chain, subject, address, 'link')
+  }
+
+  /** By which rule a chain does not link its own subject; null where it does. */
+  ruleAgainst(chain: GrantChain, address: string | null): Denial | null {
+    const { subject, subjectKind } = chain.grant
+    const verdict = this.decide(chain, { subject, address, operation: 'link', target: 'fleet' }, this.nowMs)
+    if (!verdict.allowed) return verdict.rule
+    return subjectKind === 'peer' ? null : 'subjectKind'
   }
 
   #mayInFleet(
@@ -173,6 +193,7 @@ const changes: Readonly<Record<number, AdminOperation>> = {
   2: 'admin:ring',
   3: 'admin:retention',
   5: 'admin:members',
+  9: 'admin:grants',
 }
 
 /** @param key - of a control register; one that is not listed holds keys. */

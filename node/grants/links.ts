@@ -16,7 +16,7 @@ const upkeepEveryMs = 5_000
 /** What the network asks before it links a peer, and while it is linked. */
 export const linkGuard = (keeper: GrantKeeper) => ({
   shown: () => keeper.shown,
-  admits: (peer: PeerId, shown: string, address: string | null) => keeper.admits(peer, shown, address),
+  admits: (peer: PeerId, shown: string, address: string | null) => keeper.refusalOf(peer, shown, address),
   stays: (peer: PeerId, address: string | null) => keeper.judge.stays(peer, address),
   isBarred: (peer: PeerId) => keeper.judge.isBarred(peer),
   isAgent: (peer: PeerId, address: string | null) => keeper.agents.isAdmitted(peer, address),

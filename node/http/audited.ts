@@ -58,6 +58,8 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   continueDelegate: grants,
   createJoinToken: members,
   redeemJoinToken: members,
+  createAgentToken: grants,
+  redeemAgentToken: grants,
   sealKeys: keys,
   unsealKeys: keys,
   reshareKeys: keys,

@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { adminOperations, contextOperations, grantedOperations } from '../../crypto/grants/operations.ts'
 import type {
+  AgentJoinRequest,
+  AgentTicket,
+  AgentTokenMade,
+  AgentTokenOrder,
   DelegateText,
   Explained,
   ExplainOrder,
@@ -55,13 +59,7 @@ const revokedGrant = grant.extend({
   rotates: z.array(z.string()).describe('Roles that get a new key now, as a duty of the leader'),
 })
 
-const order = z.strictObject({
-  subject: z
-    .string()
-    .min(1)
-    .max(128)
-    .describe('A member, the id of a process, or a name for a holder without a key'),
-  kind: z.enum(['agent', 'peer']),
+const limitsOrder = {
   operations: z
     .array(z.enum(grantedOperations as [(typeof grantedOperations)[number]]))
     .min(1)
@@ -71,10 +69,51 @@ const order = z.strictObject({
   paths: anyOr(32).describe('Each with all that is below it'),
   networks: anyOr(32).describe('As 10.0.0.0/8'),
   hours,
-  ttlSeconds: z.int().min(1).max(ttlMaxSeconds),
+}
+const ttlSeconds = z.int().min(1).max(ttlMaxSeconds)
+
+const order = z.strictObject({
+  subject: z
+    .string()
+    .min(1)
+    .max(128)
+    .describe('A member, the id of a process, or a name for a holder without a key'),
+  kind: z.enum(['agent', 'peer']),
+  ...limitsOrder,
+  ttlSeconds,
   bearer: z.boolean().describe('Whether doors take a secret for it, which is in the answer'),
   dryRun: z.boolean(),
 }) satisfies Describes<GrantOrder>
+
+const agentTokenOrder = z.strictObject({
+  name: z.string().min(1).max(64).describe('As grants and the log name the agent'),
+  ttlSeconds: ttlSeconds.describe('How long the fleet waits for the agent'),
+  grant: z
+    .strictObject({ ...limitsOrder, ttlSeconds })
+    .describe('What it is granted, and for how long once it came in'),
+  dryRun: z.boolean(),
+}) satisfies Describes<AgentTokenOrder>
+
+const agentTokenMade = z.object({
+  token: z.string().nullable().describe('The secret; the fleet keeps only its hash'),
+  name: z.string(),
+  expiresAt: z.string(),
+  limits: z.record(z.string(), z.unknown()).describe('Projects as the scopes that stand for their names'),
+}) satisfies z.ZodType<Omit<AgentTokenMade, 'limits'>>
+
+const agentJoinRequest = z.strictObject({
+  id: z.string().max(128).describe('Peer id of the agent'),
+  recipient: z.string().max(256).describe('age recipient of its own key'),
+  proof: z.string().max(128).describe('base64 of what it signs by the key of its id, over the token'),
+}) satisfies z.ZodType<Omit<AgentJoinRequest, 'id'> & { id: string }>
+
+const agentTicket = z.object({
+  fleet: z.string(),
+  name: z.string(),
+  grant: z.object({ delegate: z.string(), grant: z.string() }).describe('What grant.json holds'),
+  bootstrap: z.array(z.string()).describe('Multiaddresses of members'),
+  networkKey: z.string().optional().describe('base64 of the network key, sealed to the agent'),
+}) satisfies z.ZodType<Omit<AgentTicket, 'fleet'> & { fleet: string }>
 
 const created = z.object({
   grant,
@@ -208,6 +247,28 @@ export const grantOperations = {
       }) satisfies Describes<JoinTokenMade>,
     },
     errors: ['TOO_MANY', 'QUORUM_UNREACHED'],
+  },
+  createAgentToken: {
+    method: 'POST',
+    path: '/v1/agent-tokens',
+    summary: 'Make a token that grants one new agent something, once',
+    query: none,
+    body: body('What the agent is granted, and how long the fleet waits for it', agentTokenOrder),
+    answer: { type: json, schema: agentTokenMade },
+    errors: ['TOO_MANY', 'SEALED', 'ROLE_UNKNOWN', 'CONFIG_INVALID', 'QUORUM_UNREACHED'],
+  },
+  redeemAgentToken: {
+    method: 'POST',
+    path: '/v1/join/agent',
+    summary: 'Be granted what a token is for, as an agent; the token is used up',
+    open: true,
+    query: none,
+    body: body(
+      'The token, and what the agent says of itself',
+      z.strictObject({ token: z.string().min(1).max(8_192), request: agentJoinRequest }),
+    ),
+    answer: { type: json, schema: agentTicket },
+    errors: ['JOIN_TOKEN_WRONG', 'SEALED', 'QUORUM_UNREACHED'],
   },
   redeemJoinToken: {
     method: 'POST',

@@ -91,6 +91,10 @@ export const handlers: { readonly [Name in OperationName]: Handler<Name> } = {
   createJoinToken: (door, { body }) => door.peer.joinTokens.create(door.status().peer.url ?? '', body),
   redeemJoinToken: ({ peer }, { body: { token, request } }) =>
     peer.joinTokens.redeem(token, requestFrom(request)),
+  createAgentToken: (door, { body, request }) =>
+    door.peer.agentTokens.create(door.status().peer.url ?? '', callerFrom(request), body),
+  redeemAgentToken: ({ peer }, { body: { token, request } }) =>
+    peer.agentTokens.redeem(token, { ...request, id: request.id as PeerId }),
   keys: ({ peer }) => peer.keys.status(),
   keyShares: ({ peer }) => peer.keys.shares(),
   sealKeys: ({ peer }) => peer.keys.seal(),

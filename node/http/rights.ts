@@ -60,6 +60,8 @@ const rights: { readonly [Name in OperationName]: AdminOperation | 'link' | 'sto
   continueDelegate: 'admin:grants',
   createJoinToken: 'admin:members',
   redeemJoinToken: 'open',
+  createAgentToken: 'admin:grants',
+  redeemAgentToken: 'open',
   auditEntries: 'admin:audit',
   auditExport: 'admin:audit',
   auditVerify: 'admin:audit',

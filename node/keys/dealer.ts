@@ -22,13 +22,16 @@ const dealtTogether = 16
 
 export type DealerParts = {
   readonly self: Identity
-  readonly view: () => View
+  readonly view: () => Pick<View, 'fleet' | 'leaving'> & {
+    readonly members: readonly { readonly id: PeerId }[]
+  }
   /** Whether all that a peer was granted was revoked: it is dealt nothing. */
   readonly isBarred: (peer: PeerId) => boolean
-  readonly book: RegistryBook
-  readonly collector: Collector
+  readonly book: Pick<RegistryBook, 'registry' | 'change'>
+  readonly collector: Pick<Collector, 'keyOf'>
   readonly exchange: Exchange
-  readonly holder: ShareHolder
+  /** Of this process itself, where it is a member. */
+  readonly holder: Pick<ShareHolder, 'keep'>
   readonly nameOf: (peer: PeerId) => string
   readonly log: Log
 }

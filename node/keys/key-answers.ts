@@ -1,6 +1,7 @@
 import type { PeerId } from '../../base/ids.ts'
 import { decodeEntitlement, encodeEntitlement } from '../../crypto/registry/registry-codec.ts'
 import type { RegistryBook } from './registry-book.ts'
+import { type ReplacingParts, replaceFor } from './replacing.ts'
 import type { Resharing } from './resharing.ts'
 import type { RotationDesk } from './rotation-desk.ts'
 import type { ShareHolder } from './share-holder.ts'
@@ -11,6 +12,9 @@ const shownMax = 8
 
 export type KeyAnswersParts = {
   readonly isMember: (peer: PeerId) => boolean
+  /** Whether who is no member may change keys. */
+  readonly mayChange: (agent: PeerId) => boolean
+  readonly replacing: ReplacingParts
   readonly recipient: string
   readonly book: RegistryBook
   readonly holder: ShareHolder
@@ -21,6 +25,8 @@ export type KeyAnswersParts = {
   /** Looks at what the fleet agrees on; resolves when it has. Never rejects. */
   readonly look: () => Promise<void>
 }
+
+const ofAgents: ReadonlySet<KeyQuestion['kind']> = new Set(['recipient', 'keep', 'replace'])
 
 /** What entitles a peer, until the register is known to say so: a holder may have heard nothing of it. Else null. */
 export function entitledBy(book: RegistryBook, self: PeerId): Uint8Array | null {
@@ -38,8 +44,13 @@ export async function answersTo(
 ): Promise<readonly Answered[]> {
   const { book, holder, resharing, rotations, recipient, isMember, meet, look } = parts
   const answers: Answered[] = []
-  // Agents ask for shares, and have no say in anything else.
-  if (question.kind !== 'release' && !isMember(from)) return answers
+  // Agents ask for shares; those that may change keys deal the next ones. They have no say in anything else.
+  if (
+    !isMember(from) &&
+    !(ofAgents.has(question.kind) && parts.mayChange(from)) &&
+    question.kind !== 'release'
+  )
+    return answers
   switch (question.kind) {
     case 'release':
       if (isMember(from)) await meet(from)
@@ -50,6 +61,8 @@ export async function answersTo(
       return answers
     case 'recipient':
       return [recipient]
+    case 'replace':
+      return isMember(from) ? [] : [await replaceFor(parts.replacing, from, question)]
     case 'changed':
       await look()
       return []

@@ -30,6 +30,8 @@ export type KeyServiceParts = {
   readonly isGranted?: (peer: PeerId, secret: SecretName) => boolean
   /** Whether a grant lets who is no member hold a role, null: the secret of the fleet; left out, nothing does. */
   readonly isAgentGranted?: (peer: PeerId, role: RoleName | null) => boolean
+  /** Whether a grant lets who is no member change keys; left out, none does. */
+  readonly mayAgentChange?: (agent: PeerId) => boolean
   /** Whether all that a peer was granted was revoked: it holds no shares then. */
   readonly isBarred?: (peer: PeerId) => boolean
   /** Learns what a member is granted, where nothing of it is known yet: it may ask as soon as it is connected. */

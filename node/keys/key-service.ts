@@ -145,8 +145,11 @@ export class KeyService implements KeyControl {
       isMember,
       tell: () => void this.#tell(),
     })
+    const [holder, dealer] = [this.#holder, this.#dealer]
     this.#answering = {
       isMember,
+      mayChange: parts.mayAgentChange ?? (() => false),
+      replacing: { self, book: this.#book, rule, holder, dealer, log, tell: () => void this.#tell() },
       recipient: self.ageRecipient.text,
       book: this.#book,
       holder: this.#holder,

@@ -23,9 +23,11 @@ import type { RegistryBook } from './registry-book.ts'
 
 export type RotationParts = {
   readonly fleet: FleetId
-  readonly book: RegistryBook
-  readonly collector: Collector
-  readonly dealer: Dealer
+  readonly book: Pick<RegistryBook, 'registry' | 'agree' | 'change'>
+  readonly collector: Pick<Collector, 'keyOf'>
+  readonly dealer: Pick<Dealer, 'dealNew'>
+  /** Has the registry name a key that every holder has its share of; left out, by changing it here. */
+  readonly putInForce?: (entry: SecretEntry, history: KeptHistory) => Promise<void>
   /** Waits for a key version that was dealt a moment ago. */
   readonly ready: (roles: readonly Pick<SecretEntry, 'name' | 'keyVersion'>[]) => Promise<void>
   readonly clock: Clock
@@ -81,12 +83,14 @@ export class Rotation {
     try {
       const { verifier } = new SecretProver(secret)
       const recipient = identity.recipient.text
-      const key = { name, keyVersion, recipient, createdAtMs: clock.wallMs(), verifier }
+      const key = { name, keyVersion, recipient, createdAtMs: Math.floor(clock.wallMs()), verifier }
       const prover = new SecretProver(before.secret)
       const endorsement = endorse(fleet, key, prover)
       const facts = { ...key, state: 'current' as const, endorser: newest.verifier, endorsement }
       const entry = await dealer.dealNew(facts, secret)
-      await book.change(registry => withKey(registry, entry, history))
+      const { putInForce } = this.#parts
+      if (putInForce === undefined) await book.change(registry => withKey(registry, entry, history))
+      else await putInForce(entry, history)
       log.warn({ role, keyVersion, fingerprint: fingerprintOf(entry) }, 'a role has a new key')
       return { name, keyVersion, fingerprint: fingerprintOf(entry), before: newest.keyVersion }
     } finally {
@@ -147,8 +151,8 @@ function roleIn(
   return { versions, newest }
 }
 
-/** @throws SlurpError VERSION_CONFLICT, ROLE_UNKNOWN. */
-function withKey(registry: Registry, entry: SecretEntry, history: KeptHistory): Registry {
+/** With the next key of a role. @throws SlurpError VERSION_CONFLICT, ROLE_UNKNOWN. */
+export function withKey(registry: Registry, entry: SecretEntry, history: KeptHistory): Registry {
   const { versions, newest } = roleIn(registry, entry.name)
   // Asked again, as the outcome of the last attempt is not known: it was ours.
   if (sameBytes(newest.verifier, entry.verifier)) return registry

@@ -17,6 +17,8 @@ export type KeyQuestion =
   | { readonly kind: 'reshare' }
   /** To rotate what is due, as the one who asks cannot open it. */
   | { readonly kind: 'rotate' }
+  /** To put into the registry the next key of a role, which who asks dealt and is no member: it cannot write registers. */
+  | { readonly kind: 'replace'; readonly entry: Uint8Array; readonly dropsHistory: boolean }
   /** Entitlements of the one who asks, as it may have some that the register does not say yet: as `encodeEntitlement` makes them. */
   | { readonly kind: 'entitled'; readonly entitlements: readonly Uint8Array[] }
 
@@ -25,7 +27,7 @@ export type KeepAsked = { readonly entry: Uint8Array; readonly sealed: Uint8Arra
 /** One for each item, in their order: bytes, or why not. */
 export type Answered = Uint8Array | string
 
-const kinds = ['release', 'recipient', 'keep', 'changed', 'reshare', 'rotate', 'entitled'] as const
+const kinds = ['release', 'recipient', 'keep', 'changed', 'reshare', 'rotate', 'entitled', 'replace'] as const
 
 export function encodeQuestion(question: KeyQuestion): Uint8Array {
   const items =
@@ -35,7 +37,9 @@ export function encodeQuestion(question: KeyQuestion): Uint8Array {
         ? question.shares.map(({ entry, sealed }) => [entry, sealed])
         : question.kind === 'entitled'
           ? question.entitlements
-          : []
+          : question.kind === 'replace'
+            ? [[question.entry, question.dropsHistory]]
+            : []
   return encode([kinds.indexOf(question.kind), items])
 }
 
@@ -54,6 +58,11 @@ export function decodeQuestion(bytes: Uint8Array): KeyQuestion | null {
     case 'keep': {
       const shares = items.map(keepFrom)
       return shares.every(each => each !== null) ? { kind, shares } : null
+    }
+    case 'replace': {
+      const [entry, dropsHistory] = (Array.isArray(items[0]) ? items[0] : []) as unknown[]
+      const isOne = items.length === 1 && isBytes(entry) && typeof dropsHistory === 'boolean'
+      return isOne ? { kind, entry, dropsHistory } : null
     }
     default:
       return items.length === 0 ? { kind } : null

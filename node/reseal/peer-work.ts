@@ -229,7 +229,8 @@ export class PeerWork {
   }
 }
 
-function currentOf(registry: Registry): CurrentKeys {
+/** The key versions that contexts are sealed to. */
+export function currentOf(registry: Registry): CurrentKeys {
   const newest = newestKeys(registry)
   return role => {
     const entry = newest.get(role)

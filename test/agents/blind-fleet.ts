@@ -37,7 +37,12 @@ export class BlindFleet {
 
   static async start(t: TestContext, count = 3): Promise<BlindFleet> {
     const names = Array.from({ length: count }, (_, place) => `p${place + 1}`)
-    const peers = await KeyFleet.make({ peers: count, blind: names, roles: ['developer', 'tester'] })
+    const peers = await KeyFleet.make({
+      peers: count,
+      blind: names,
+      roles: ['developer', 'tester'],
+      keyCutOffMs: 1_000,
+    })
     const fleet = new BlindFleet(peers)
     t.after(async () => {
       await Promise.all(fleet.agents.map(agent => agent.stop()))

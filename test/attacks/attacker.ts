@@ -88,7 +88,7 @@ export async function takeOver(fleet: KeyFleet, name: string, limits: Limits): P
     incarnation: 1,
     guard: {
       shown: () => `${chain.delegate}\n${chain.grant}`,
-      admits: async () => true,
+      admits: async () => null,
       stays: () => true,
       isBarred: () => false,
       isAgent: () => false,

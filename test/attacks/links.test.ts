@@ -105,13 +105,18 @@ test('a member of another fleet is a stranger, and shows', async () => {
   })
 })
 
-async function isRefused(reason: string, hello: () => ReturnType<typeof helloOf>): Promise<void> {
+async function isRefused(
+  reason: string,
+  hello: () => ReturnType<typeof helloOf>,
+  rule = 'member',
+): Promise<void> {
   const peer = fleet.peer(target)
   const mark = await lastEntry(peer)
   const { stream, said } = await hello()
   assert.deepEqual(said, { kind: 'refusal', reason })
   await closed(stream)
-  await shows(peer, mark, { subject: thiefSubject, operation: 'connect', code: reason, outcome: 'denied' })
+  const refusal = { operation: 'connect', code: reason, outcome: 'denied', rule } as const
+  await shows(peer, mark, { subject: thiefSubject, ...refusal })
   const { members } = peer.status()
   assert.ok(members.every(({ id, connected }) => id !== idOf(thief) || !connected))
 }
@@ -144,9 +149,21 @@ const grants: Readonly<Record<string, () => Promise<string> | string>> = {
   'a grant for other hours': () => signed(limited({ hours: shutNow() })),
   'the grant of an agent': () => signed({ subjectKind: 'agent' }),
 }
+/** What the log of the peer that refuses names. */
+const rules: Readonly<Record<string, string>> = {
+  'no grant': 'missing',
+  'what is no grant': 'unproven',
+  'the grant of another peer': 'subject',
+  'a grant of another fleet for its key': 'otherFleet',
+  'a grant that is over': 'expired',
+  'a grant that has not begun': 'notYet',
+  'a grant for another network': 'networks',
+  'a grant for other hours': 'hours',
+  'the grant of an agent': 'subjectKind',
+}
 for (const [what, grant] of Object.entries(grants)) {
   test(`a member that shows ${what} is refused, and shows`, () =>
-    isRefused('grantRefused', async () => helloOf(await grant())))
+    isRefused('grantRefused', async () => helloOf(await grant()), rules[what]))
 }
 
 test('bytes that are no hello and streams that say nothing are given up, and show', async () => {
@@ -203,5 +220,6 @@ test('a grant that was revoked is refused, and shows', async () => {
     operation: 'connect',
     code: 'notMember',
     outcome: 'denied',
+    rule: 'grantRevoked',
   })
 })

@@ -198,6 +198,24 @@ test('a revoked agent is refused within five seconds, and has no keys any more',
   )
 })
 
+test('an agent comes in by a token where all peers are blind: the agent that grants makes it', async () => {
+  const file = join(work, 'token.join')
+  const wanted = ['--roles', 'developer', '--operations', 'read,write', '--out', file]
+  const made = await through(granter, ['token', 'create', '--agent', 'token', ...wanted])
+  assert.equal(made.code, 0, made.out + made.err)
+  const atPeer = await through(doorOf('p1'), ['token', 'create', '--agent', 'x', '--roles', 'developer'])
+  assert.equal(codeOf(atPeer), 'GRANT_DENIED', atPeer.out)
+  const token = readFileSync(file, 'utf8').trim()
+  const { door } = await run(['agent', '--dir', join(work, 'tokened'), '--join', token])
+  assert.equal(
+    (await through(door, ['put', at('tokened'), '--field', 'summary=x', '--roles', 'developer'])).code,
+    0,
+  )
+  const replayed = await runSlurp(['agent', '--dir', join(work, 'replayed'), '--join', token, '--json'])
+  assert.equal(codeOf(replayed), 'JOIN_TOKEN_WRONG')
+  assert.match(readFileSync(join(dir, 'granter', 'peer.log'), 'utf8'), /JOIN_TOKEN_WRONG/)
+})
+
 test('a grant of somebody else opens nothing', async () => {
   const thief = await theft
   assert.notEqual(thief.code, 0)

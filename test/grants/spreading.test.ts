@@ -39,9 +39,15 @@ test('a blind peer that was away for longer than its grant lasted is renewed, wi
   const blind = members[2]!
   clock.nowMs += 40 * dayMs
   for (const { keeper } of members.slice(0, 2)) await keeper.upkeep()
-  assert.equal(await members[0]!.keeper.admits(blind.identity.peerId, blind.keeper.shown, '127.0.0.1'), false)
+  assert.equal(
+    await members[0]!.keeper.refusalOf(blind.identity.peerId, blind.keeper.shown, '127.0.0.1'),
+    'expired',
+  )
   await blind.keeper.upkeep()
-  assert.equal(await members[0]!.keeper.admits(blind.identity.peerId, blind.keeper.shown, '127.0.0.1'), true)
+  assert.equal(
+    await members[0]!.keeper.refusalOf(blind.identity.peerId, blind.keeper.shown, '127.0.0.1'),
+    null,
+  )
   assert.deepEqual(blind.keeper.own!.grant.limits.roles, [])
 })
 
@@ -57,8 +63,8 @@ test('who was revoked is not renewed, nor by a peer that has not heard of it for
   clock.nowMs += 25 * dayMs
   const renewed = await second.keeper.signer.signMember(peerId, 'p3', chain)
   assert.equal(
-    await first.keeper.admits(peerId, renewed, '127.0.0.1'),
-    false,
+    await first.keeper.refusalOf(peerId, renewed, '127.0.0.1'),
+    'grantRevoked',
     'the renewal is revoked with it',
   )
   assert.equal(first.keeper.judge.isBarred(peerId), true)
@@ -74,27 +80,27 @@ test('a link is refused to a stolen, a narrowed and a foreign grant, and to one 
   const { members, chain, clock } = await newKeepers(t, 3)
   const [first, second, blind] = members as [(typeof members)[0], (typeof members)[0], (typeof members)[0]]
   const { peerId } = blind.identity
-  const admits = (shown: string, address = '10.1.2.3', peer = peerId) =>
-    first.keeper.admits(peer, shown, address)
-  assert.equal(await admits(second.keeper.shown), false, 'stolen')
-  assert.equal(await admits(''), false, 'none')
-  assert.equal(await admits('x'.repeat(60_000)), false, 'too long')
+  const ruleFor = (shown: string, address = '10.1.2.3', peer = peerId) =>
+    first.keeper.refusalOf(peer, shown, address)
+  assert.equal(await ruleFor(second.keeper.shown), 'subject', 'stolen')
+  assert.equal(await ruleFor(''), 'missing', 'none')
+  assert.equal(await ruleFor('x'.repeat(60_000)), 'unproven', 'too long')
   const limits = { ...blind.keeper.own!.grant.limits, networks: ['10.0.0.0/8'] }
   const inside = await chain({ subject: peerId, limits })
-  assert.equal(await admits(inside, '192.168.1.1'), false, 'another network')
-  assert.equal(await admits(inside), true)
+  assert.equal(await ruleFor(inside, '192.168.1.1'), 'networks')
+  assert.equal(await ruleFor(inside), null)
   const [other] = (await newKeepers(t, 2)).members
   assert.equal(
-    await admits(other!.keeper.shown, '10.1.2.3', other!.identity.peerId),
-    false,
+    await ruleFor(other!.keeper.shown, '10.1.2.3', other!.identity.peerId),
+    'otherFleet',
     'foreign authority',
   )
   const agent = await chain({ subject: second.identity.peerId, subjectKind: 'agent' })
-  assert.equal(await first.keeper.admits(other!.identity.peerId, agent, '10.1.2.3'), false)
+  assert.equal(await first.keeper.refusalOf(other!.identity.peerId, agent, '10.1.2.3'), 'subject')
   const late = await chain({ subject: peerId, limits, notBeforeMs: clock.nowMs + dayMs })
   clock.nowMs += 8 * dayMs
-  assert.equal(await admits(inside), false, 'ended')
-  assert.equal(await admits(late), false, 'ended too')
+  assert.equal(await ruleFor(inside), 'expired', 'ended')
+  assert.equal(await ruleFor(late), 'expired', 'ended too')
 })
 
 test('what is known survives a restart, a torn line is left out, and everything is proven anew', async t => {

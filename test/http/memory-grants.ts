@@ -1,6 +1,7 @@
 import { SlurpError } from '../../base/errors.ts'
 import { memberLimits } from '../../crypto/grants/membership.ts'
 import type {
+  AgentTokens,
   Caller,
   DelegateText,
   GrantAdmin,
@@ -57,6 +58,13 @@ export const memoryGrants: GrantAdmin = {
 }
 
 export const memoryJoinTokens: JoinTokens = {
+  create: async () => fixed(),
+  redeem: async () => {
+    throw new SlurpError('JOIN_TOKEN_WRONG', 'This peer made no join tokens.')
+  },
+}
+
+export const memoryAgentTokens: AgentTokens = {
   create: async () => fixed(),
   redeem: async () => {
     throw new SlurpError('JOIN_TOKEN_WRONG', 'This peer made no join tokens.')

@@ -12,7 +12,7 @@ import { resolveAddress } from '../../node/store/hierarchy/resolve.ts'
 import { parseContext } from '../../node/store/schema.ts'
 import { MemoryAudit } from './memory-audit.ts'
 import { MemoryControl, memoryFleetId, memoryMembers } from './memory-control.ts'
-import { memoryGrants, memoryJoinTokens, memoryRights } from './memory-grants.ts'
+import { memoryAgentTokens, memoryGrants, memoryJoinTokens, memoryRights } from './memory-grants.ts'
 import { memoryKeys } from './memory-keys.ts'
 import { memoryRetention } from './memory-retention.ts'
 import { memorySearch } from './memory-search.ts'
@@ -149,6 +149,7 @@ export function memoryPeer(options: { roles?: string[] } = {}) {
     rights: memoryRights(store, catalogue),
     grants: memoryGrants,
     joinTokens: memoryJoinTokens,
+    agentTokens: memoryAgentTokens,
     retention: memoryRetention(),
     catalogue,
     search,

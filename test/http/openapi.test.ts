@@ -13,7 +13,7 @@ type Described = {
 }
 type Document = { openapi: string; paths: Record<string, Record<string, Described>> }
 
-const openPaths = ['/health', '/health/live', '/v1/join']
+const openPaths = ['/health', '/health/live', '/v1/join', '/v1/join/agent']
 const address = 'ucxl://any:any@notes:any/*^/a'
 
 test('every path is documented, and every documented path is there', async t => {

@@ -11,7 +11,7 @@ import type { PeerId, RoleName, Version } from '../../base/ids.ts'
 import { fleetOf } from '../../crypto/authority.ts'
 import { Identity } from '../../crypto/identity.ts'
 import { dealSecrets } from '../../crypto/registry/genesis.ts'
-import { entitledTo, withEntitlement } from '../../crypto/registry/registry.ts'
+import { entitledTo, type KeyState, recipientsOf, withEntitlement } from '../../crypto/registry/registry.ts'
 import { decodeRegistry, encodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { entitle } from '../../crypto/registry/statements.ts'
 import { newRoleKey } from '../../crypto/roles.ts'
@@ -71,4 +71,24 @@ test('changes and looks at one time leave one registry, in memory and on the dis
   await book.refresh()
   for (const now of [book.registry, decodeRegistry(Uint8Array.from(readFileSync(path)), fleet)])
     for (const { peerId } of peers) assert.deepEqual(entitledTo(now, peerId), names)
+})
+
+test('to a role that is retired nothing is sealed, also while a key of before is on its way out', async () => {
+  const role = 'tester' as RoleName
+  const { registry } = await dealSecrets({
+    authority,
+    members: [{ peer: writer.peerId, recipient: writer.ageRecipient, roles: [role] }],
+    roleKeys: [newRoleKey(role)],
+    fleetSecret: new Uint8Array(32).fill(9),
+    signingSecret: new Uint8Array(32).fill(8),
+    createdAtMs: null,
+  })
+  const entry = registry.secrets.find(({ name }) => name === role)!
+  const of = (...states: KeyState[]) =>
+    recipientsOf({
+      ...registry,
+      secrets: states.map((state, at) => ({ ...entry, state, keyVersion: at + 1 })),
+    })
+  assert.equal(of('ending', 'current').length, 2)
+  assert.deepEqual(of('ending', 'retired'), [])
 })

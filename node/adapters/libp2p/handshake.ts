@@ -15,8 +15,13 @@ import type { NetworkLimits } from './limits.ts'
 
 export type Handshake =
   | { readonly kind: 'admitted'; readonly theirs: Hello; readonly version: number; readonly rest: ByteQueue }
-  /** `by`: who said no. The stream is aborted. */
-  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly by: 'us' | 'them' }
+  /** `by`: who said no. `rule`: for this side alone, by which rule a grant was refused. The stream is aborted. */
+  | {
+      readonly kind: 'refused'
+      readonly reason: RefusalReason
+      readonly by: 'us' | 'them'
+      readonly rule: string | null
+    }
   /** Closed, or silent past `helloMs`. The stream is aborted. */
   | { readonly kind: 'failed'; readonly cause: 'closed' | 'late' }
 
@@ -26,8 +31,8 @@ type Heard =
   | { readonly kind: 'closed' }
   | { readonly kind: 'late' }
 
-/** Whether the other side's hello, which fits ours so far, is from who may be linked. */
-export type Admits = (theirs: Hello) => Promise<boolean>
+/** Whether the other side's hello, which fits ours so far, is from who may be linked: null, or the rule that refuses it. */
+export type Admits = (theirs: Hello) => Promise<string | null>
 
 /** The side that opened the stream speaks first. Never rejects. */
 export async function openHandshake(
@@ -70,20 +75,22 @@ async function conclude(stream: Stream, heard: Heard, ours: Hello, admits: Admit
   }
   if (heard.message.kind === 'refusal') {
     stream.abort(new Error('refused'))
-    return { kind: 'refused', reason: heard.message.reason, by: 'them' }
+    return { kind: 'refused', reason: heard.message.reason, by: 'them', rule: null }
   }
   const theirs = heard.message.hello
   const reason = objection(ours, theirs)
   if (reason !== null) return refuse(stream, reason)
-  if (!(await admits(theirs))) return refuse(stream, 'grantRefused')
+  const rule = await admits(theirs)
+  // Which rule it was is for the log of this side: a stranger gets no more than that it is refused.
+  if (rule !== null) return refuse(stream, 'grantRefused', rule)
   const version = commonVersion(ours.versions, theirs.versions)!
   return { kind: 'admitted', theirs, version, rest: heard.rest }
 }
 
-function refuse(stream: Stream, reason: RefusalReason): Handshake {
+function refuse(stream: Stream, reason: RefusalReason, rule: string | null = null): Handshake {
   sendBytes(stream, encodeRefusal(reason))
   stream.abort(new Error(`refused: ${reason}`))
-  return { kind: 'refused', reason, by: 'us' }
+  return { kind: 'refused', reason, by: 'us', rule }
 }
 
 /** @returns false when the stream no longer takes bytes: it closed under us. */

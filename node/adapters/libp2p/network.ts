@@ -27,8 +27,13 @@ export type NetworkOptions = {
   readonly addresses: AddressBook
   /** What an admitted peer said of itself; before its `peerConnected`. */
   onHello(peer: PeerId, hello: Hello): void
-  /** A handshake that this side refused, or a link that it ended for what came. */
-  onRefusal(peer: PeerId, reason: RefusalReason): void
+  /**
+   * A handshake that this side refused, or a link that it ended for what came.
+   *
+   * @param address - multiaddress, where it is known.
+   * @param rule - of a grant, where that is what decided.
+   */
+  onRefusal(peer: PeerId, reason: RefusalReason, address: string | null, rule: string | null): void
   readonly limits: NetworkLimits
   readonly tickEnd: TickEnd
 }
@@ -37,8 +42,12 @@ export type NetworkOptions = {
 export type LinkGuard = {
   /** The grant of this peer as text, for its hello. */
   shown(): string
-  /** @param shown - the grant in its hello. @param address - IP address that it calls from, null when it has none. */
-  admits(peer: PeerId, shown: string, address: string | null): Promise<boolean>
+  /**
+   * @param shown - the grant in its hello.
+   * @param address - IP address that it calls from, null when it has none.
+   * @returns null, or the rule by which it is refused: for this side's own log.
+   */
+  admits(peer: PeerId, shown: string, address: string | null): Promise<string | null>
   /** Whether a peer that was admitted may still be linked; asked again and again. */
   stays(peer: PeerId, address: string | null): boolean
   /** Whether a member is known to have lost its rights: no connection to it is wanted at all. */
@@ -210,7 +219,7 @@ export class Libp2pNetwork implements Network {
     this.shaken(connection, stream, await answerHandshake(stream, ours, this.options.limits, veto, admits))
   }
 
-  private admits(theirs: Hello, connection: Connection): Promise<boolean> {
+  private admits(theirs: Hello, connection: Connection): Promise<string | null> {
     const peer = connection.remotePeer.toString() as PeerId
     return this.options.guard.admits(peer, theirs.grant, addressOf(connection))
   }
@@ -227,7 +236,7 @@ export class Libp2pNetwork implements Network {
       const detail = handshake.kind === 'failed' ? handshake.cause : `${handshake.by}_${handshake.reason}`
       this.count(`hello_${handshake.kind}_${detail}`)
       if (handshake.kind === 'refused' && handshake.by === 'us')
-        this.options.onRefusal(peer, handshake.reason)
+        this.options.onRefusal(peer, handshake.reason, connection.remoteAddr.toString(), handshake.rule)
       return
     }
     // Time has passed since the stream was opened: the peer may have been expelled, or we may be leaving.
@@ -250,7 +259,7 @@ export class Libp2pNetwork implements Network {
     const { peer } = link
     this.count('linksLost')
     this.count(`lost_${loss}`)
-    if (loss === 'malformed') this.options.onRefusal(peer, loss)
+    if (loss === 'malformed') this.options.onRefusal(peer, loss, null, null)
     if (this.links.get(peer) === link) {
       this.links.delete(peer)
       this.linkedFrom.delete(peer)

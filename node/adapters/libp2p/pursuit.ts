@@ -22,7 +22,7 @@ export type PursuitOptions = {
   wanted(peer: PeerId): boolean
   hello(): Hello
   /** Whether a peer that says this on a connection may be linked. */
-  admits(theirs: Hello, connection: Connection): Promise<boolean>
+  admits(theirs: Hello, connection: Connection): Promise<string | null>
   shaken(connection: Connection, stream: Stream, handshake: Handshake): void
   count(name: string): void
 }

@@ -38,8 +38,13 @@ export type Libp2pOptions = {
   /** Epoch of a signed fleet record, or null when it is not one of this fleet's authority. Never throws. */
   verifyRecord(bytes: Uint8Array): number | null
   onAddresses(peer: PeerId, multiaddrs: readonly string[]): void
-  /** Somebody was turned away: no member, or refused in the handshake. @param address - multiaddress, where it is known. */
-  onTurnedAway?(peer: string, address: string | null, reason: string): void
+  /**
+   * Somebody was turned away: no member, or refused in the handshake.
+   *
+   * @param address - multiaddress, where it is known.
+   * @param rule - by which a grant that was shown was refused; null where it was something else.
+   */
+  onTurnedAway?(peer: string, address: string | null, reason: string, rule: string | null): void
   onNews?(from: PeerId, news: News): void
   /** What a peer said of itself when it was let in, its view epoch among it. */
   onHello?(peer: PeerId, hello: Hello): void
@@ -107,8 +112,8 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
   const records = new RecordBook(fleet, options.verifyRecord)
   const tickEnd = new TickEnd()
   const onStranger = (peer: string, address: string | null) =>
-    options.onTurnedAway?.(peer, address, 'notMember')
-  const onCrowd = (address: string) => options.onTurnedAway?.('unknown', address, 'tooMany')
+    options.onTurnedAway?.(peer, address, 'notMember', null)
+  const onCrowd = (address: string) => options.onTurnedAway?.('unknown', address, 'tooMany', null)
   const troubles = new KeyTroubles((trouble, from) => options.onKeyTrouble?.(trouble, from))
   let agentConnections: AgentConnections | null = null
   const isAgent = (peer: PeerId, address: string | null) => options.guard.isAgent(peer, address)
@@ -141,7 +146,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     guard: options.guard,
     addresses,
     onHello: (peer, hello) => options.onHello?.(peer, hello),
-    onRefusal: (peer, reason) => options.onTurnedAway?.(peer, null, reason),
+    onRefusal: (peer, reason, address, rule) => options.onTurnedAway?.(peer, address, reason, rule),
     limits,
     tickEnd,
   })

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { SlurpError } from '../../../base/errors.ts'
-import type { Limits } from '../../../crypto/grants/grant-shape.ts'
 import type {
   DelegateText,
   Explained,
@@ -13,24 +12,19 @@ import type {
   RevokedGrant,
 } from '../../grants/api.ts'
 import { writePrivately } from '../../peer-settings.ts'
-import { anyOrNames, hoursFrom, lifeSeconds, momentFrom } from '../grant-options.ts'
+import { type LimitOptions, lifeSeconds, limitsFrom, momentFrom, withLimits } from '../grant-options.ts'
 import { type FleetOptions, names, withClient, withExamples, withFleet } from '../options.ts'
 import { answer, type Session, table } from '../session.ts'
 
-type CreateOptions = FleetOptions & {
-  subject: string
-  peer?: boolean
-  operations: string[]
-  roles: 'any' | string[]
-  projects: 'any' | string[]
-  paths: 'any' | string[]
-  networks: 'any' | string[]
-  hours: Limits['hours']
-  ttl: number
-  tokenOut?: string
-  out?: string
-  dryRun?: boolean
-}
+type CreateOptions = FleetOptions &
+  LimitOptions & {
+    subject: string
+    peer?: boolean
+    ttl: number
+    tokenOut?: string
+    out?: string
+    dryRun?: boolean
+  }
 type RevokeOptions = FleetOptions & { since?: number; rotate: boolean; dryRun?: boolean }
 type ExplainOptions = FleetOptions & {
   operation: string
@@ -82,12 +76,7 @@ function addCreate(command: Command, session: Session): void {
     )
     .requiredOption('--subject <subject>', 'Who: a member, the id of a process, or a name of your choice')
     .option('--peer', 'It is for a member, to be linked by')
-    .option('--operations <list>', 'read, write, delete, search, history, admin:… or admin:*', names, [])
-    .option('--roles <list>', 'Roles that it may act for', anyOrNames, 'any')
-    .option('--projects <list>', 'Projects, as addresses have them', anyOrNames, 'any')
-    .option('--paths <list>', 'Paths, each with all that is below it', anyOrNames, 'any')
-    .option('--networks <list>', 'Networks that it may call from, as 10.0.0.0/8', anyOrNames, 'any')
-    .option('--hours <hours>', 'When, as "Europe/Berlin mon-fri 08:00-18:00"', hoursFrom, 'any' as const)
+  withLimits(create)
     .option('--ttl <time>', 'How long it is valid: 15m, 12h, 7d', lifeSeconds, 7 * 86_400)
     .option('--token-out <file>', 'Where the secret for doors goes; the file is new')
     .option('--out <file>', 'Where the grant goes, as grant.json of a process; the file is new')
@@ -196,17 +185,11 @@ async function createGrant(session: Session, options: CreateOptions): Promise<vo
   const files = [options.tokenOut, options.out].filter(file => file !== undefined)
   const taken = files.find(file => existsSync(file))
   if (taken !== undefined) throw new SlurpError('DIRECTORY_TAKEN', `${taken} exists already.`)
-  const operations = options.operations.length === 0 ? ['history', 'read'] : options.operations
-  const { subject, roles, projects, paths, networks, hours, ttl } = options
+  const { subject, ttl } = options
   const body = {
     subject,
     kind: options.peer ? 'peer' : 'agent',
-    operations: operations as GrantOrder['operations'],
-    roles,
-    projects,
-    paths,
-    networks,
-    hours,
+    ...limitsFrom(options),
     ttlSeconds: ttl,
     bearer: options.tokenOut !== undefined,
     dryRun: options.dryRun === true,

@@ -1,15 +1,13 @@
 import { resolve } from 'node:path'
-import { text as textOf } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { SlurpError } from '../../../base/errors.ts'
-import { type JoinToken, parseJoinToken } from '../../../crypto/grants/join-token.ts'
-import type { JoinTicket } from '../../fleet-control.ts'
+import type { JoinToken } from '../../../crypto/grants/join-token.ts'
+import type { JoinRequest, JoinTicket } from '../../fleet-control.ts'
 import { newToken } from '../../peer-settings.ts'
-import { FleetClient } from '../client.ts'
 import { type JoinChoices, joinFleet, refuseTakenBy } from '../joining.ts'
 import { type JsonOption, type NewPeerOptions, weightOf, withExamples, withJson } from '../options.ts'
 import { runPeer, settingsOf } from '../run-peer.ts'
 import { answer, type Session } from '../session.ts'
+import { doorsOf, shownToken, withDoorsOf } from '../shown-token.ts'
 import { nameFrom, tellJoined } from './peer-join.ts'
 
 type JoinOptions = JsonOption & NewPeerOptions
@@ -41,8 +39,7 @@ export function addJoinByToken(command: Command, session: Session): void {
 }
 
 async function join(session: Session, given: string, options: JoinOptions): Promise<void> {
-  const text = given === '-' ? await read(session) : given
-  const token = parseJoinToken(text)
+  const { text, token } = await shownToken(session, given, 'peer')
   const choices: JoinChoices = {
     dir: resolve(options.dir),
     name: options.name ?? nameFrom(options.dir),
@@ -74,45 +71,12 @@ async function join(session: Session, given: string, options: JoinOptions): Prom
   await runPeer(session, { dir, settings, json: options.json === true, child: false, remember: true })
 }
 
-async function joinBy(session: Session, text: string, token: JoinToken, choices: JoinChoices) {
-  const [url, ...others] = doorsOf(token)
-  if (url === undefined) throw new SlurpError('JOIN_TOKEN_WRONG', 'This join token names no door.')
-  const client = new FleetClient({ url, others, token: '' })
-  try {
+const joinBy = (session: Session, text: string, token: JoinToken, choices: JoinChoices) =>
+  withDoorsOf(token, client => {
     const { fleet } = token
-    return await joinFleet(
-      session.wiring,
-      {
-        fleet,
-        token: newToken(),
-        register: async request => {
-          const body = { token: text, request }
-          return (await client.call({
-            method: 'POST',
-            path: '/v1/join',
-            body,
-            timeoutMs: joinMs,
-          })) as JoinTicket
-        },
-      },
-      choices,
-    )
-  } finally {
-    client.close()
-  }
-}
-
-/** `/ip4/127.0.0.1/tcp/31664/http` as `http://127.0.0.1:31664`; other addresses are those of the peer protocol. */
-function doorsOf({ bootstrap }: JoinToken): string[] {
-  return bootstrap.flatMap(address => {
-    const [, kind = '', host = '', port = '', scheme = ''] =
-      /^\/(ip4|ip6|dns)\/([^/]+)\/tcp\/(\d+)\/(https?)$/.exec(address) ?? []
-    return scheme === '' ? [] : [`${scheme}://${kind === 'ip6' ? `[${host}]` : host}:${port}`]
+    const register = async (request: JoinRequest) => {
+      const body = { token: text, request }
+      return (await client.call({ method: 'POST', path: '/v1/join', body, timeoutMs: joinMs })) as JoinTicket
+    }
+    return joinFleet(session.wiring, { fleet, token: newToken(), register }, choices)
   })
-}
-
-async function read(session: Session): Promise<string> {
-  if (session.input === null)
-    throw new SlurpError('USAGE', 'There is no standard input to read the token from.')
-  return (await textOf(session.input)).trim()
-}

@@ -20,7 +20,7 @@ export async function newIdentities(n: number): Promise<Identity[]> {
 /** Lets every member be linked: these tests are about what comes before and after the grants. */
 export const openGuard: LinkGuard = {
   shown: () => '',
-  admits: async () => true,
+  admits: async () => null,
   stays: () => true,
   isBarred: () => false,
   isAgent: () => false,

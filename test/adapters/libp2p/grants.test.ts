@@ -21,11 +21,15 @@ async function openBench(t: TestContext) {
     a.identity.peerId < b.identity.peerId ? -1 : 1,
   ) as [Member, Member, Member]
   const turnedAway: string[] = []
+  const refusals: { host: string | null; rule: string | null }[] = []
   const members = fleet.members.map(({ identity }) => ({ key: identity.privateKey, id: identity.peerId }))
   const self = { key: target.identity.privateKey, id: target.identity.peerId }
   const peer = await startPeer(self, members, {
     guard: linkGuard(target.keeper),
-    onTurnedAway: (_, __, reason) => turnedAway.push(reason),
+    onTurnedAway: (_, address, reason, rule) => {
+      turnedAway.push(reason)
+      refusals.push({ host: address?.split('/')[2] ?? null, rule })
+    },
   })
   t.after(() => peer.stop())
   const linked = new Set<PeerId>()
@@ -50,7 +54,7 @@ async function openBench(t: TestContext) {
       await by!.keeper.signer.revoke(caller.keeper.own!, fleet.clock.nowMs),
     )
   }
-  return { ...fleet, caller, third, target, peer, linked, frames, turnedAway, show, revoke }
+  return { ...fleet, caller, third, target, peer, linked, frames, turnedAway, refusals, show, revoke }
 }
 
 async function able(members: readonly Member[]): Promise<Member[]> {
@@ -85,6 +89,19 @@ const attacks: Record<string, (bench: Bench, t: TestContext) => Promise<string> 
     await chain({ subject: caller.identity.peerId, subjectKind: 'agent' }),
 }
 
+/** What the peer writes down of each, and tells nobody. */
+const rules: Readonly<Record<string, string>> = {
+  'none at all': 'missing',
+  'no grant': 'unproven',
+  'that of another member': 'subject',
+  'that of another fleet, for this very key': 'otherFleet',
+  'one that it signed itself': 'unproven',
+  'one that is over': 'expired',
+  'one that has not begun': 'notYet',
+  'one for another network': 'networks',
+  'that of an agent': 'subjectKind',
+}
+
 for (const [what, grantOf] of Object.entries(attacks)) {
   test(`a member is refused that shows ${what}`, async t => {
     const bench = await openBench(t)
@@ -95,6 +112,7 @@ for (const [what, grantOf] of Object.entries(attacks)) {
     assert.equal(bench.linked.size, 0)
     assert.equal(bench.frames.length, 0)
     assert.deepEqual(bench.turnedAway, ['grantRefused'])
+    assert.deepEqual(bench.refusals, [{ host: '127.0.0.1', rule: rules[what] }])
     assert.equal(bench.peer.counters().hello_refused_us_grantRefused, 1)
   })
 }
@@ -125,4 +143,5 @@ test('who was revoked does not get as far as to show anything', async t => {
   await assert.rejects(bench.show(caller.keeper.shown))
   assert.ok(peer.counters().connectionsDenied! > 0)
   assert.equal(linked.size, 0)
+  assert.equal(target.keeper.strangerRule(caller.identity.peerId, '127.0.0.1'), 'grantRevoked')
 })

@@ -59,6 +59,16 @@ test('an error names the part that is wrong', async () => {
   assert.throws(() => formatJoinToken({ ...token, bootstrap: [] }), refusedAs('CONFIG_INVALID', secret))
 })
 
+test('a token of an agent is another one, also with the same secret', () => {
+  const agents = newJoinToken(authority.publicKey, bootstrap, nowMs + dayMs, 'agent')
+  assert.deepEqual(parseJoinToken(formatJoinToken(agents)), agents)
+  assert.match(formatJoinToken(agents), /^slurp-agent-1\./)
+  assert.match(messageOf(replaced(0, 'slurp-agent-1')), /Part 7/)
+  const records = [recordOf(agents)]
+  assert.equal(redeemJoinToken(records, agents, nowMs).outcome, 'redeemed')
+  assert.equal(redeemJoinToken(records, { ...agents, lets: 'peer' }, nowMs).outcome, 'unknown')
+})
+
 test('every character counts', () => {
   for (let at = 0; at < text.length; at++) {
     messageOf(text.slice(0, at) + (text[at] === 'a' ? 'b' : 'a') + text.slice(at + 1))

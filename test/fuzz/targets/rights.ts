@@ -168,8 +168,9 @@ const joinToken: Target = {
       newJoinToken(authority.publicKey, [`/ip4/10.0.0.1/tcp/4100/p2p/${writer.peerId}`], nowMs),
     ),
     formatJoinToken(newJoinToken(authority.publicKey, ['/dns4/host/tcp/4100'], nowMs)),
+    formatJoinToken(newJoinToken(authority.publicKey, ['/dns4/host/tcp/4100'], nowMs, 'agent')),
   ].map(bytesOf),
-  words: ['.', 'slurp-join-1', '0', '=', '-'],
+  words: ['.', 'slurp-join-1', 'slurp-agent-1', '0', '=', '-'],
   weight: 0.5,
   // Half of them get the checksum that fits.
   run: input => {
