@@ -63,7 +63,7 @@ const stages = {
       '{architecture,attacks,docs,base,control,keys,dht,replication,driver,election,crypto,grants,agents,store,search,fleet-search,http,cli,adapters,contracts,sample,sim,chaos,node,peer,fuzz}',
     ),
   // Whole fleets of processes, which wait for each other most of the time.
-  'end to end': () => runTests(3, '{e2e,package}'),
+  'end to end': () => runTests(2, '{e2e,package}'),
 }
 
 /** @param folders - of test/, as a pattern. */
