@@ -57,14 +57,14 @@ export class MemberWitness implements Witness {
     switch (message.kind) {
       case 'accept':
       case 'replay': {
-        const { asked } = this.#member(to)
-        asked.set(message.id, message)
-        dropOldest(asked, askedMax)
-        return this.#asks(to, 'writes')
+        const member = this.#member(to)
+        member.asked.set(message.id, message)
+        dropOldest(member.asked, askedMax)
+        return this.#asks(member, 'writes')
       }
       case 'prepare':
       case 'query':
-        return this.#asks(to, 'reads')
+        return this.#asks(this.#member(to), 'reads')
     }
   }
 
@@ -105,8 +105,7 @@ export class MemberWitness implements Witness {
     }
   }
 
-  #asks(to: PeerId, kind: Questions): void {
-    const { waiting } = this.#member(to)
+  #asks({ waiting }: Member, kind: Questions): void {
     const before = waiting.get(kind)
     if (before === undefined)
       waiting.set(kind, { questions: 1, sinceMs: this.#parts.monotonicMs(), beats: 0 })

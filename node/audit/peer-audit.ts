@@ -166,29 +166,22 @@ export class PeerAudit implements Audit {
     if (heard === 'contradicts') {
       this.#parts.log.error({ peer: from }, 'the audit log of a peer is not what it signed before')
     }
-    if (heard === 'refused')
-      this.refused({
-        code: 'INTEGRITY_FAILED',
-        subject: `peer:${from}`,
-        source: null,
-        operation: 'deliver',
-        rule: 'checkpoint',
-      })
+    if (heard === 'refused') this.notTaken(from, 'INTEGRITY_FAILED', 'checkpoint')
   }
 
   /** What a peer sent and was not taken. */
   notTaken(from: PeerId, code: string, rule: string): void {
-    this.refused({ code, subject: `peer:${from}`, source: null, operation: 'deliver', rule })
+    this.#refusedOf(from, 'deliver', code, rule)
   }
 
   /** What a peer answered contradicts what it said before, or it answers nothing. @param rule - to which questions. */
   brokeWord(by: PeerId, code: string, rule: string): void {
-    this.refused({ code, subject: `peer:${by}`, source: null, operation: 'answer', rule })
+    this.#refusedOf(by, 'answer', code, rule)
   }
 
   /** A share that a peer asked for, dealt or sent, in vain. */
   shareRefused(from: PeerId, operation: string, code: string): void {
-    this.refused({ code, subject: `peer:${from}`, source: null, operation, rule: 'share' })
+    this.#refusedOf(from, operation, code, 'share')
   }
 
   /** A share of a key that was given to a peer. @param what - of the fleet's own secrets only the name is told. */
@@ -261,6 +254,11 @@ export class PeerAudit implements Audit {
     clearInterval(this.#telling)
     await this.#sink?.stop(graceMs)
     this.#tell()
+  }
+
+  /** What a member did that was not taken: its connection proved who it is. */
+  #refusedOf(peer: PeerId, operation: string, code: string, rule: string): void {
+    this.refused({ code, subject: `peer:${peer}`, source: null, operation, rule })
   }
 
   #tell(): void {

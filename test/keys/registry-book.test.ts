@@ -20,15 +20,11 @@ import { RegistryBook, writeRegistry } from '../../node/keys/registry-book.ts'
 import { authority, writer } from '../fuzz/keys.ts'
 import { quietLog } from './fleets.ts'
 
-test('changes and looks at one time leave one registry, in memory and on the disk', async t => {
-  const dir = mkdtempSync(join(tmpdir(), 'slurp-book-'))
-  t.after(() => rmSync(dir, { recursive: true, force: true }))
-  const path = join(dir, 'keys.registry')
-  const peers = await Promise.all(
-    Array.from({ length: 12 }, async () => new Identity(await generateKeyPair('Ed25519'))),
-  )
-  const role = 'tester' as RoleName
-  const { registry } = await dealSecrets({
+const role = 'tester' as RoleName
+
+/** The first registry of a fleet of one, which holds the role. */
+const dealt = () =>
+  dealSecrets({
     authority,
     members: [{ peer: writer.peerId, recipient: writer.ageRecipient, roles: [role] }],
     roleKeys: [newRoleKey(role)],
@@ -36,6 +32,15 @@ test('changes and looks at one time leave one registry, in memory and on the dis
     signingSecret: new Uint8Array(32).fill(8),
     createdAtMs: null,
   })
+
+test('changes and looks at one time leave one registry, in memory and on the disk', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'slurp-book-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  const path = join(dir, 'keys.registry')
+  const peers = await Promise.all(
+    Array.from({ length: 12 }, async () => new Identity(await generateKeyPair('Ed25519'))),
+  )
+  const { registry } = await dealt()
   await writeRegistry(path, encodeRegistry(registry))
   let stored: { version: Version; body: Uint8Array } | null = null
   let writes = 0
@@ -74,15 +79,7 @@ test('changes and looks at one time leave one registry, in memory and on the dis
 })
 
 test('to a role that is retired nothing is sealed, also while a key of before is on its way out', async () => {
-  const role = 'tester' as RoleName
-  const { registry } = await dealSecrets({
-    authority,
-    members: [{ peer: writer.peerId, recipient: writer.ageRecipient, roles: [role] }],
-    roleKeys: [newRoleKey(role)],
-    fleetSecret: new Uint8Array(32).fill(9),
-    signingSecret: new Uint8Array(32).fill(8),
-    createdAtMs: null,
-  })
+  const { registry } = await dealt()
   const entry = registry.secrets.find(({ name }) => name === role)!
   const of = (...states: KeyState[]) =>
     recipientsOf({
