@@ -207,11 +207,13 @@ export function enter(acceptor: Acceptor, place: Place, floors: Floors, wallMs: 
   return settle(state, place, { ...bound, ceiling, since: place.since, copied: false, damagedBelow })
 }
 
-/** This replica is an acceptor no more and has dropped what it held. Its ceiling stays: a promise is one for ever. */
+/**
+ * This replica is an acceptor no more and has dropped what it held. Its ceiling stays: a promise is one for ever. So does the
+ * mark of lost records: with them its view may be an old one, in which it is not yet the owner that it has voted as.
+ */
 export function leave(acceptor: Acceptor, place: Place, wallMs: number): Change {
   const state = partitionState(acceptor, place, wallMs)
-  state.isBounded = true
-  return settle(state, place, { ...state.record, since: 0, copied: false, damagedBelow: noBallot })
+  return settle(state, place, { ...state.record, since: 0, copied: false })
 }
 
 /** What a majority held when this replica came in is here. */

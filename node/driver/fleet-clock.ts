@@ -61,7 +61,7 @@ export class FleetClock implements Clock {
     const isEnough = this.#told.size > 0 || view().replicas === 1
     const isLate = own.monotonicMs() >= this.#startedMs + patienceMs
     this.#isKnown = this.#agrees() || (isLate && isEnough)
-    // What was sorted before is of less clocks than those that have just agreed.
+    // What was sorted before is of fewer clocks than those that have just agreed.
     if (this.#isKnown) this.#sortDueMs = 0
     return this.#isKnown
   }

@@ -195,7 +195,9 @@ export class Membership {
       return puller.retarget(place, nextOwners.includes(process.self), now)
     }
     puller.retarget(place, false, now)
-    if (partitionState(acceptor, toPlace(place), now.wallMs).record.since === 0 || drop) return
+    const { since, epoch } = partitionState(acceptor, toPlace(place), now.wallMs).record
+    // A view that is older than what was done here, as the newer one was lost, says nothing about now.
+    if (since === 0 || epoch > place.quorum.epoch || drop) return
     const dueMs = now.monotonicMs + process.limits.dropAfterMs
     this.#drops.set(partition, { partition, list: 0, dueMs, isEntering: false })
     wakeAt(process, dueMs)

@@ -1,3 +1,4 @@
+import { sameBytes } from '../../../base/bytes.ts'
 import type { FleetId, PartitionId, PeerId } from '../../../base/ids.ts'
 import { checkView, formerMax, membersMax, replicasMax, weightStep } from '../../../dht/check-view.ts'
 import { controlPartition, partitionCountMax } from '../../../dht/keyspace.ts'
@@ -46,8 +47,25 @@ const whole = struct({
 
 const writer = new Writer()
 
-/** The one encoding of a view, on the wire, on disk and in its register: 8 to 22 bytes a partition of 3, 67 a member. */
+/** Whoever hears of a new view saves it, and tells it to everybody. */
+const encoded = new WeakMap<View, Uint8Array>()
+/** And is told it by several. */
+let decodedLast: { readonly bytes: Uint8Array; readonly view: View } | null = null
+
+/**
+ * The one encoding of a view, on the wire, on disk and in its register: 8 to 22 bytes a partition of 3, 67 a member.
+ *
+ * @returns bytes that are shared: not to be written to.
+ */
 export function encodeView(view: View): Uint8Array {
+  const known = encoded.get(view)
+  if (known) return known
+  const bytes = bytesOf(view)
+  encoded.set(view, bytes)
+  return bytes
+}
+
+function bytesOf(view: View): Uint8Array {
   const numbers = new Map(view.members.map((each, place) => [each.id, place]))
   const placeOf = (peer: PeerId): number => numbers.get(peer)!
   const placed = ({ epoch, stage, owners, nextOwners, entered = {} }: Assignment) => ({
@@ -74,6 +92,13 @@ export function encodeView(view: View): Uint8Array {
 
 /** @throws DecodeError for bytes that are no view, or one that `checkView` refuses. */
 export function decodeView(bytes: Uint8Array): View {
+  if (decodedLast && sameBytes(decodedLast.bytes, bytes)) return decodedLast.view
+  const view = viewFrom(bytes)
+  decodedLast = { bytes: Uint8Array.from(bytes), view }
+  return view
+}
+
+function viewFrom(bytes: Uint8Array): View {
   const input = new Reader(bytes)
   const read = whole.read(input)
   input.end()
