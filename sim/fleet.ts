@@ -16,7 +16,7 @@ import type { Operation, Outcome } from '../replication/messages.ts'
 import { MachineTime } from './clock.ts'
 import { noDiskFaults, SimDisk } from './disk.ts'
 import { SimNetwork } from './network.ts'
-import { type Machine, Process } from './process.ts'
+import { type Machine, type OtherVersion, Process } from './process.ts'
 import type { Telling } from './story-event.ts'
 import type { World } from './world.ts'
 
@@ -28,6 +28,8 @@ export type FleetEvents = {
   readonly durable: (peer: PeerId, batch: readonly DiskChange[]) => void
   readonly ruled: (peer: PeerId, event: ControlEvent) => void
   readonly reported: (peer: PeerId, event: DriverEvent) => void
+  /** A process of the other version starts. */
+  readonly mixed?: () => void
   /** Something befell a machine: for the story. */
   readonly told: (what: Telling) => void
 }
@@ -63,6 +65,8 @@ export type FleetPlan = {
   /** Largest skew of a wall clock in milliseconds, and largest deviation of a clock's rate. */
   readonly skewMs: number
   readonly drift: number
+  /** Every other boot runs this one. */
+  readonly mixedWith?: OtherVersion
 }
 
 /** The machines of one run, their network, and whoever runs on them. */
@@ -74,11 +78,15 @@ export class Fleet {
   private readonly world: World
   private readonly events: FleetEvents
   private readonly random: Random
+  private readonly versions: Random
+  private readonly mixedWith: OtherVersion | null
 
   constructor(world: World, plan: FleetPlan, events: FleetEvents) {
     this.world = world
     this.events = events
     this.random = world.random('fleet')
+    this.versions = world.random('versions')
+    this.mixedWith = plan.mixedWith ?? null
     this.network = new SimNetwork(world)
     this.view = newView(plan, this.random)
     const limits = { ...defaultLimits, ...plan.limits }
@@ -122,7 +130,8 @@ export class Fleet {
     member.fuse = Number.POSITIVE_INFINITY
     const { self, name } = member.machine
     this.events.told({ kind: 'started', peer: name, boot: member.boots })
-    member.process = new Process(member.machine, member.boots, {
+    const Version = this.versionFor(name)
+    member.process = new Version(member.machine, member.boots, {
       opened: (disk, recordsLost) => this.look(member, disk, recordsLost),
       durable: batch => this.events.durable(self, batch),
       reported: event => {
@@ -147,6 +156,14 @@ export class Fleet {
         return true
       },
     })
+  }
+
+  /** A fleet is upgraded one start at a time, and sometimes back. */
+  private versionFor(name: string): typeof Process | OtherVersion['Process'] {
+    if (this.mixedWith === null || this.versions.chance(0.5)) return Process
+    this.events.mixed?.()
+    this.events.told(`${name} runs version ${this.mixedWith.name}`)
+    return this.mixedWith.Process
   }
 
   /** Kills a process at once; `silent`: the others take long to notice. */

@@ -47,6 +47,12 @@ export type ProcessEvents = {
   readonly dies: () => boolean
 }
 
+/** `Process` of these sources, or of those of another version. */
+export type ProcessVersion = new (machine: Machine, boot: number, events: ProcessEvents) => Process
+
+/** Another version of this project, and what to call it. */
+export type OtherVersion = { readonly name: string; readonly Process: ProcessVersion }
+
 /** One boot of a peer: the production driver and peer on virtual ports. */
 export class Process {
   readonly hlc: HlcClock

@@ -6,7 +6,7 @@ import { runSeed, type SimOptions, type SimResult } from './scenario.ts'
 import { pageOf } from './timeline/page.ts'
 
 /** As SimOptions, from somebody who types: faults by any name. */
-export type ReplayOptions = Omit<SimOptions, 'faults' | 'limits' | 'tellsStory'> & {
+export type ReplayOptions = Omit<SimOptions, 'faults' | 'limits' | 'mixedWith' | 'tellsStory'> & {
   readonly faults?: Readonly<Record<string, number>>
   /** Looks for a smaller world when the seed breaks; what is told is then that one. */
   readonly minimises?: boolean
@@ -44,7 +44,7 @@ function known(faults: Readonly<Record<string, number>>): NonNullable<SimOptions
 
 /** The story of a broken world as a page. */
 export function storyPage(result: SimResult, facts: readonly (readonly [string, string])[] = []): string {
-  const { seed, violations, plan, tale } = result
+  const { seed, violations, plan, tale, mixedWith } = result
   if (tale === null) return ''
   const broken = violations.map(
     ({ invariant, what, atMs }) => `invariant ${invariant} at ${(atMs / 1000).toFixed(4)} s: ${what}`,
@@ -58,7 +58,7 @@ export function storyPage(result: SimResult, facts: readonly (readonly [string, 
         ['broken', broken.join('\n')],
         ['world', `${peers} peers, ${clients} callers, ${keys} keys, ${operations} operations`],
         ['faults', faults.join(', ') || 'none'],
-        ['again', commandOfBroken({ seed, plan })],
+        ['again', commandOfBroken({ seed, plan, ...(mixedWith === undefined ? {} : { mixedWith }) })],
         ...facts,
       ],
     },

@@ -13,6 +13,7 @@ import { Fleet } from './fleet.ts'
 import { History } from './history.ts'
 import { Janitor } from './janitor.ts'
 import { Operator, type OperatorOptions } from './operator.ts'
+import type { OtherVersion } from './process.ts'
 import { Story } from './story.ts'
 import { linesOf, type Tale } from './story-event.ts'
 import { World, worldStepsMax } from './world.ts'
@@ -36,6 +37,8 @@ export type SimOptions = {
   readonly operator?: (options: OperatorOptions) => Operator
   /** Limits of every peer, above what the seed chooses. */
   readonly limits?: Partial<Limits>
+  /** Another version of the code, which about half of all boots run. */
+  readonly mixedWith?: OtherVersion
   /** Whether a broken run is carried out again to tell its story; true when absent. */
   readonly tellsStory?: boolean
 }
@@ -57,6 +60,8 @@ export type SimResult = {
   readonly seed: number
   readonly scenario: ScenarioKind
   readonly plan: SimPlan
+  /** The other version in the fleet. */
+  readonly mixedWith?: string
   /** Equal for equal seeds and options, as long as the code is the same. */
   readonly traceHash: string
   readonly peers: number
@@ -103,6 +108,7 @@ class Run {
   private readonly operator: Operator | null
   private readonly janitor: Janitor | null
   private readonly plan: SimPlan
+  private readonly mixedWith: string | null
   private readonly counts = new Map<string, number>()
   private violations: Violation[] = []
   private breach: Breach | null = null
@@ -119,7 +125,10 @@ class Run {
     const moves = options.moves ?? this.world.random('moves').chance(0.35)
     const upkeep = options.upkeep ?? this.world.random('upkeep').chance(0.4)
     const drawnFleet = drawFleet(random, plan, options, moves)
-    const fleetPlan = upkeep ? withGraces(drawnFleet, this.world.random('graces'), options) : drawnFleet
+    const graced = upkeep ? withGraces(drawnFleet, this.world.random('graces'), options) : drawnFleet
+    const { mixedWith } = options
+    this.mixedWith = mixedWith?.name ?? null
+    const fleetPlan = mixedWith === undefined ? graced : { ...graced, mixedWith }
     // Most of what can break breaks in small worlds, and those of three sizes are seen more of than of one.
     const operations = chosen(options.operations, this.world.random('size').pick([10, 20, 40, 80, 150]))
     this.left = operations
@@ -128,6 +137,7 @@ class Run {
       durable: (peer, batch) => this.invariants.durable(peer, batch),
       ruled: (peer, event) => this.ruled(peer, event),
       reported: (_, event) => this.count(event.kind === 'counted' ? event.name : event.kind),
+      mixed: () => this.count('mixedStarts'),
       told: what => this.story?.tell(what),
     })
     this.invariants = new Invariants(
@@ -194,6 +204,7 @@ class Run {
       seed: this.seed,
       scenario: this.plan.moves ? 'moves' : 'steady',
       plan: this.plan,
+      ...(this.mixedWith === null ? {} : { mixedWith: this.mixedWith }),
       traceHash: this.world.trace.digest(),
       peers: this.plan.peers,
       operations: this.history.operations,

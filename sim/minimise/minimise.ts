@@ -21,7 +21,7 @@ export type Bounds = {
 export const defaultBounds: Bounds = { runsMax: 800, msMax: 120_000, otherSeedsMax: 12 }
 
 /** A world that breaks, ready to be run again. */
-export type Broken = { readonly seed: number; readonly plan: SimPlan }
+export type Broken = Pick<SimResult, 'seed' | 'plan' | 'mixedWith'>
 
 export type Minimised = {
   /** What breaks before and after. */

@@ -14,7 +14,12 @@ export function commandOf(seed: number, options: Omit<SimOptions, 'limits' | 'te
   return `npm run -s slurp -- sim run --seed ${seed}${numbers.join('')}${switches.join('')}${given}`
 }
 
-export const commandOfBroken = ({ seed, plan }: Broken): string => commandOf(seed, plan)
+/** A seed in a fleet of two versions is run again as one of many. */
+export const commandOfMixed = (seed: number, version: string): string =>
+  `npm run sim -- --seeds ${seed} --mixed ${version}`
+
+export const commandOfBroken = ({ seed, plan, mixedWith }: Broken): string =>
+  mixedWith === undefined ? commandOf(seed, plan) : commandOfMixed(seed, mixedWith)
 
 const endWords = {
   smallest: 'nothing else could go',

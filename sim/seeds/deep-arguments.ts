@@ -9,6 +9,7 @@ export const usage = `Runs fresh seeds of the simulator on all cores until the t
   --minutes M          how long, in minutes; parts of one are fine
   --from N             first seed; ${fromDefault} when absent, so that the same command runs the same seeds
   --processes N        how many at once; all cores when absent
+  --mixed COMMIT       every other start of a peer runs the sources of this commit
   --out DIR            where the stories of seeds that break go, as text and as pages; else they are printed
   --report FILE        write what was counted, to be merged
   --merge FILE...      run nothing: add up what such files say
@@ -27,6 +28,7 @@ export type DeepWanted = Shown & {
   readonly minutes: number
   readonly from: number
   readonly processes: number
+  readonly mixed: string | null
   readonly out: string | null
 }
 
@@ -46,7 +48,9 @@ export function parseDeep(argv: readonly string[]): Wanted | null {
   const as = values.json ? 'json' : values.markdown ? 'markdown' : 'text'
   const shown: Shown = { as, report: values.report ?? null }
   if (values.merge) {
-    const isRun = [values.minutes, values.from, values.processes, values.out].some(each => each !== undefined)
+    const isRun = [values.minutes, values.from, values.processes, values.mixed, values.out].some(
+      each => each !== undefined,
+    )
     return isRun || positionals.length === 0 ? null : { ...shown, kind: 'merge', files: positionals }
   }
   const minutes = Number(values.minutes)
@@ -54,7 +58,15 @@ export function parseDeep(argv: readonly string[]): Wanted | null {
   const processes = Number(values.processes ?? availableParallelism())
   if (positionals.length > 0 || !(minutes > 0 && minutes <= minutesMax)) return null
   if (!isWhole(from, 0, seedMax) || !isWhole(processes, 1, processesMax)) return null
-  return { ...shown, kind: 'run', minutes, from, processes, out: values.out ?? null }
+  return {
+    ...shown,
+    kind: 'run',
+    minutes,
+    from,
+    processes,
+    mixed: values.mixed ?? null,
+    out: values.out ?? null,
+  }
 }
 
 function parsedOf(argv: readonly string[]) {
@@ -66,6 +78,7 @@ function parsedOf(argv: readonly string[]) {
         minutes: { type: 'string' },
         from: { type: 'string' },
         processes: { type: 'string' },
+        mixed: { type: 'string' },
         out: { type: 'string' },
         report: { type: 'string' },
         merge: { type: 'boolean', default: false },

@@ -1,7 +1,9 @@
 import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { SlurpError } from '../../base/errors.ts'
+import { plantVersion } from '../mixed/other-version.ts'
+import type { SimResult } from '../scenario.ts'
 import { type DeepWanted, parseDeep, usage } from './deep-arguments.ts'
-import { Failures } from './failures.ts'
+import { Failures, ownBounds } from './failures.ts'
 import { runSeeds, seedMax } from './pool.ts'
 import { Progress } from './progress.ts'
 import { type DeepRun, decodeRun, encodeRun, mergeRuns, reportOf } from './report.ts'
@@ -63,15 +65,20 @@ function readRun(file: string): DeepRun {
 
 async function runDeep(wanted: DeepWanted): Promise<Outcome> {
   const { minutes, from, processes, out } = wanted
+  const mixed = wanted.mixed === null ? null : plantVersion(wanted.mixed)
   if (out !== null) onDisk(`${out} cannot be used.`, () => mkdirSync(out, { recursive: true }))
-  const sources = [sourcesPrint()]
+  const sources = [mixed === null ? sourcesPrint() : `${sourcesPrint()} with ${mixed.name}`]
   const totals = new Totals()
   const shown = new Progress(process.stderr)
-  const failures = new Failures(out, text => {
-    shown.clear()
-    const stream = wanted.as === 'text' ? process.stdout : process.stderr
-    stream.write(`${text}\n`)
-  })
+  const failures = new Failures(
+    out,
+    text => {
+      shown.clear()
+      const stream = wanted.as === 'text' ? process.stdout : process.stderr
+      stream.write(`${text}\n`)
+    },
+    mixed === null ? ownBounds : null,
+  )
   let isInterrupted = false
   const interrupt = () => {
     isInterrupted = true
@@ -83,17 +90,20 @@ async function runDeep(wanted: DeepWanted): Promise<Outcome> {
   let took = 0
   let failure: unknown = null
   try {
-    await runSeeds({ first: from, last: seedMax }, processes, result => {
+    const taken = (result: SimResult): boolean => {
       totals.add(result)
       if (result.violations.length > 0) failures.add(result)
       shown.tell(() => progress(totals, seconds(), minutes * 60))
       return !isInterrupted && seconds() < minutes * 60
-    })
+    }
+    await runSeeds({ first: from, last: seedMax }, processes, taken, mixed)
     took = seconds()
     await failures.done()
   } catch (cause) {
     // What was counted so far is worth telling.
     failure = cause
+  } finally {
+    mixed?.remove()
   }
   shown.clear()
   process.off('SIGINT', interrupt)

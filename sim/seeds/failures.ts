@@ -12,13 +12,13 @@ const storiesMax = 20
 /** Seeds that are minimised for each invariant, at most. */
 const minimisedMax = 2
 /** In a process of its own, where nobody waits for it before the end. */
-const ownBounds: Bounds = { ...defaultBounds, msMax: 300_000 }
+export const ownBounds: Bounds = { ...defaultBounds, msMax: 300_000 }
 
 /** What is written of seeds that break: their stories, and those of the smaller worlds that break the same way. */
 export class Failures {
   private readonly dir: string | null
   private readonly tell: (text: string) => void
-  private readonly bounds: Bounds
+  private readonly bounds: Bounds | null
   private stories = 0
   private readonly minimised = new Map<number | string, number>()
   private work: Promise<void> = Promise.resolve()
@@ -26,8 +26,9 @@ export class Failures {
   /**
    * @param dir - folder for the files, which is there; null: everything is told instead.
    * @param tell - for the reader of the terminal.
+   * @param bounds - of the minimising of one seed; null: none is minimised.
    */
-  constructor(dir: string | null, tell: (text: string) => void, bounds: Bounds = ownBounds) {
+  constructor(dir: string | null, tell: (text: string) => void, bounds: Bounds | null = ownBounds) {
     this.dir = dir
     this.tell = tell
     this.bounds = bounds
@@ -37,11 +38,13 @@ export class Failures {
     if (this.stories === storiesMax) return
     this.stories += 1
     this.write(`seed-${result.seed}`, brokenWords(result), storyPage(result))
+    const { bounds } = this
+    if (bounds === null) return
     const invariant = result.violations[0]!.invariant
     const count = this.minimised.get(invariant) ?? 0
     if (count === minimisedMax) return
     this.minimised.set(invariant, count + 1)
-    this.work = this.work.then(() => this.minimise(result.seed))
+    this.work = this.work.then(() => this.minimise(result.seed, bounds))
   }
 
   /** Waits for what is being minimised. @throws Error when a process of it died. */
@@ -49,8 +52,8 @@ export class Failures {
     return this.work
   }
 
-  private async minimise(seed: number): Promise<void> {
-    const smaller = await minimiseApart({ seed, options: {}, bounds: this.bounds })
+  private async minimise(seed: number, bounds: Bounds): Promise<void> {
+    const smaller = await minimiseApart({ seed, options: {}, bounds })
     if (smaller === null) return this.tell(`seed ${seed} did not break a second time`)
     const words = minimisedWords(smaller)
     const text = [`seed ${seed}`, ...words, '', ...smaller.result.story].join('\n')

@@ -1,5 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { SlurpError } from '../../base/errors.ts'
+import { plantVersion } from '../mixed/other-version.ts'
+import type { SimResult } from '../scenario.ts'
 import { parseRange, processesMax, runSeeds } from './pool.ts'
 import { Progress } from './progress.ts'
 import { brokenWords, Totals } from './totals.ts'
@@ -7,6 +10,7 @@ import { brokenWords, Totals } from './totals.ts'
 const usage = `Runs many seeds of the simulator, as many at once as there are cores.
   --seeds FIRST-LAST   which seeds; 1-1000 when absent
   --processes N        how many at once
+  --mixed COMMIT       every other start of a peer runs the sources of this commit
   --go-on              do not stop at the first seed that breaks an invariant
 Exit code 1 when a seed broke.`
 
@@ -15,6 +19,7 @@ async function main(): Promise<number> {
     options: {
       seeds: { type: 'string', default: '1-1000' },
       processes: { type: 'string', default: String(availableParallelism()) },
+      mixed: { type: 'string' },
       'go-on': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -36,7 +41,9 @@ async function main(): Promise<number> {
   const wanted = range.last - range.first + 1
   const startMs = performance.now()
   const shown = new Progress(process.stderr)
-  await runSeeds(range, processes, result => {
+  const mixed = values.mixed === undefined ? null : plantVersion(values.mixed)
+  if (mixed !== null) process.on('exit', () => mixed.remove())
+  const taken = (result: SimResult): boolean => {
     totals.add(result)
     if (result.violations.length > 0) {
       broken.push(result.seed)
@@ -45,7 +52,8 @@ async function main(): Promise<number> {
     }
     shown.tell(() => progress(totals.seeds, wanted, broken.length, performance.now() - startMs))
     return broken.length === 0 || values['go-on']
-  })
+  }
+  await runSeeds(range, processes, taken, mixed)
   shown.clear()
   const tookS = (performance.now() - startMs) / 1_000
   process.stdout.write(`${totals.words().join('\n')}\n`)
@@ -62,4 +70,10 @@ function progress(done: number, wanted: number, broken: number, tookMs: number):
   return `${done} of ${wanted} seeds, ${rate.toFixed(1)}/s, ${left} left, ${broken} broken`
 }
 
-process.exitCode = await main()
+try {
+  process.exitCode = await main()
+} catch (failure) {
+  if (!(failure instanceof SlurpError)) throw failure
+  process.stderr.write(`${failure.message}\n  ${failure.hint}\n`)
+  process.exitCode = failure.exitCode
+}

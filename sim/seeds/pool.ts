@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { VersionTree } from '../mixed/other-version.ts'
 import type { SimResult } from '../scenario.ts'
 
 export type SeedRange = { readonly first: number; readonly last: number }
@@ -24,12 +25,14 @@ export function parseRange(text: string): SeedRange | null {
  * Runs every seed of a range, in `processes` processes side by side.
  *
  * @param took - told each result as it comes, in no order; after it said false no other seed is begun.
+ * @param mixed - another version, which every other boot runs; null for none.
  * @throws Error when a process dies, or is killed because a seed takes longer than `seedMsMax`.
  */
 export async function runSeeds(
   { first, last }: SeedRange,
   processes: number,
   took: (result: SimResult) => boolean,
+  mixed: VersionTree | null = null,
 ): Promise<void> {
   let next = first
   let isOver = false
@@ -62,5 +65,7 @@ export async function runSeeds(
       give()
     })
   const count = Math.max(1, Math.min(processes, last - first + 1))
-  await Promise.all(Array.from({ length: count }, () => drain(fork(worker))))
+  await Promise.all(
+    Array.from({ length: count }, () => drain(fork(worker, mixed === null ? [] : [mixed.path, mixed.name]))),
+  )
 }

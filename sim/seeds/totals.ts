@@ -1,5 +1,5 @@
 import { type FaultKind, faultKinds } from '../faults.ts'
-import { commandOf } from '../minimise/words.ts'
+import { commandOf, commandOfMixed } from '../minimise/words.ts'
 import type { SimResult } from '../scenario.ts'
 import { SeedSpans } from './spans.ts'
 
@@ -101,7 +101,8 @@ export function brokenWords(result: SimResult): string {
       ({ invariant, what, atMs }) => `  invariant ${invariant} at ${atMs} ms: ${what}`,
     ),
     ...result.story.map(line => `  ${line}`),
-    `again: ${commandOf(result.seed, {})}`,
-    `smaller: ${commandOf(result.seed, {})} --minimise`,
+    ...(result.mixedWith === undefined
+      ? [`again: ${commandOf(result.seed, {})}`, `smaller: ${commandOf(result.seed, {})} --minimise`]
+      : [`again: ${commandOfMixed(result.seed, result.mixedWith)}`]),
   ].join('\n')
 }
