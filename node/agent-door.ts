@@ -120,14 +120,25 @@ const agentTokensOf = ({ grants: keeper, joinedBy, ...joined }: JoinedFleet, des
     networkKey: joinedBy.networkKey,
   })
 
-const granterOf = ({ grants: keeper, rights, authorityPublicKey, state }: JoinedFleet): GrantDesk =>
+const granterOf = ({
+  grants: keeper,
+  rights,
+  authorityPublicKey,
+  state,
+  roles: keys,
+}: JoinedFleet): GrantDesk =>
   new GrantDesk({
     keeper,
     rights,
     memberNamed: text => state().members.find(({ id, name }) => id === text || name === text)?.id ?? null,
     authorityPublicKey,
-    // Nobody here has role keys to replace: agents grant only where all members are blind.
-    rotations: { affected: () => [], ask: async () => undefined },
+    // Agents grant only where all members are blind: what nobody there can open is rotated here, before the answer.
+    rotations: {
+      affected: (roles, member) => (member === null ? keys.replaceable(roles) : []),
+      ask: async roles => {
+        for (const role of roles) await keys.rotate(role)
+      },
+    },
   })
 
 function statusOf(joined: JoinedFleet, name: string, version: string, startedAt: string): PeerStatus {

@@ -3,6 +3,7 @@ import type { FleetId } from '../base/ids.ts'
 import type { Identity } from '../crypto/identity.ts'
 import type { View } from '../dht/view.ts'
 import { CopySource } from './agent-index/copy-source.ts'
+import { AgentKeyDuties } from './agent-keys/agent-key-duties.ts'
 import { AgentReseal } from './agent-keys/agent-reseal.ts'
 import { AgentRotation } from './agent-keys/agent-rotation.ts'
 import type { AgentKeys } from './agents/agent-keys.ts'
@@ -37,6 +38,8 @@ export type AgentRoles = {
   list(): RoleList
   /** @throws SlurpError as `KeyControl.rotate`. */
   rotate(role: string, history?: KeptHistory): Promise<RotatedRole>
+  /** Names of the roles among these that this agent can give a new key. */
+  replaceable(roles: 'any' | readonly string[]): readonly string[]
   /** Keys that are to go leave its threads too. */
   forget(): void
   counters(): Record<string, number>
@@ -61,7 +64,13 @@ export function openAgentRoles(parts: AgentRolesParts): AgentRoles {
     clock,
     log,
   })
+  const duties = new AgentKeyDuties({
+    ...parts,
+    rotate: (role, wish) => rotation.rotate(role, wish),
+    mayChange,
+  })
   reseal.start()
+  duties.start()
   const nowhere = { rotations: () => [], everyDays: null }
   return {
     list() {
@@ -72,9 +81,26 @@ export function openAgentRoles(parts: AgentRolesParts): AgentRoles {
       const known = rolesOf(registry, nowhere, isOpenHere, peer => links.nameOf(peer) ?? peer)
       return { ...known, reencryption: reseal.progress }
     },
-    rotate: (role, history) => rotation.rotate(role, history),
+    rotate: (role, history = 'keep') => rotation.rotate(role, { history }),
+    replaceable(roles) {
+      const { registry } = keys
+      if (registry === null || !mayChange()) return []
+      const names = rolesOf(
+        registry,
+        nowhere,
+        () => false,
+        peer => peer,
+      )
+        .roles.filter(({ state }) => state === 'current')
+        .map(({ name }) => name)
+      const isOpen = (name: string) => keys.held.heldRoles.some(held => held === name)
+      return names.filter(name => (roles === 'any' || roles.includes(name)) && isOpen(name))
+    },
     forget: () => reseal.forget(),
-    counters: () => ({ ...reseal.counters }),
-    stop: () => reseal.stop(),
+    counters: () => ({ ...reseal.counters, ...duties.counters }),
+    stop() {
+      reseal.stop()
+      duties.stop()
+    },
   }
 }

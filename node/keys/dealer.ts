@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto'
+import { sameBytes } from '../../base/bytes.ts'
 import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
 import type { Identity } from '../../crypto/identity.ts'
-import { entryOf, holdersChosenMax, type SecretEntry, withEntries } from '../../crypto/registry/registry.ts'
+import {
+  entryOf,
+  holdersChosenMax,
+  type Registry,
+  type SecretEntry,
+  withEntries,
+} from '../../crypto/registry/registry.ts'
 import { encodeEntry } from '../../crypto/registry/registry-codec.ts'
 import { isRecipient } from '../../crypto/sealing.ts'
 import { deal, type ShareRecipient } from '../../crypto/shares/deal.ts'
@@ -12,6 +19,7 @@ import type { View } from '../../dht/view.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Log } from '../running-peer.ts'
 import type { Collector } from './collector.ts'
+import { textOfSlot } from './due.ts'
 import type { RegistryBook } from './registry-book.ts'
 import type { ShareHolder } from './share-holder.ts'
 import { type Answered, decodeAnswers, encodeQuestion, type KeepAsked } from './wire.ts'
@@ -33,7 +41,19 @@ export type DealerParts = {
   /** Of this process itself, where it is a member. */
   readonly holder: Pick<ShareHolder, 'keep'>
   readonly nameOf: (peer: PeerId) => string
+  /** Has the registry name dealings that every holder has its share of; left out, by changing it here. @returns those it names. */
+  readonly putInForce?: (dealt: readonly SecretEntry[]) => Promise<readonly SecretEntry[]>
   readonly log: Log
+}
+
+/** Of dealings those that are to be in force, on top of what the registry says of their keys. Who was faster has dealt too: that one stays. */
+export function inForceOf(registry: Registry, offered: readonly SecretEntry[]): readonly SecretEntry[] {
+  return offered.flatMap(({ set, proof }) => {
+    const now = entryOf(registry, set.set)
+    if (now === undefined) return []
+    const isThere = sameBytes(now.set.hash, set.hash)
+    return isThere || now.set.set.setVersion < set.set.setVersion ? [{ ...now, set, proof }] : []
+  })
 }
 
 type Dealt = { readonly entry: SecretEntry; readonly shares: ReadonlyMap<PeerId, Uint8Array> }
@@ -105,25 +125,19 @@ export class Dealer {
     const dealt: Dealt[] = []
     for (const entry of entries) dealt.push(...(await this.#dealOne(entry, holders)))
     await Promise.all(holders.map(({ peer }) => this.#handOut(peer, dealt)))
-    const names: string[] = []
+    const { putInForce, log } = this.#parts
+    const offered = dealt.map(({ entry }) => entry)
+    const inForce = await (putInForce === undefined ? this.#putInForce(offered) : putInForce(offered))
+    log.info({ dealt: inForce.map(textOfSlot), holders: holders.length }, 'keys were dealt anew')
+    return inForce
+  }
+
+  async #putInForce(offered: readonly SecretEntry[]): Promise<readonly SecretEntry[]> {
+    let inForce: readonly SecretEntry[] = []
     await this.#parts.book.change(registry => {
-      names.length = 0
-      // Whoever was faster has dealt too: that dealing stays.
-      const fresh = dealt.filter(({ entry: { set } }) => {
-        const now = entryOf(registry, set.set)
-        if (now?.set.hash !== undefined && Buffer.compare(now.set.hash, set.hash) === 0) return true
-        return now !== undefined && now.set.set.setVersion < set.set.setVersion
-      })
-      names.push(...fresh.map(({ entry: { name, keyVersion } }) => `${name}/${keyVersion}`))
-      return withEntries(
-        registry,
-        fresh.map(({ entry }) => ({ ...entry, state: entryOf(registry, entry.set.set)!.state })),
-      )
+      inForce = inForceOf(registry, offered)
+      return withEntries(registry, inForce)
     })
-    const inForce = dealt
-      .map(({ entry }) => entry)
-      .filter(each => names.includes(`${each.name}/${each.keyVersion}`))
-    this.#parts.log.info({ dealt: names, holders: holders.length }, 'keys were dealt anew')
     return inForce
   }
 

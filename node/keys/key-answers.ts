@@ -1,5 +1,8 @@
+import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
 import { decodeEntitlement, encodeEntitlement } from '../../crypto/registry/registry-codec.ts'
+import { encodeWork } from './due.ts'
+import { redealtFor } from './redealing.ts'
 import type { RegistryBook } from './registry-book.ts'
 import { type ReplacingParts, replaceFor } from './replacing.ts'
 import type { Resharing } from './resharing.ts'
@@ -26,7 +29,7 @@ export type KeyAnswersParts = {
   readonly look: () => Promise<void>
 }
 
-const ofAgents: ReadonlySet<KeyQuestion['kind']> = new Set(['recipient', 'keep', 'replace'])
+const ofAgents: ReadonlySet<KeyQuestion['kind']> = new Set(['recipient', 'keep', 'replace', 'due', 'redealt'])
 
 /** What entitles a peer, until the register is known to say so: a holder may have heard nothing of it. Else null. */
 export function entitledBy(book: RegistryBook, self: PeerId): Uint8Array | null {
@@ -34,6 +37,21 @@ export function entitledBy(book: RegistryBook, self: PeerId): Uint8Array | null 
   const own = book.registry.entitlements.filter(({ peer }) => peer === self)
   const entitlements = own.slice(-shownMax).map(encodeEntitlement)
   return entitlements.length === 0 ? null : encodeQuestion({ kind: 'entitled', entitlements })
+}
+
+/** What is to be done about keys, whoever can. */
+async function workFor({ rotations, replacing: { dealer } }: KeyAnswersParts): Promise<Answered> {
+  try {
+    await rotations.refresh()
+  } catch (failure) {
+    if (failure instanceof SlurpError) return failure.message
+    throw failure
+  }
+  return encodeWork({
+    rotations: rotations.due().map(({ newest }) => newest),
+    outdated: dealer.outdated(),
+    holders: dealer.holdersWanted(),
+  })
 }
 
 /** What this peer answers to a question about keys: one for each item. */
@@ -63,6 +81,10 @@ export async function answersTo(
       return [recipient]
     case 'replace':
       return isMember(from) ? [] : [await replaceFor(parts.replacing, from, question)]
+    case 'due':
+      return isMember(from) ? [] : [await workFor(parts)]
+    case 'redealt':
+      return isMember(from) ? [] : [await redealtFor(parts.replacing, from, question)]
     case 'changed':
       await look()
       return []

@@ -1,6 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
-import { isRole } from '../../crypto/registry/registry.ts'
+import { isRole, type SecretEntry } from '../../crypto/registry/registry.ts'
 import { decodeEntry } from '../../crypto/registry/registry-codec.ts'
 import { isGenuine } from '../../crypto/registry/statements.ts'
 import { roleKeyVersionsMax } from '../../crypto/roles.ts'
@@ -18,7 +18,7 @@ export type ReplacingParts = {
   readonly book: RegistryBook
   readonly rule: ReleaseRule
   readonly holder: Pick<ShareHolder, 'held'>
-  readonly dealer: Pick<Dealer, 'holdersWanted'>
+  readonly dealer: Pick<Dealer, 'holdersWanted' | 'outdated'>
   readonly log: Log
   /** Something changed: the others are told. */
   readonly tell: () => void
@@ -60,11 +60,8 @@ export async function replaceFor(
   }
 }
 
-function objection(
-  { self, book, rule, holder, dealer }: ReplacingParts,
-  from: PeerId,
-  offered: ReturnType<typeof decodeEntry>,
-): string | null {
+function objection(parts: ReplacingParts, from: PeerId, offered: SecretEntry): string | null {
+  const { book, rule } = parts
   const { registry } = book
   const { set } = offered.set
   if (set.dealer !== from) return 'Who asks is not who dealt it.'
@@ -78,6 +75,14 @@ function objection(
   if (versions.filter(({ state }) => state !== 'destroyed').length >= roleKeyVersionsMax)
     return 'The role has as many key versions as the registry keeps.'
   if (!isGenuine(registry, offered)) return 'The key before does not vouch for it.'
+  return objectionToHolders(parts, offered)
+}
+
+/** Whether it is dealt to those who are to hold shares, as far as this member can tell. */
+export function objectionToHolders(
+  { self, holder, dealer }: Pick<ReplacingParts, 'self' | 'holder' | 'dealer'>,
+  { set: { set } }: Pick<SecretEntry, 'set'>,
+): string | null {
   const wanted = dealer.holdersWanted()
   const holders = new Set(set.holders.map(({ peer }) => peer))
   if (holders.size !== wanted.length || !wanted.every(peer => holders.has(peer)))

@@ -32,9 +32,11 @@ export class Resharing {
     this.#parts = parts
   }
 
-  /** Whether somebody holds no share who should, or the other way round. */
+  /** Whether somebody holds no share who should, or the other way round, of what a member may open; agents see to the rest. */
   get isOutdated(): boolean {
-    return this.#parts.dealer.outdated().length > 0
+    const { book, dealer } = this.#parts
+    const { entitlements } = book.registry
+    return dealer.outdated().some(({ name }) => entitlements.some(({ names }) => names.includes(name)))
   }
 
   /** @throws SlurpError SEALED, QUORUM_UNREACHED. @param force - also those whose holders are right already. */
@@ -53,7 +55,7 @@ export class Resharing {
       'SEALED',
       'This peer cannot open all of the keys, and only who can open one can deal it.',
       {
-        hint: 'Ask the door of a peer that holds the roles; `slurp key shares` shows who is entitled.',
+        hint: 'Ask the door of a peer that holds the roles; `slurp key shares` shows who is entitled. What no member may open is dealt by agents whose grants have admin:keys, within half a minute.',
       },
     )
   }

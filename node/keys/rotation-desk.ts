@@ -106,12 +106,12 @@ export class RotationDesk {
   /** Rotates what is due: here what this peer can open, the rest at peers that can. @throws SlurpError as `Rotation.rotate`. */
   async rotateDue(): Promise<void> {
     await this.refresh()
-    if (this.#due().length === 0) return
+    if (this.due().length === 0) return
     await this.rotateMine()
     const { exchange, book, isMember, self } = this.#parts
     const entitled = new Set(book.registry.entitlements.map(({ peer }) => peer))
     for (const peer of entitled) {
-      if (this.#due().length === 0) return
+      if (this.due().length === 0) return
       if (peer === self.peerId || !isMember(peer) || !exchange.isConnected(peer)) continue
       await exchange.ask(peer, encodeQuestion({ kind: 'rotate' }), delegateMs)
       await book.refresh()
@@ -135,7 +135,7 @@ export class RotationDesk {
     const { book, collector, rotation, log, tell } = this.#parts
     await book.agree()
     let failed: SlurpError | null = null
-    for (const { newest } of this.#due()) {
+    for (const { newest } of this.due()) {
       if (collector.keyOf(newest) === null) continue
       try {
         await rotation.rotate(newest.name, { onlyFrom: newest.keyVersion })
@@ -151,7 +151,8 @@ export class RotationDesk {
     if (failed !== null) throw failed
   }
 
-  #due(): readonly DueRotation[] {
+  /** What is to be rotated now, as the register said when it was last read. */
+  due(): readonly DueRotation[] {
     const nowMs = this.#parts.clock.wallMs()
     return this.rotations().filter(({ dueMs }) => dueMs !== null && dueMs <= nowMs)
   }

@@ -19,6 +19,10 @@ export type KeyQuestion =
   | { readonly kind: 'rotate' }
   /** To put into the registry the next key of a role, which who asks dealt and is no member: it cannot write registers. */
   | { readonly kind: 'replace'; readonly entry: Uint8Array; readonly dropsHistory: boolean }
+  /** What is to be done about keys, asked by an agent that may do it where no member can: a `KeyWork` (due.ts). */
+  | { readonly kind: 'due' }
+  /** To put into the registry dealings of who asks, an agent: entries as `encodeEntry` makes them. */
+  | { readonly kind: 'redealt'; readonly entries: readonly Uint8Array[] }
   /** Entitlements of the one who asks, as it may have some that the register does not say yet: as `encodeEntitlement` makes them. */
   | { readonly kind: 'entitled'; readonly entitlements: readonly Uint8Array[] }
 
@@ -27,7 +31,18 @@ export type KeepAsked = { readonly entry: Uint8Array; readonly sealed: Uint8Arra
 /** One for each item, in their order: bytes, or why not. */
 export type Answered = Uint8Array | string
 
-const kinds = ['release', 'recipient', 'keep', 'changed', 'reshare', 'rotate', 'entitled', 'replace'] as const
+const kinds = [
+  'release',
+  'recipient',
+  'keep',
+  'changed',
+  'reshare',
+  'rotate',
+  'entitled',
+  'replace',
+  'due',
+  'redealt',
+] as const
 
 export function encodeQuestion(question: KeyQuestion): Uint8Array {
   const items =
@@ -39,7 +54,9 @@ export function encodeQuestion(question: KeyQuestion): Uint8Array {
           ? question.entitlements
           : question.kind === 'replace'
             ? [[question.entry, question.dropsHistory]]
-            : []
+            : question.kind === 'redealt'
+              ? question.entries
+              : []
   return encode([kinds.indexOf(question.kind), items])
 }
 
@@ -55,6 +72,8 @@ export function decodeQuestion(bytes: Uint8Array): KeyQuestion | null {
       return items.every(isBytes) ? { kind, requests: items } : null
     case 'entitled':
       return items.every(isBytes) ? { kind, entitlements: items } : null
+    case 'redealt':
+      return items.every(isBytes) ? { kind, entries: items } : null
     case 'keep': {
       const shares = items.map(keepFrom)
       return shares.every(each => each !== null) ? { kind, shares } : null

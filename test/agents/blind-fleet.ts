@@ -35,14 +35,18 @@ export class BlindFleet {
     this.peers = peers
   }
 
-  static async start(t: TestContext, count = 3): Promise<BlindFleet> {
+  /** @param ageMs - for how long there has been this fleet, as its keys say. */
+  static async start(t: TestContext, count = 3, ageMs = 0): Promise<BlindFleet> {
     const names = Array.from({ length: count }, (_, place) => `p${place + 1}`)
+    const now = Date.now.bind(Date)
+    const made = t.mock.method(Date, 'now', () => now() - ageMs)
     const peers = await KeyFleet.make({
       peers: count,
       blind: names,
       roles: ['developer', 'tester'],
       keyCutOffMs: 1_000,
     })
+    made.mock.restore()
     const fleet = new BlindFleet(peers)
     t.after(async () => {
       await Promise.all(fleet.agents.map(agent => agent.stop()))

@@ -15,6 +15,7 @@ import {
   encodeQuestion as encodeGrantQuestion,
   encodeReply,
 } from '../../../node/grants/exchange.ts'
+import { decodeWork, encodeWork } from '../../../node/keys/due.ts'
 import {
   decodeAnswers,
   decodeQuestion,
@@ -25,6 +26,7 @@ import {
 import { authority, fleetSecret, holders, reader } from '../keys.ts'
 import { holds, refusesOr, same, type Target } from '../target.ts'
 
+const again = 'what was read is read again from what is written'
 const identities = await Promise.all(holders)
 const role = 'developer' as RoleName
 const { registry, shares } = await dealSecrets({
@@ -66,7 +68,26 @@ const questions: KeyQuestion[] = [
   { kind: 'keep', shares: [{ entry: encodeEntry(registry.secrets[0]!), sealed: kept.sealed }] },
   { kind: 'changed' },
   { kind: 'reshare' },
+  { kind: 'due' },
+  { kind: 'redealt', entries: [encodeEntry(registry.secrets[0]!)] },
 ]
+
+const work: Target = {
+  name: 'work about keys',
+  seeds: [
+    encodeWork({
+      rotations: [registry.secrets[0]!],
+      outdated: registry.secrets,
+      holders: registry.secrets[0]!.set.set.holders.map(({ peer }) => peer),
+    }),
+  ],
+  weight: 1,
+  run: input => {
+    const read = decodeWork(input)
+    if (read !== null) holds(isDeepStrictEqual(decodeWork(encodeWork(read)), read), again)
+    return read !== null
+  },
+}
 
 const question: Target = {
   name: 'question about keys',
@@ -86,7 +107,6 @@ const answers: Target = {
   },
 }
 
-const again = 'what was read is read again from what is written'
 const hash = 'c3'.repeat(32) as Digest
 const list = { text: 'a list', delegate: null }
 
@@ -120,6 +140,7 @@ export const secretTargets = (): Target[] => [
   registryOfKeys,
   entry,
   question,
+  work,
   answers,
   grantQuestion,
   grantReply,
