@@ -144,3 +144,37 @@ test('without an index an agent says how to get one, and an index has to have a 
     })
   await assert.rejects(fleet.join({ ...granted, index: true }), { code: 'CONFIG_INVALID' })
 })
+
+test('a rotation takes nothing from an index of an agent, nor does a key of before that is destroyed', async t => {
+  const fleet = await BlindFleet.start(t)
+  const keeper = await fleet.join(
+    await fleet.grant({ operations: ['read', 'write', 'delete', 'search', 'history', 'admin:keys'] }),
+  )
+  const own = { dir: join(fleet.peers.work, 'finder'), index: true, name: 'finder' }
+  const granted = await fleet.grant()
+  const finder = await fleet.join({ ...granted, ...own })
+  const paths = Array.from({ length: 9 }, (_, place) => `k${String.fromCharCode(97 + place)}`)
+  for (const path of paths)
+    await keeper.store.storeContext(at(path), { title: `elderberry ${path}` }, { roles: ['developer'] })
+  await finds(finder, 'elderberry', paths)
+  const { keyVersion } = await keeper.roles.rotate('developer')
+  const resealed = () =>
+    fleet.agents.reduce((sum, { roles: each }) => sum + each.counters().contextsResealed!, 0)
+  await until('all of it is sealed anew', () => resealed() >= paths.length, 60_000)
+  await keeper.store.storeContext(at('later'), { title: 'fig' }, { roles: ['developer'] })
+  await finds(finder, 'fig', ['later'])
+  assert.deepEqual(await found(finder, 'elderberry'), paths)
+  await fleet.peers.peer('p1').keys.destroy('developer')
+  const isDestroyed = () =>
+    finder.roles
+      .list()
+      .roles.some(({ name, keys }) => name === 'developer' && keys.at(-1)!.state === 'destroyed')
+  await until('the agent knows that the key of before is destroyed', isDestroyed, 240_000)
+  assert.deepEqual(await found(finder, 'elderberry'), paths)
+  await finder.stop()
+  const again = await fleet.join({ ...granted, ...own })
+  await whole(again)
+  assert.deepEqual(await found(again, 'elderberry'), paths)
+  assert.equal(again.keys.recipients.find(({ name }) => name === 'developer')!.keyVersion, keyVersion)
+  assert.deepEqual(filesWith(fleet.peers.work, ['elderberry']), [])
+})

@@ -227,6 +227,22 @@ test('after a rotation the index is made anew under the new key, and the old key
   assert.deepEqual(await found(stolen, 'xylophone'), [])
 })
 
+test('a key that is destroyed before the index was made anew leaves no hole that nobody knows of', async t => {
+  const dir = await closedIndex(t)
+  const newer = newRoleKey(developer, 2)
+  const { identity, ...named } = newer
+  const rotated = {
+    roleKeys: [...keys.filter(({ name }) => name !== developer), newer],
+    recipients: [...recipients, { ...named, recipient: identity.recipient.text }],
+  }
+  const host = await startSearch(t, dir, rotated)
+  assert.equal(await host.checkpoint(), null, 'it has to be fed again')
+  assert.equal((await host.search({ query: 'xylophone', roles: [developer] })).complete, false)
+  await host.apply(documents, at(1))
+  await host.noteComplete()
+  assert.equal((await found(host, 'xylophone')).length, all)
+})
+
 test('a shelf is sealed to all roles of a fleet', async t => {
   const many = Array.from({ length: 32 }, (_, number) => newRoleKey(`role-${number}` as RoleName))
   const names = many.map(({ name }) => name)

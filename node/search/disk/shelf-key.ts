@@ -58,20 +58,21 @@ export async function newShelfKey(
 }
 
 /**
- * @returns null when none of the identities opens it: the process has lost these roles.
+ * @returns a key of null when none of the identities opens it: the process has lost these roles, or the key versions that it
+ * is sealed to are destroyed.
  * @throws SlurpError INTEGRITY_FAILED for bytes that are no header.
  */
 export async function openShelfKey(
   bytes: Uint8Array,
   identities: readonly X25519Identity[],
   bindingSecret: Uint8Array,
-): Promise<ShelfKey | null> {
+): Promise<ShelfKey | { readonly header: ShelfHeader; readonly key: null }> {
   const header = headerFrom(bytes)
   try {
     const secret = await openWith(identities, Buffer.from(header.secret, 'base64'))
     return { header, key: keyOf(header, secret, bindingSecret) }
   } catch (thrown) {
-    if (thrown instanceof SlurpError && thrown.code === 'ROLE_DENIED') return null
+    if (thrown instanceof SlurpError && thrown.code === 'ROLE_DENIED') return { header, key: null }
     throw thrown
   }
 }

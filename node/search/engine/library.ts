@@ -196,14 +196,16 @@ export class Library {
       if (header === null) throw new SlurpError('INTEGRITY_FAILED', 'A shelf is missing.')
       const { roleKeys, bindingSecret } = this.#options
       const identities = roleKeys.map(({ identity }) => identity)
-      const key = await openShelfKey(header, identities, bindingSecret)
-      const catalog = this.catalogs.find(({ configuration }) => configuration.name === key?.header.index)
-      if (key === null || catalog === undefined || !known.includes(identityOf(catalog.configuration))) {
-        this.losses.lostRoles += key === null ? 1 : 0
-        this.#forget(id)
-        return
-      }
-      await this.#read(catalog, ShelfDisk.open(this.#options.store, id, key, generation))
+      const opened = await openShelfKey(header, identities, bindingSecret)
+      const { index, roles } = opened.header
+      const catalog = this.catalogs.find(({ configuration }) => configuration.name === index)
+      if (catalog === undefined || !known.includes(identityOf(catalog.configuration))) return this.#forget(id)
+      if (opened.key !== null)
+        return await this.#read(catalog, ShelfDisk.open(this.#options.store, id, opened, generation))
+      this.#forget(id)
+      // Who still has the role has lost a key version of it only: what was in the shelf is sealed to a later one by now.
+      if (roles.some(({ name }) => this.holds(name))) this.#mark = { ...this.#mark, incomplete: true }
+      else this.losses.lostRoles++
     } catch (thrown) {
       if (!isDamage(thrown)) throw thrown
       this.losses.damaged++
