@@ -50,6 +50,10 @@ const watchedEvery = 100
 /** Compilers get time to finish: peers run for weeks. */
 const warmUpSeconds = options.quick ? 4 : 10
 const idleMs = 12_000
+/** A peer that compares and counts what it has is no measure of one that runs for weeks: of a core, all together, for so long. */
+const calmShare = 0.4
+const calmMs = 5_000
+const calmWithinMs = 300_000
 
 const scratch = mkdtempSync(join(tmpdir(), 'slurp-bench-search-'))
 const dir = options.dir ?? join(scratch, 'fleet')
@@ -83,6 +87,8 @@ async function run(): Promise<void> {
   const filled = isThere ? null : await fill(fleet)
   say('waiting for the indexes')
   await indexed(fleet, contexts)
+  say('waiting until the peers have done what follows a start')
+  await calm(fleet)
   say('warming up')
   await warmUp(fleet)
   if (options.profile) return await profile(fleet)
@@ -123,6 +129,16 @@ async function fill(fleet: BenchFleet): Promise<SearchReport['filled']> {
     processorMs: ((cpuSeconds(fleet) - before) * 1000) / stored,
     textBytes: textBytes / contexts,
   }
+}
+
+/** @throws Error when they do not come to rest. */
+async function calm(fleet: BenchFleet): Promise<void> {
+  for (const endMs = performance.now() + calmWithinMs; performance.now() < endMs; ) {
+    const before = cpuSeconds(fleet)
+    await sleep(calmMs)
+    if (cpuSeconds(fleet) - before < (calmShare * calmMs) / 1_000) return
+  }
+  throw new Error('the peers do not come to rest')
 }
 
 async function warmUp(fleet: BenchFleet): Promise<void> {
