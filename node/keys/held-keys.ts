@@ -139,8 +139,12 @@ export class HeldKeys implements StoreKeys {
     const isSame = before?.registry === registry && before.revision === revision
     if (isSame && sameNames(before.entitled, entitled)) return before
     const needed = entitled.filter(name => !signs(name))
-    const isOpen = (entry: SecretEntry) =>
-      entry.state !== 'retired' && this.#collector.identityOf(entry) !== null
+    const isOpen = (entry: SecretEntry) => this.#collector.identityOf(entry) !== null
+    // What the newest key says is said of the role: one of before that is to go is past being retired.
+    const isUsed = (name: SecretName) => {
+      const entries = this.#entries(name)
+      return entries.at(-1)?.state !== 'retired' && entries.some(isOpen)
+    }
     this.#held = {
       registry,
       revision,
@@ -148,7 +152,7 @@ export class HeldKeys implements StoreKeys {
       isBlind: needed.length === 0,
       areNeededOpen: this.#areOpen(needed),
       fleetSecret: this.#open(this.#entries(fleetSecretName)) ?? null,
-      roles: (entitled.filter(isRole) as RoleName[]).filter(name => this.#entries(name).some(isOpen)),
+      roles: (entitled.filter(isRole) as RoleName[]).filter(isUsed),
     }
     return this.#held
   }
