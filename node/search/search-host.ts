@@ -66,7 +66,7 @@ export class SearchHost {
   private constructor(worker: Worker) {
     this.#worker = worker
     worker.on('message', (answered: Answered) => this.#answered(answered))
-    worker.on('error', () => this.#end())
+    worker.on('error', failure => this.#end(failure))
     worker.on('exit', () => this.#end())
   }
 
@@ -207,8 +207,9 @@ export class SearchHost {
     else waiting?.resolve(answered.answer)
   }
 
-  #end(): void {
-    this.#gone ??= new SlurpError('SHUTTING_DOWN', 'The search of this process has ended.')
+  /** @param cause - what ended the thread, where nobody asked for it. */
+  #end(cause?: unknown): void {
+    this.#gone ??= new SlurpError('SHUTTING_DOWN', 'The search of this process has ended.', { cause })
     for (const waiting of this.#waiting.values()) waiting.reject(this.#gone)
     this.#waiting.clear()
   }

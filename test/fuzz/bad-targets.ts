@@ -64,8 +64,8 @@ export const targets: readonly Target[] = [
     seeds,
     weight: 1,
     run: input => {
-      // Once is enough to be seen.
-      if (!has(input, 'v') && kept.length === 0) kept.push(Buffer.alloc(256 * 2 ** 20, 1))
+      // Once is enough to be seen, and so much that what another thread gives back meanwhile does not hide it.
+      if (!has(input, 'v') && kept.length === 0) kept.push(Buffer.alloc(768 * 2 ** 20, 1))
       return true
     },
   },
