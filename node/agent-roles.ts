@@ -82,20 +82,8 @@ export function openAgentRoles(parts: AgentRolesParts): AgentRoles {
       return { ...known, reencryption: reseal.progress }
     },
     rotate: (role, history = 'keep') => rotation.rotate(role, { history }),
-    replaceable(roles) {
-      const { registry } = keys
-      if (registry === null || !mayChange()) return []
-      const names = rolesOf(
-        registry,
-        nowhere,
-        () => false,
-        peer => peer,
-      )
-        .roles.filter(({ state }) => state === 'current')
-        .map(({ name }) => name)
-      const isOpen = (name: string) => keys.held.heldRoles.some(held => held === name)
-      return names.filter(name => (roles === 'any' || roles.includes(name)) && isOpen(name))
-    },
+    replaceable: roles =>
+      mayChange() ? keys.held.heldRoles.filter(name => roles === 'any' || roles.includes(name)) : [],
     forget: () => reseal.forget(),
     counters: () => ({ ...reseal.counters, ...duties.counters }),
     stop() {

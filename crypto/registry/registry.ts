@@ -85,6 +85,10 @@ export const entryOf = (
 export const entitledTo = ({ entitlements }: Registry, peer: PeerId): SecretName[] =>
   [...new Set(entitlements.flatMap(each => (each.peer === peer ? each.names : [])))].sort()
 
+/** Whether any peer may have a secret; of those that none may, agents see to the keys. */
+export const isAnyEntitled = ({ entitlements }: Registry, name: SecretName): boolean =>
+  entitlements.some(({ names }) => names.includes(name))
+
 /**
  * What both say, together: of two dealings the later one, of two states the further one, every entitlement. Of two
  * dealings with one number that of `agreed` counts, which is what the fleet agreed on.
@@ -126,7 +130,14 @@ function later(own: SecretEntry, agreed: SecretEntry): SecretEntry {
   return { ...agreed, state, set, proof }
 }
 
-const slotOf = ({ name, keyVersion }: SecretEntry): string => `${name}/${keyVersion}`
+/** Names a key version. */
+export const slotOf = ({
+  name,
+  keyVersion,
+}: {
+  readonly name: string
+  readonly keyVersion: number
+}): string => `${name}/${keyVersion}`
 
 const textOf = ({ peer, names, by }: Entitlement): string =>
   `${peer}/${names.join(',')}/${Buffer.from(by).toString('hex')}`

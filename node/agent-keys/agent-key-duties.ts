@@ -1,8 +1,8 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
-import type { Registry, SecretEntry } from '../../crypto/registry/registry.ts'
+import { isAnyEntitled, type Registry, type SecretEntry, slotOf } from '../../crypto/registry/registry.ts'
 import { encodeEntry } from '../../crypto/registry/registry-codec.ts'
-import { decodeWork, type KeyWork, type Slot, textOfSlot } from '../keys/due.ts'
+import { decodeWork, type KeyWork, type Slot } from '../keys/due.ts'
 import type { RotationWish } from '../keys/rotation.ts'
 import { decodeAnswers, encodeQuestion } from '../keys/wire.ts'
 import { pauseFor } from '../store/pause.ts'
@@ -70,9 +70,8 @@ export class AgentKeyDuties {
   }
 
   /** What this agent can open and no member may. */
-  #isMine({ entitlements }: Registry, entry: SecretEntry): boolean {
-    const { collector } = this.#parts.keys
-    return collector.keyOf(entry) !== null && !entitlements.some(({ names }) => names.includes(entry.name))
+  #isMine(registry: Registry, entry: SecretEntry): boolean {
+    return this.#parts.keys.collector.keyOf(entry) !== null && !isAnyEntitled(registry, entry.name)
   }
 
   async #ask(secrets: readonly SecretEntry[]): Promise<Told> {
@@ -138,10 +137,10 @@ function sayingSo(
   told: Told,
   which: (work: KeyWork) => readonly Slot[],
 ): readonly KeyWork[] {
-  const text = textOfSlot(entry)
+  const text = slotOf(entry)
   return entry.set.set.holders.flatMap(({ peer }) => {
     const work = told.get(peer)
-    return work !== undefined && which(work).some(slot => textOfSlot(slot) === text) ? [work] : []
+    return work !== undefined && which(work).some(slot => slotOf(slot) === text) ? [work] : []
   })
 }
 

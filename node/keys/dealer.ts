@@ -8,6 +8,7 @@ import {
   holdersChosenMax,
   type Registry,
   type SecretEntry,
+  slotOf,
   withEntries,
 } from '../../crypto/registry/registry.ts'
 import { encodeEntry } from '../../crypto/registry/registry-codec.ts'
@@ -19,7 +20,6 @@ import type { View } from '../../dht/view.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Log } from '../running-peer.ts'
 import type { Collector } from './collector.ts'
-import { textOfSlot } from './due.ts'
 import type { RegistryBook } from './registry-book.ts'
 import type { ShareHolder } from './share-holder.ts'
 import { type Answered, decodeAnswers, encodeQuestion, type KeepAsked } from './wire.ts'
@@ -128,7 +128,7 @@ export class Dealer {
     const { putInForce, log } = this.#parts
     const offered = dealt.map(({ entry }) => entry)
     const inForce = await (putInForce === undefined ? this.#putInForce(offered) : putInForce(offered))
-    log.info({ dealt: inForce.map(textOfSlot), holders: holders.length }, 'keys were dealt anew')
+    log.info({ dealt: inForce.map(slotOf), holders: holders.length }, 'keys were dealt anew')
     return inForce
   }
 

@@ -18,8 +18,6 @@ export type KeyWork = {
 
 const peerTextMax = 128
 
-export const textOfSlot = ({ name, keyVersion }: Slot): string => `${name}/${keyVersion}`
-
 export const encodeWork = ({ rotations, outdated, holders }: KeyWork): Uint8Array =>
   encode([rotations.map(pairOf), outdated.map(pairOf), holders])
 

@@ -1,6 +1,7 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
 import { decodeEntitlement, encodeEntitlement } from '../../crypto/registry/registry-codec.ts'
+import type { Dealer } from './dealer.ts'
 import { encodeWork } from './due.ts'
 import { redealtFor } from './redealing.ts'
 import type { RegistryBook } from './registry-book.ts'
@@ -18,6 +19,7 @@ export type KeyAnswersParts = {
   /** Whether who is no member may change keys. */
   readonly mayChange: (agent: PeerId) => boolean
   readonly replacing: ReplacingParts
+  readonly dealer: Pick<Dealer, 'holdersWanted' | 'outdated'>
   readonly recipient: string
   readonly book: RegistryBook
   readonly holder: ShareHolder
@@ -40,18 +42,23 @@ export function entitledBy(book: RegistryBook, self: PeerId): Uint8Array | null 
 }
 
 /** What is to be done about keys, whoever can. */
-async function workFor({ rotations, replacing: { dealer } }: KeyAnswersParts): Promise<Answered> {
-  try {
-    await rotations.refresh()
-  } catch (failure) {
-    if (failure instanceof SlurpError) return failure.message
-    throw failure
-  }
+async function workFor({ rotations, dealer }: KeyAnswersParts): Promise<Answered> {
+  await rotations.refresh()
   return encodeWork({
     rotations: rotations.due().map(({ newest }) => newest),
     outdated: dealer.outdated(),
     holders: dealer.holdersWanted(),
   })
+}
+
+/** Why something was not done is an answer, too. */
+async function orWhy(work: Promise<Answered>): Promise<Answered> {
+  try {
+    return await work
+  } catch (failure) {
+    if (failure instanceof SlurpError) return failure.message
+    throw failure
+  }
 }
 
 /** What this peer answers to a question about keys: one for each item. */
@@ -80,18 +87,18 @@ export async function answersTo(
     case 'recipient':
       return [recipient]
     case 'replace':
-      return isMember(from) ? [] : [await replaceFor(parts.replacing, from, question)]
+      return isMember(from) ? [] : [await orWhy(replaceFor(parts.replacing, from, question))]
     case 'due':
-      return isMember(from) ? [] : [await workFor(parts)]
+      return isMember(from) ? [] : [await orWhy(workFor(parts))]
     case 'redealt':
-      return isMember(from) ? [] : [await redealtFor(parts.replacing, from, question)]
+      return isMember(from) ? [] : [await orWhy(redealtFor(parts.replacing, from, question))]
     case 'changed':
       await look()
       return []
     case 'reshare':
-      return [await resharing.reshareFor()]
+      return [await orWhy(resharing.reshareFor())]
     case 'rotate':
-      return [await rotations.rotateFor()]
+      return [await orWhy(rotations.rotateFor())]
     case 'entitled':
       for (const shown of question.entitlements.slice(0, shownMax)) {
         const entitlement = decodeEntitlement(shown)

@@ -150,6 +150,7 @@ export class KeyService implements KeyControl {
       isMember,
       mayChange: parts.mayAgentChange ?? (() => false),
       replacing: { self, book: this.#book, rule, holder, dealer, log, tell: () => void this.#tell() },
+      dealer,
       recipient: self.ageRecipient.text,
       book: this.#book,
       holder: this.#holder,

@@ -1,12 +1,10 @@
 import { sameBytes } from '../../base/bytes.ts'
-import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
-import { entryOf, type SecretEntry, withEntries } from '../../crypto/registry/registry.ts'
+import { entryOf, type SecretEntry, slotOf, withEntries } from '../../crypto/registry/registry.ts'
 import { decodeEntry } from '../../crypto/registry/registry-codec.ts'
 import { isGenuine } from '../../crypto/registry/statements.ts'
 import { supersedes } from '../../crypto/shares/share-set.ts'
 import { inForceOf } from './dealer.ts'
-import { textOfSlot } from './due.ts'
 import { objectionToHolders, type ReplacingParts } from './replacing.ts'
 import type { Answered, KeyQuestion } from './wire.ts'
 
@@ -23,21 +21,16 @@ export async function redealtFor(
   { entries }: Extract<KeyQuestion, { kind: 'redealt' }>,
 ): Promise<Answered> {
   const { book, log, tell } = parts
-  try {
-    await book.agree()
-    const offered = entries.map(decodeEntry)
-    for (const entry of offered) {
-      const why = objection(parts, from, entry)
-      if (why !== null) return why
-    }
-    await book.change(registry => withEntries(registry, inForceOf(registry, offered)))
-    tell()
-    log.warn({ dealt: offered.map(textOfSlot), by: from }, 'keys were dealt anew by an agent')
-    return new Uint8Array(0)
-  } catch (failure) {
-    if (failure instanceof SlurpError) return failure.message
-    throw failure
+  await book.agree()
+  const offered = entries.map(decodeEntry)
+  for (const entry of offered) {
+    const why = objection(parts, from, entry)
+    if (why !== null) return why
   }
+  await book.change(registry => withEntries(registry, inForceOf(registry, offered)))
+  tell()
+  log.warn({ dealt: offered.map(slotOf), by: from }, 'keys were dealt anew by an agent')
+  return new Uint8Array(0)
 }
 
 function objection(parts: ReplacingParts, from: PeerId, offered: SecretEntry): string | null {

@@ -1,4 +1,3 @@
-import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
 import { isRole, type SecretEntry } from '../../crypto/registry/registry.ts'
 import { decodeEntry } from '../../crypto/registry/registry-codec.ts'
@@ -18,7 +17,7 @@ export type ReplacingParts = {
   readonly book: RegistryBook
   readonly rule: ReleaseRule
   readonly holder: Pick<ShareHolder, 'held'>
-  readonly dealer: Pick<Dealer, 'holdersWanted' | 'outdated'>
+  readonly dealer: Pick<Dealer, 'holdersWanted'>
   readonly log: Log
   /** Something changed: the others are told. */
   readonly tell: () => void
@@ -37,27 +36,19 @@ export async function replaceFor(
   { entry, dropsHistory }: Extract<KeyQuestion, { kind: 'replace' }>,
 ): Promise<Answered> {
   const { book, log, tell } = parts
-  try {
-    await book.agree()
-    const offered = decodeEntry(entry)
-    const { name, keyVersion } = offered
-    const isThere = book.registry.secrets.some(
-      each => each.name === name && Buffer.compare(each.verifier, offered.verifier) === 0,
-    )
-    if (isThere) return new Uint8Array(0)
-    const why = objection(parts, from, offered)
-    if (why !== null) return why
-    await book.change(registry => withKey(registry, offered, dropsHistory ? 'drop' : 'keep'))
-    tell()
-    log.warn(
-      { role: name, keyVersion, fingerprint: fingerprintOf(offered), by: from },
-      'a role has a new key',
-    )
-    return new Uint8Array(0)
-  } catch (failure) {
-    if (failure instanceof SlurpError) return failure.message
-    throw failure
-  }
+  await book.agree()
+  const offered = decodeEntry(entry)
+  const { name, keyVersion } = offered
+  const isThere = book.registry.secrets.some(
+    each => each.name === name && Buffer.compare(each.verifier, offered.verifier) === 0,
+  )
+  if (isThere) return new Uint8Array(0)
+  const why = objection(parts, from, offered)
+  if (why !== null) return why
+  await book.change(registry => withKey(registry, offered, dropsHistory ? 'drop' : 'keep'))
+  tell()
+  log.warn({ role: name, keyVersion, fingerprint: fingerprintOf(offered), by: from }, 'a role has a new key')
+  return new Uint8Array(0)
 }
 
 function objection(parts: ReplacingParts, from: PeerId, offered: SecretEntry): string | null {

@@ -1,6 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
-import type { SecretEntry } from '../../crypto/registry/registry.ts'
+import { isAnyEntitled, slotOf } from '../../crypto/registry/registry.ts'
 import type { Reshared } from '../key-control.ts'
 import type { Exchange } from '../ports/exchange.ts'
 import type { Log } from '../running-peer.ts'
@@ -35,8 +35,7 @@ export class Resharing {
   /** Whether somebody holds no share who should, or the other way round, of what a member may open; agents see to the rest. */
   get isOutdated(): boolean {
     const { book, dealer } = this.#parts
-    const { entitlements } = book.registry
-    return dealer.outdated().some(({ name }) => entitlements.some(({ names }) => names.includes(name)))
+    return dealer.outdated().some(({ name }) => isAnyEntitled(book.registry, name))
   }
 
   /** @throws SlurpError SEALED, QUORUM_UNREACHED. @param force - also those whose holders are right already. */
@@ -45,12 +44,12 @@ export class Resharing {
     await book.agree()
     const all = force ? book.registry.secrets.filter(({ state }) => state !== 'destroyed') : dealer.outdated()
     const mine = all.filter(entry => collector.keyOf(entry) !== null)
-    const dealt = (await dealer.deal(mine)).map(textOf)
+    const dealt = (await dealer.deal(mine)).map(slotOf)
     const holders = dealt.length > 0 ? [nameOf(self.peerId)] : []
     if (dealt.length > 0) tell()
     if (mine.length === all.length) return { dealt, holders }
     const other = force ? null : await this.#delegate()
-    if (other !== null) return { dealt: all.map(textOf), holders: [...holders, other] }
+    if (other !== null) return { dealt: all.map(slotOf), holders: [...holders, other] }
     throw new SlurpError(
       'SEALED',
       'This peer cannot open all of the keys, and only who can open one can deal it.',
@@ -63,15 +62,10 @@ export class Resharing {
   /** For another peer. @returns why nothing was dealt; bytes when it was. */
   async reshareFor(): Promise<Answered> {
     const { book, dealer, tell } = this.#parts
-    try {
-      await book.agree()
-      const dealt = await dealer.deal(dealer.outdated())
-      if (dealt.length > 0) tell()
-      return new Uint8Array(0)
-    } catch (failure) {
-      if (failure instanceof SlurpError) return failure.message
-      throw failure
-    }
+    await book.agree()
+    const dealt = await dealer.deal(dealer.outdated())
+    if (dealt.length > 0) tell()
+    return new Uint8Array(0)
   }
 
   /** Asks those who are entitled to more, one after the other, until nothing is left to be dealt. */
@@ -89,5 +83,3 @@ export class Resharing {
     return null
   }
 }
-
-const textOf = ({ name, keyVersion }: SecretEntry): string => `${name}/${keyVersion}`

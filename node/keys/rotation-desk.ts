@@ -120,14 +120,9 @@ export class RotationDesk {
 
   /** For another peer. @returns why nothing was rotated; bytes when all that is due and open here was. */
   async rotateFor(): Promise<Answered> {
-    try {
-      await this.refresh()
-      await this.rotateMine()
-      return new Uint8Array(0)
-    } catch (failure) {
-      if (failure instanceof SlurpError) return failure.message
-      throw failure
-    }
+    await this.refresh()
+    await this.rotateMine()
+    return new Uint8Array(0)
   }
 
   /** Each by itself: what one role lacks does not keep the others. @throws SlurpError of the last that could not be rotated. */

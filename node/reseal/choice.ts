@@ -1,6 +1,6 @@
 import type { Version } from '../../base/ids.ts'
+import { slotOf } from '../../crypto/registry/registry.ts'
 import type { StoredContext } from './disk-walk.ts'
-import { slotOf } from './tally.ts'
 
 /** Key versions by `slotOf`: those that others took the place of, and of these those that are to go with their history. */
 export type KeysOfBefore = { readonly replaced: ReadonlySet<string>; readonly ending: ReadonlySet<string> }

@@ -1,6 +1,6 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
-import { type Registry, type SecretEntry, withEntries } from '../../crypto/registry/registry.ts'
+import { type Registry, type SecretEntry, slotOf, withEntries } from '../../crypto/registry/registry.ts'
 import { inState, replacedAtMs, replacedKeys } from '../../crypto/registry/replaced.ts'
 import type { View } from '../../dht/view.ts'
 import type { Reencryption } from '../key-control.ts'
@@ -10,7 +10,6 @@ import type { Log } from '../running-peer.ts'
 import { pauseFor } from '../store/pause.ts'
 import { decodeLeadState, encodeLeadState, type LeadState, newLeadState, nextRound } from './lead-state.ts'
 import { type PeerWork, registryDigest } from './peer-work.ts'
-import { slotOf } from './tally.ts'
 import { decodeReport, encodeOrder, type Order, type Report } from './wire.ts'
 
 export type ResealLeadParts = {

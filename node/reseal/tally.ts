@@ -1,3 +1,4 @@
+import { slotOf } from '../../crypto/registry/registry.ts'
 import type { KeptVersion, StoredContext } from './disk-walk.ts'
 
 /** Versions on one disk that are sealed to one key version of a role: those that stand, and those of history. */
@@ -7,15 +8,6 @@ export type KeyCount = {
   current: number
   history: number
 }
-
-/** Names a key version of a role. */
-export const slotOf = ({
-  name,
-  keyVersion,
-}: {
-  readonly name: string
-  readonly keyVersion: number
-}): string => `${name}/${keyVersion}`
 
 /** Counts what is sealed to which key version. */
 export class KeyTally {

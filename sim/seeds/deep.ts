@@ -65,8 +65,8 @@ function readRun(file: string): DeepRun {
 
 async function runDeep(wanted: DeepWanted): Promise<Outcome> {
   const { minutes, from, processes, out } = wanted
-  const mixed = wanted.mixed === null ? null : plantVersion(wanted.mixed)
   if (out !== null) onDisk(`${out} cannot be used.`, () => mkdirSync(out, { recursive: true }))
+  const mixed = wanted.mixed === null ? null : plantVersion(wanted.mixed)
   const sources = [mixed === null ? sourcesPrint() : `${sourcesPrint()} with ${mixed.name}`]
   const totals = new Totals()
   const shown = new Progress(process.stderr)

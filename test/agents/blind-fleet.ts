@@ -11,6 +11,15 @@ import { newIdentity } from '../crypto/fixtures.ts'
 import { KeyFleet } from '../keys/fleets.ts'
 
 const openWithinMs = 90_000
+/** What an agent may that looks after keys as well. */
+export const keepers: GrantOrder['operations'] = [
+  'read',
+  'write',
+  'delete',
+  'search',
+  'history',
+  'admin:keys',
+]
 const everything: GrantOrder = {
   subject: '',
   kind: 'agent',
@@ -78,6 +87,11 @@ export class BlindFleet {
     const asked = { ...everything, ...order, subject: identity.peerId }
     const { chain } = await grants.create(joined.rights.self, asked)
     return { identity, grant: joinChain(chain!) }
+  }
+
+  /** How often one of a count of all agents was counted. */
+  counted(name: string): number {
+    return this.agents.reduce((sum, { roles }) => sum + roles.counters()[name]!, 0)
   }
 
   /** An agent that has its keys. */

@@ -8,7 +8,7 @@ import type { SlurpError } from '../../base/errors.ts'
 import type { JoinedFleet } from '../../node/agent-process.ts'
 import type { SearchQuestion, SearchResult } from '../../node/fleet-search/api.ts'
 import { until } from '../keys/fleets.ts'
-import { BlindFleet } from './blind-fleet.ts'
+import { BlindFleet, keepers } from './blind-fleet.ts'
 
 const at = (path: string, project = 'shop') => `ucxl://any:any@${project}:any/*^/${path}`
 const names = (all: readonly { address: string }[]) =>
@@ -147,9 +147,7 @@ test('without an index an agent says how to get one, and an index has to have a 
 
 test('a rotation takes nothing from an index of an agent, nor does a key of before that is destroyed', async t => {
   const fleet = await BlindFleet.start(t)
-  const keeper = await fleet.join(
-    await fleet.grant({ operations: ['read', 'write', 'delete', 'search', 'history', 'admin:keys'] }),
-  )
+  const keeper = await fleet.join(await fleet.grant({ operations: keepers }))
   const own = { dir: join(fleet.peers.work, 'finder'), index: true, name: 'finder' }
   const granted = await fleet.grant()
   const finder = await fleet.join({ ...granted, ...own })
@@ -158,8 +156,7 @@ test('a rotation takes nothing from an index of an agent, nor does a key of befo
     await keeper.store.storeContext(at(path), { title: `elderberry ${path}` }, { roles: ['developer'] })
   await finds(finder, 'elderberry', paths)
   const { keyVersion } = await keeper.roles.rotate('developer')
-  const resealed = () =>
-    fleet.agents.reduce((sum, { roles: each }) => sum + each.counters().contextsResealed!, 0)
+  const resealed = () => fleet.counted('contextsResealed')
   await until('all of it is sealed anew', () => resealed() >= paths.length, 60_000)
   await keeper.store.storeContext(at('later'), { title: 'fig' }, { roles: ['developer'] })
   await finds(finder, 'fig', ['later'])
