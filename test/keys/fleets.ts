@@ -1,9 +1,10 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFleet } from '../../crypto/fleet-creation.ts'
 import { pickFreePorts } from '../../node/cli/free-ports.ts'
+import { newPeerIn, writeTicket } from '../../node/join-directory.ts'
 import { startPeer } from '../../node/process.ts'
 import type { Log, RunningPeer } from '../../node/running-peer.ts'
 
@@ -73,6 +74,24 @@ export class KeyFleet {
       fleet.places.set(name, { port: ports[place]!, address: `/ip4/127.0.0.1/tcp/${ports[place]}/p2p/${id}` })
     }
     return fleet
+  }
+
+  /**
+   * Lets one more peer in by the first one, and makes its directory. It is started by `start`.
+   *
+   * @param isBlind - it is entitled to no role.
+   * @returns the roles that it is entitled to.
+   */
+  async enter(name: string, isBlind = false): Promise<readonly string[]> {
+    const draft = join(this.dir, name)
+    mkdirSync(draft)
+    const asked = await newPeerIn(draft)
+    const rest = { name, zone: null, weight: 1, roles: !isBlind, fleet: null }
+    const ticket = await this.peer(this.names[0]!).control.join({ ...asked, ...rest })
+    const roles = await writeTicket(draft, ticket.fleet, ticket)
+    this.settle(name)
+    this.names = [...this.names, name]
+    return roles
   }
 
   /** Gives a directory the file that says what its peer is called. */

@@ -12,7 +12,6 @@ import { entitledTo, type Registry } from '../../crypto/registry/registry.ts'
 import { decodeRegistry } from '../../crypto/registry/registry-codec.ts'
 import { askForShares } from '../../crypto/shares/release.ts'
 import { keepShare, readShares } from '../../crypto/shares/share-directory.ts'
-import { newPeerIn, writeTicket } from '../../node/join-directory.ts'
 import { entitlementRule } from '../../node/keys/release-rule.ts'
 import { noShareAudit } from '../../node/keys/share-audit.ts'
 import { ShareHolder } from '../../node/keys/share-holder.ts'
@@ -133,21 +132,15 @@ test('a holder whose share is that of another peer is refused, and the key opens
 })
 
 test('who joins is given no key: it is entitled, collects, and gets shares; who leaves loses its part', async () => {
-  const draft = join(fleet.dir, 'p4')
-  mkdirSync(draft)
-  const asked = await newPeerIn(draft)
-  const rest = { name: 'p4', zone: null, weight: 1, roles: true, fleet: null }
-  const ticket = await fleet.peer('p1').control.join({ ...asked, ...rest })
-  assert.deepEqual(await writeTicket(draft, ticket.fleet, ticket), ['architect', 'tester'])
-  assert.deepEqual(readdirSync(draft).sort(), [
+  assert.deepEqual(await fleet.enter('p4'), ['architect', 'tester'])
+  assert.deepEqual(readdirSync(join(fleet.dir, 'p4')).sort(), [
     'fleet.json',
     'grant.json',
     'identity.key',
     'joined.view',
     'keys.registry',
+    'peer.json',
   ])
-  fleet.settle('p4')
-  fleet.names = [...fleet.names, 'p4']
   await fleet.start('p4')
   await fleet.opened('p4')
   assert.equal((await fleet.peer('p4').store.retrieveContext(address)).context.title, 'kept')
