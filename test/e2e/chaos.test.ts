@@ -45,6 +45,14 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await gone
 }
 
+/** What was recorded of the addresses of which a promise was broken, as the directory goes with the test. */
+function storyOf({ violations, keptIn }: Report): string[] {
+  const addresses = [...new Set(violations.map(({ address }) => address))].filter(address => address !== '')
+  if (keptIn === null || addresses.length === 0) return []
+  const lines = readFileSync(join(keptIn, 'history.ndjson'), 'utf8').split('\n')
+  return lines.filter(line => addresses.some(address => line.includes(`"${address}"`)))
+}
+
 /** Processes that have this text on their command line. */
 const processesOf = (text: string): string[] =>
   readdirSync('/proc')
@@ -64,6 +72,7 @@ test('two minutes of chaos break no promise', async t => {
   assert.notEqual(said.out, '', said.err)
   const report = JSON.parse(said.out) as Report
   t.diagnostic(said.out)
+  for (const line of storyOf(report)) t.diagnostic(line)
   assert.deepEqual(report.violations, [], said.err)
   assert.equal(code, 0)
   assert.ok(report.checked.acknowledged > 0 && report.replicasCompared.keys > 0)

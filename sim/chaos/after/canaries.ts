@@ -16,8 +16,11 @@ type Question = {
   readonly expected: readonly Standing[]
 }
 
+/** `version`: what was found and should not have been. */
+export type Missearched = Violation & { readonly version?: string }
+
 export type Searched = {
-  readonly violations: readonly Violation[]
+  readonly violations: readonly Missearched[]
   /** Contexts that stand, and words of others that were deleted, written over or never written. */
   readonly standing: number
   readonly gone: number
@@ -110,8 +113,8 @@ function inGroups<T>(all: readonly T[]): T[][] {
 }
 
 /** @returns those whose answers were wrong, with what was wrong. */
-async function ask(questions: readonly Question[], search: Search): Promise<Map<Question, Violation[]>> {
-  const complaints = new Map<Question, Violation[]>()
+async function ask(questions: readonly Question[], search: Search): Promise<Map<Question, Missearched[]>> {
+  const complaints = new Map<Question, Missearched[]>()
   const waiting = questions[Symbol.iterator]()
   const hand = async () => {
     for (let next = waiting.next(); !next.done; next = waiting.next()) {
@@ -130,7 +133,7 @@ async function ask(questions: readonly Question[], search: Search): Promise<Map<
   return complaints
 }
 
-function complaintsOf({ door: { name }, words, expected }: Question, answer: SearchAnswer): Violation[] {
+function complaintsOf({ door: { name }, words, expected }: Question, answer: SearchAnswer): Missearched[] {
   if ('failed' in answer) return [{ address: '', what: `a search at ${name} fails: ${answer.failed}` }]
   const { hits, total, coverage, missing: untold } = answer
   if (coverage < 1) {
@@ -146,6 +149,7 @@ function complaintsOf({ door: { name }, words, expected }: Question, answer: Sea
     ...missing.map(({ address, word }) => ({ address, what: `${name} does not find it by ${word}` })),
     ...surplus.map(({ address, version }) => ({
       address,
+      version,
       what: `${name} finds its version ${version} by one of ${words.length} words, and should not, or not twice`,
     })),
     ...(missing.length + surplus.length === 0 && total !== expected.length

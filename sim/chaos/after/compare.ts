@@ -14,7 +14,7 @@ export type Comparison = {
   readonly keys: number
   /** An owner lacks what a majority of the owners hold, or holds it damaged. */
   readonly behind: readonly Apart[]
-  /** An owner holds a later value that no majority does: it was never chosen, and may stay (rules 7 and 8). */
+  /** An owner holds a later value that no majority does: it was not chosen, until anti-entropy meets it (rule 8). */
   readonly ahead: readonly Apart[]
   /** Older versions that an owner lacks and another one has; history is filled from there when it is asked for. */
   readonly holes: number

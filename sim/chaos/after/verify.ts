@@ -1,4 +1,3 @@
-import { Agent } from 'node:http'
 import { partitionOf } from '../../../dht/keyspace.ts'
 import { ChaosFailure } from '../failure.ts'
 import type { ChaosFleet } from '../fleet/fleet.ts'
@@ -6,15 +5,19 @@ import { type Ring, readCopied, readRing } from '../fleet/ring.ts'
 import type { ChainEntry } from '../history/call.ts'
 import type { Violation } from '../history/check.ts'
 import type { Recorder } from '../history/recorder.ts'
-import { type Searched, searchEverywhere, searchOver } from './canaries.ts'
+import type { Missearched, Searched } from './canaries.ts'
 import { type Comparison, compareReplicas, type Replica } from './compare.ts'
 import { impatient, patient, readChains, readEverywhere } from './read-back.ts'
+import { repairAll } from './repair.ts'
 import { readReplica } from './replica-disk.ts'
+import { searchWhatStands } from './search.ts'
 import { settle } from './settle.ts'
 
 const settleMsMax = 180_000
 /** For the indexes to have what the disks have; those of peers that just started are filled meanwhile. */
 const searchMsMax = 60_000
+/** For every peer to compare its replicas with those of the others. */
+const repairMsMax = 300_000
 /** Each round reads what was apart at every door again, stops the fleet and compares its disks. */
 const roundsMax = 4
 
@@ -49,9 +52,14 @@ export async function verify(
   const chains = new Map<string, ChainEntry[]>()
   const searched = { standing: 0, gone: 0 }
   let unread: ReadonlySet<string> = addresses
+  let isToRepair = false
   for (let round = 1; ; round++) {
     told(`round ${round}: waiting until every peer is well`)
     const unwell = await settle(fleet, settleMsMax)
+    if (isToRepair) {
+      told(`round ${round}: repairing`)
+      unwell.push(...(await repairAll(fleet, repairMsMax)))
+    }
     for (const what of unwell) broken('', `after the faults ended: ${what}`)
     told(`round ${round}: reading back`)
     const persistence = unwell.length === 0 ? patient : impatient
@@ -60,11 +68,14 @@ export async function verify(
     for (const [address, entries] of await readChains(fleet.doors, unread, persistence))
       chains.set(address, entries)
     told(`round ${round}: searching`)
-    const { calls } = recorder
-    const agent = new Agent({ keepAlive: true })
-    const all = { doors: fleet.doors, addresses: unread, chains, calls }
-    const found = await searchEverywhere(all, searchMsMax, searchOver(agent))
-    agent.destroy()
+    const found = await searchWhatStands({
+      doors: fleet.doors,
+      addresses: unread,
+      chains,
+      calls: recorder.calls,
+      persistence,
+      withinMs: searchMsMax,
+    })
     searched.standing = Math.max(searched.standing, found.standing)
     searched.gone = Math.max(searched.gone, found.gone)
     const ring = await readRing(fleet)
@@ -85,15 +96,17 @@ export async function verify(
     const addressOf = new Map(
       [...chains].flatMap(([address, entries]) => entries.map(({ version }) => [version, address] as const)),
     )
-    const { behind } = comparison
-    const apart = new Set(
-      behind.flatMap(({ versions }) => versions.flatMap(each => addressOf.get(each) ?? [])),
-    )
-    // An index has what its own disk has: where that is behind, it is looked for again once it is not.
-    const isLast = behind.length === 0 || round === roundsMax
-    violations.push(...found.violations.filter(({ address }) => isLast || !apart.has(address)))
+    const { behind, ahead } = comparison
+    const unequal = [...behind, ...ahead]
+    const isLast = unequal.length === 0 || round === roundsMax
+    // An index has what its own disk has: where that is behind or ahead, it is looked for again once it is not.
+    const versionsApart = new Set(unequal.flatMap(({ versions }) => versions))
+    const apart = new Set([...versionsApart].flatMap(version => addressOf.get(version) ?? []))
+    const isExcused = ({ address, version }: Missearched) =>
+      apart.has(address) || (version !== undefined && versionsApart.has(version))
+    violations.push(...found.violations.filter(each => isLast || !isExcused(each)))
     if (isLast) {
-      for (const { key, versions, what } of behind)
+      for (const { key, versions, what } of unequal)
         broken(addressOf.get(versions[0] ?? '') ?? key, `its replicas stay apart: ${what}`)
       return {
         violations,
@@ -106,8 +119,10 @@ export async function verify(
         partitionOf: partitionsFrom(replicas, ring.parts.length, addressOf),
       }
     }
-    told(`round ${round}: ${behind.length} keys are apart; again`)
-    unread = apart
+    told(`round ${round}: ${behind.length} keys are behind and ${ahead.length} ahead; again`)
+    // What one owner alone holds stands once it is repaired, wherever that is.
+    isToRepair = ahead.length > 0
+    unread = isToRepair ? addresses : apart
     await fleet.heal()
   }
 }
