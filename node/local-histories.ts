@@ -49,10 +49,10 @@ export function localHistories(disk: Disk, self: PeerId, view: () => View): Loca
       const found = await scan(versionKey(key, from), versionRange(key).to, limit)
       return found.map(entry => parseVersionKey(entry.key).version)
     },
-    async stored(after, limit) {
+    async stored(partition, after, limit) {
       const partitions = view().partitions.length
-      const from = versionsRange(0 as PartitionId, partitions).from
-      const { to } = versionsRange((partitions - 1) as PartitionId, partitions)
+      const { from } = versionsRange(partition ?? (0 as PartitionId), partitions)
+      const { to } = versionsRange(partition ?? ((partitions - 1) as PartitionId), partitions)
       const start =
         after === null ? from : Buffer.concat([versionKey(after.key, after.version), Uint8Array.of(0)])
       const found = await scan(start, to, limit)

@@ -1,5 +1,5 @@
 import { SlurpError } from '../../base/errors.ts'
-import type { ContextKey, Version } from '../../base/ids.ts'
+import type { ContextKey, PartitionId } from '../../base/ids.ts'
 import { readEnvelope } from '../../crypto/envelope.ts'
 import type { EnvelopeHeader } from '../../crypto/envelope-codec.ts'
 import type { Value, VersionRecord } from '../../replication/messages.ts'
@@ -27,19 +27,17 @@ type Stored = Pick<StoredVersion, 'key' | 'version'> & {
 }
 
 const recordsAtOnce = 32
-const versionMax = 'f'.repeat(24) as Version
 
-/** All contexts of a disk behind a key, in the order of keys; null: from the start. @throws DiskFailure. */
+/** All contexts of a disk, or of one partition of it, in the order of keys. @throws DiskFailure. */
 export async function* contextsOn(
   local: LocalVersions,
-  after: ContextKey | null,
+  partition: PartitionId | null,
   rest: () => Promise<void>,
 ): AsyncGenerator<StoredContext> {
-  let place: Parameters<LocalVersions['stored']>[0] =
-    after === null ? null : { key: after, version: versionMax }
+  let place: Parameters<LocalVersions['stored']>[1] = null
   let open: Stored[] = []
   for (;;) {
-    const { entries, isLast } = await local.stored(place, recordsAtOnce)
+    const { entries, isLast } = await local.stored(partition, place, recordsAtOnce)
     for (const entry of entries) {
       if (open.length > 0 && open[0]!.key !== entry.key) {
         yield contextOf(local, open)

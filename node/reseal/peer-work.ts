@@ -1,4 +1,4 @@
-import type { ContextKey, PeerId, RoleName } from '../../base/ids.ts'
+import type { ContextKey, PartitionId, PeerId, RoleName } from '../../base/ids.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
 import type { Registry } from '../../crypto/registry/registry.ts'
 import { slotOf } from '../../crypto/registry/registry.ts'
@@ -125,7 +125,9 @@ export class PeerWork {
   }
 
   #begin({ round, mode, turn }: Order): Walk {
-    const { registry } = this.#parts.keys
+    const { local, clock, keys } = this.#parts
+    const { registry } = keys
+    const rest = () => pauseFor(clock, 0)
     const replaced = replacedKeys(registry)
     const slots = (entries: typeof replaced) => new Set(entries.map(slotOf))
     return {
@@ -135,10 +137,18 @@ export class PeerWork {
         replaced: slots(replaced),
         ending: slots(replaced.filter(({ state }) => state === 'ending')),
       },
-      contexts: contextsOn(this.#parts.local, null, () => pauseFor(this.#parts.clock, 0)),
+      contexts: mode === 'count' ? contextsOn(local, null, rest) : this.#contextsToDo(turn, rest),
       tally: new KeyTally(),
       report: { isDone: false, toSeal: 0, toTrim: 0, sealed: 0, trimmed: 0, failed: 0 },
     }
+  }
+
+  /** Those that fall to this peer in this turn, and some others; only what is counted has to be read to the end. */
+  async *#contextsToDo(turn: number, rest: () => Promise<void>): AsyncGenerator<StoredContext> {
+    const { view, local } = this.#parts
+    for (let partition = 0; partition < view().partitions.length; partition++)
+      if (!this.#isLeftToOthers(partition as PartitionId, turn))
+        yield* contextsOn(local, partition as PartitionId, rest)
   }
 
   async #goOn(walk: Walk, untilMs: number): Promise<void> {
@@ -148,7 +158,7 @@ export class PeerWork {
       const next = await walk.contexts.next()
       if (next.done) {
         walk.report.isDone = true
-        this.#counts = walk.tally.counts
+        if (walk.order.mode === 'count') this.#counts = walk.tally.counts
         break
       }
       walk.tally.add(next.value)
@@ -170,7 +180,8 @@ export class PeerWork {
     const choice = choiceFor(context, walk.before, this.#parts.clock.wallMs())
     if (choice === null) return null
     const { report, order } = walk
-    const inReach = this.#ownersInReach(context.key)
+    const { partitions } = this.#parts.view()
+    const inReach = this.#ownersInReach(partitionOf(context.key, partitions.length))
     if (inReach[0] === this.#parts.self) report[choice.kind === 'seal' ? 'toSeal' : 'toTrim'] += 1
     if (order.mode === 'count') return null
     const roles = context.kept.at(-1)!.roles.map(({ name }) => name)
@@ -200,11 +211,19 @@ export class PeerWork {
     } else report.failed += 1
   }
 
-  #ownersInReach(key: ContextKey): readonly PeerId[] {
+  #ownersInReach(partition: PartitionId): readonly PeerId[] {
     const { view, self, isConnected } = this.#parts
-    const { partitions } = view()
-    const { owners } = partitions[partitionOf(key, partitions.length) as number]!
+    const { owners } = view().partitions[partition as number]!
     return owners.filter(peer => peer === self || isConnected(peer))
+  }
+
+  /** Whose turn it is can be told without reading where its owners may open the same. */
+  #isLeftToOthers(partition: PartitionId, turn: number): boolean {
+    const { self, keys } = this.#parts
+    const inReach = this.#ownersInReach(partition)
+    if (!inReach.includes(self)) return true
+    const opened = inReach.map(peer => [...keys.entitlementsOf(peer)].sort().join())
+    return new Set(opened).size === 1 && inReach[turn % inReach.length] !== self
   }
 
   #mayOpen(peer: PeerId, roles: readonly RoleName[]): boolean {

@@ -1,4 +1,4 @@
-import type { ContextKey, RoleName, Version } from '../../base/ids.ts'
+import type { ContextKey, PartitionId, RoleName, Version } from '../../base/ids.ts'
 import type { RoleKeyName } from '../../crypto/envelope-codec.ts'
 import type { Value, VersionRecord } from '../../replication/messages.ts'
 
@@ -11,8 +11,9 @@ export type StoredVersion = {
 
 /** What the disk of this peer has of contexts, all that it owns and all that it does not own any more. */
 export interface LocalVersions {
-  /** In the order of keys, and of one key oldest first. @throws DiskFailure. */
+  /** In the order of keys, and of one key oldest first. @param partition - null for all. @throws DiskFailure. */
   stored(
+    partition: PartitionId | null,
     after: Pick<StoredVersion, 'key' | 'version'> | null,
     limit: number,
   ): Promise<{ readonly entries: readonly StoredVersion[]; readonly isLast: boolean }>

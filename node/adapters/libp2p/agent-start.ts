@@ -1,7 +1,8 @@
 import type { PrivateKey } from '@libp2p/interface'
-import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { AddressBook, parseBootstrap } from './address-book.ts'
+import { connectionsTo } from './connections-to.ts'
 import { Discovery } from './discovery.ts'
 import { Libp2pExchange } from './exchange.ts'
 import { RecordBook } from './fleet-record.ts'
@@ -97,7 +98,7 @@ export async function startAgentLibp2p(options: AgentLibp2pOptions): Promise<Age
     },
     async stop() {
       discovery.stop()
-      const open = host.libp2p.getConnections(peerIdFromString(self))
+      const open = connectionsTo(host.libp2p, self)
       await Promise.allSettled(open.map(each => each.close()))
       await host.libp2p.stop()
     },

@@ -1,8 +1,8 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import type { PeerId } from '../../../base/ids.ts'
 import type { Exchange } from '../../ports/exchange.ts'
 import { ByteQueue, type Chunk } from './byte-queue.ts'
+import { connectionsTo } from './connections-to.ts'
 import { sendFramed } from './framed-send.ts'
 import type { AgentHost } from './host.ts'
 import { crash } from './pursuit.ts'
@@ -102,7 +102,7 @@ export class Libp2pExchange implements Exchange {
   }
 
   #connectionTo(peer: PeerId): Connection | undefined {
-    const open = this.#options.host.libp2p.getConnections(peerIdFromString(peer))
+    const open = connectionsTo(this.#options.host.libp2p, peer)
     return open.find(({ status }) => status === 'open')
   }
 }

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import type { Connection, Stream } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import { assert } from '../../../base/assert.ts'
 import type { FleetId, PeerId } from '../../../base/ids.ts'
 import type { Network, NetworkListener } from '../../ports/ports.ts'
 import type { AddressBook } from './address-book.ts'
+import { connectionsTo } from './connections-to.ts'
 import { addressOf } from './exchange.ts'
 import { answerHandshake, type Handshake } from './handshake.ts'
 import type { Hello, RefusalReason, VersionRange } from './hello.ts'
@@ -275,7 +275,7 @@ export class Libp2pNetwork implements Network {
   }
 
   private hangUp(peer: PeerId, why: LinkLoss): void {
-    for (const connection of this.options.host.libp2p.getConnections(peerIdFromString(peer))) {
+    for (const connection of connectionsTo(this.options.host.libp2p, peer)) {
       connection.abort(new Error(`peer ${why}`))
     }
   }

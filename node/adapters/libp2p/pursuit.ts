@@ -1,7 +1,7 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import type { PeerId } from '../../../base/ids.ts'
 import type { AddressBook } from './address-book.ts'
+import { connectionsTo } from './connections-to.ts'
 import { type Handshake, openHandshake } from './handshake.ts'
 import type { Hello } from './hello.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -67,7 +67,7 @@ export class Pursuit {
 
   private async attempt(): Promise<void> {
     if (!this.wanted) return
-    const connections = this.options.libp2p.getConnections(peerIdFromString(this.peer))
+    const connections = connectionsTo(this.options.libp2p, this.peer)
     const standing = connections.find(connection => connection.status === 'open')
     // A connection may come in while a dial of ours still waits for a dead address.
     if (standing === undefined) await this.dial()

@@ -1,8 +1,8 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import { SlurpError } from '../../../base/errors.ts'
 import type { PeerId } from '../../../base/ids.ts'
 import { ByteQueue } from './byte-queue.ts'
+import { connectionsTo } from './connections-to.ts'
 import { sendFramed } from './framed-send.ts'
 import type { Host } from './host.ts'
 import { crash } from './pursuit.ts'
@@ -49,7 +49,7 @@ export class Questions {
   async ask(peer: PeerId, question: Uint8Array): Promise<Uint8Array> {
     const signal = AbortSignal.timeout(answerMs)
     try {
-      const [connection] = this.#options.host.libp2p.getConnections(peerIdFromString(peer))
+      const [connection] = connectionsTo(this.#options.host.libp2p, peer)
       const stream = await connection?.newStream(this.#protocol, { signal, maxOutboundStreams: streamsMax })
       if (stream === undefined) throw new Error('no connection')
       const answer = await conversation(stream, signal, async hear => {
