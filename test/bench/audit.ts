@@ -40,9 +40,9 @@ child.once('exit', code => {
   process.exit(1)
 })
 try {
-  const { cpu, cores, otherLoad } = await describeMachine()
+  const { cpu, cores, otherLoad, stalled } = await describeMachine()
   console.log(
-    `${cpu}, ${cores} cores, ${(otherLoad * 100).toFixed(0)} % of them busy before; ${rounds} rounds`,
+    `${cpu}, ${cores} cores, ${(otherLoad * 100).toFixed(0)} % of them busy before, stood still for ${(stalled * 100).toFixed(0)} % of the time; ${rounds} rounds`,
   )
   const [ready] = (await once(child, 'message')) as [Ready]
   const headers = { authorization: `Bearer ${ready.token}` }

@@ -14,7 +14,12 @@ export type Machine = {
   readonly commit: string
   /** Share of all cores that others used in the second before the first measurement, 0 to 1. */
   readonly otherLoad: number
+  /** Share of the time in which a loop that does nothing but count got through less than half of its usual work, 0 to 1. */
+  readonly stalled: number
 }
+
+const countForMs = 4_000
+const sliceMs = 20
 
 export async function describeMachine(): Promise<Machine> {
   const before = processorTimes()
@@ -28,7 +33,22 @@ export async function describeMachine(): Promise<Machine> {
     node: process.version,
     commit: commit(),
     otherLoad: 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all),
+    stalled: stalledShare(),
   }
+}
+
+/** A machine that is shared stands still now and then, and no count of processor time says so. Takes `countForMs`. */
+function stalledShare(): number {
+  const counted: number[] = []
+  const endMs = performance.now() + countForMs
+  for (let sliceEndsMs = 0; sliceEndsMs < endMs; ) {
+    sliceEndsMs = performance.now() + sliceMs
+    let count = 0
+    while (performance.now() < sliceEndsMs) count += 1
+    counted.push(count)
+  }
+  const usual = counted.toSorted((a, b) => a - b)[counted.length >> 1]!
+  return counted.filter(count => count < usual / 2).length / counted.length
 }
 
 /** Resident memory of a process in megabytes. */

@@ -105,6 +105,7 @@ Written by \`npm run bench\`; do not edit, run it again. Ratios are worth more t
 | machine | ${machine.cpu}, ${machine.cores} cores, ${machine.memory} |
 | system | ${machine.kernel}, Node ${machine.node}, etcd ${etcdVersion ?? 'not installed'} |
 | busy with other work just before | ${Math.round(machine.otherLoad * 100)} % of all cores |
+| stood still just before | ${Math.round(machine.stalled * 100)} % of the time: a loop that only counts got through less than half its work |
 
 ## Aims
 

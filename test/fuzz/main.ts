@@ -7,33 +7,51 @@ import { allTargets } from './all-targets.ts'
 import { runTarget } from './run-target.ts'
 import type { Finding, Outcome } from './worker.ts'
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string' },
-    inputs: { type: 'string' },
-    only: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    input: { type: 'string' },
-    out: { type: 'string', default: 'fuzz-findings' },
-  },
-})
+const usage = `npm run fuzz -- --minutes M | --inputs N [--only NAME] [--seed S] [--input FILE] [--out DIR]
+  --minutes M   for how long, all targets together
+  --inputs N    how many, all targets together
+  --only NAME   of one target alone
+  --seed S      other inputs; 1 when absent
+  --input FILE  this one alone, which a run wrote down as a finding; needs --only
+  --out DIR     for findings; fuzz-findings when absent`
+const all = await allTargets()
+const refuse = (why: string): never => {
+  const names = all.map(({ name }) => `"${name}"`).join(', ')
+  console.error(`${why}\n${usage}\nNames: ${names}`)
+  process.exit(2)
+}
 
-const targets = (await allTargets()).filter(({ name }) => values.only === undefined || name === values.only)
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        minutes: { type: 'string' },
+        inputs: { type: 'string' },
+        only: { type: 'string' },
+        seed: { type: 'string', default: '1' },
+        input: { type: 'string' },
+        out: { type: 'string', default: 'fuzz-findings' },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (failure) {
+    return refuse((failure as Error).message)
+  }
+}
+
+const values = readOptions()
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
+const targets = all.filter(({ name }) => values.only === undefined || name === values.only)
 const number = (text: string | undefined): number =>
   text === undefined ? Number.POSITIVE_INFINITY : Number(text)
 const [minutes, inputs, seed] = [number(values.minutes), number(values.inputs), number(values.seed)]
 const isOne = values.input !== undefined
-if (
-  targets.length === 0 ||
-  ![minutes, inputs, seed].every(each => each > 0) ||
-  (!isOne && minutes === inputs)
-) {
-  const names = (await allTargets()).map(({ name }) => `"${name}"`).join(', ')
-  console.error(
-    `npm run fuzz -- --minutes M | --inputs N [--only NAME] [--seed S] [--input FILE] [--out DIR]\nNames: ${names}`,
-  )
-  process.exit(2)
-}
+if (targets.length === 0) refuse(`There is no target "${values.only}".`)
+if (![minutes, inputs, seed].every(each => each > 0)) refuse('Numbers are greater than 0.')
+if (!isOne && minutes === inputs) refuse('It needs --minutes or --inputs.')
 
 /** Writes the input, and says how to run it again. */
 function report(name: string, { kind, what, input }: Finding): void {

@@ -25,8 +25,8 @@ export function addScale(command: Command, session: Session): void {
     .description(
       'Runs the production peer in fleets of growing size whose processors, disks and network take the time ' +
         'that was measured on the real code. Every peer serves as many clients; so what a peer does in a large ' +
-        'fleet shows what size costs. Then a tenth more peers join it under that load. The default sizes take ' +
-        'a quarter of an hour, sizes up to 12 about a minute. docs/SCALE.md explains the figures.',
+        'fleet shows what size costs. Then a tenth more peers join it under that load. Sizes up to 12 take about ' +
+        'a minute, up to 50 a quarter of an hour, and 100 peers an hour more. docs/SCALE.md explains the figures.',
     )
     .option('--peers <counts>', 'Sizes of the fleets', counts(3, peersMax), peersDefault)
     .option(

@@ -14,10 +14,13 @@ export type Latencies = {
   readonly mostMs: number
 }
 
+/** Doors, and what a question to one of them looks like. */
+export type Asked = Pick<BenchFleet, 'side' | 'post'>
+
 type Body = { readonly total: number; readonly coverage: number }
 
 /** Asks one door. @returns null when it was not answered in full. */
-export async function ask(fleet: BenchFleet, door: number, question: object): Promise<Body | null> {
+export async function ask(fleet: Asked, door: number, question: object): Promise<Body | null> {
   const { doors, agent } = fleet.side
   const { status, text } = await send(doors[door % doors.length]!, agent, fleet.post('/v1/search', question))
   if (status !== 200) return null
@@ -52,12 +55,7 @@ class Waits {
 }
 
 /** Questions at a fixed rate at all doors in turn, whether or not those before are answered. */
-export async function openLoad(
-  fleet: BenchFleet,
-  kind: Kind,
-  rate: number,
-  seconds: number,
-): Promise<Latencies> {
+export async function openLoad(fleet: Asked, kind: Kind, rate: number, seconds: number): Promise<Latencies> {
   const by = seeded(5)
   const waits = new Waits()
   const asked: Promise<void>[] = []

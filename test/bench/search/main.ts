@@ -8,10 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { seeded } from '../../../base/random.ts'
 import { type BenchFleet, importInto, startFleet } from '../fleet.ts'
 import { describeMachine, processorSeconds, residentMb } from '../machine.ts'
 import { writeSections } from '../page.ts'
 import { profilable, sample } from '../profile.ts'
+import { startBareDoor } from './bare-door.ts'
 import { indexed, indexesOf, longestHeld } from './fleet-index.ts'
 import { closedLoad, openLoad, writeLoad } from './load.ts'
 import { makeCorpus } from './questions.ts'
@@ -97,6 +99,7 @@ async function run(): Promise<void> {
     machine,
     contexts,
     filled,
+    bare: await bareDoor(fleet),
     ...(await questions(fleet)),
     ...(await writes(fleet)),
     ...(await memory(fleet, emptyMb)),
@@ -148,6 +151,21 @@ async function warmUp(fleet: BenchFleet): Promise<void> {
     clients,
     warmUpSeconds,
   )
+}
+
+/** The same load on a door that does nothing: what of the waits is none of the peers'. */
+async function bareDoor(fleet: BenchFleet): Promise<SearchReport['bare']> {
+  const [[, kind]] = kinds as [(typeof kinds)[number]]
+  const door = await startBareDoor(fleet, kind(seeded(5)))
+  try {
+    await openLoad(door, kind, openRate, seconds / 4)
+    const before = processorSeconds(door.pid)
+    const latencies = await openLoad(door, kind, openRate, seconds)
+    return { latencies, processorMs: ((processorSeconds(door.pid) - before) * 1000) / latencies.count }
+  } finally {
+    door.stop()
+    door.side.agent.destroy()
+  }
 }
 
 async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' | 'closed' | 'held'>> {

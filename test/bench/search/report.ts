@@ -12,6 +12,8 @@ export type SearchReport = {
     readonly processorMs: number
     readonly textBytes: number
   } | null
+  /** A door that answers without looking, under the same load. */
+  readonly bare: { readonly latencies: Latencies; readonly processorMs: number }
   readonly open: readonly {
     readonly name: string
     readonly latencies: Latencies
@@ -43,8 +45,9 @@ export type SearchReport = {
 
 const ms = (value: number) => value.toFixed(value < 10 ? 1 : 0)
 
-const rowsOf = ({ open, closed, held, aims }: SearchReport): string[][] => [
+const rowsOf = ({ bare, open, closed, held, aims }: SearchReport): string[][] => [
   ['', 'a second', 'p50 ms', 'p99 ms', 'most ms', 'processor ms', 'loop held ms'],
+  [`nothing looked up, ${aims.openRate} a second`, ...figuresOf(bare.latencies, bare.processorMs)],
   ...open.map(({ name, latencies, processorMs, held }) => [
     `${name}, ${aims.openRate} a second`,
     ...figuresOf(latencies, processorMs, held),
@@ -54,13 +57,13 @@ const rowsOf = ({ open, closed, held, aims }: SearchReport): string[][] => [
 
 const heldOf = ({ longestMs, busiestMs }: Held) => `${ms(longestMs)} (${ms(busiestMs)})`
 
-const figuresOf = (latencies: Latencies, processorMs: number, held: Held): string[] => [
+const figuresOf = (latencies: Latencies, processorMs: number, held?: Held): string[] => [
   `${latencies.perSecond.toFixed(0)}${latencies.failed > 0 ? ` (${latencies.failed} failed)` : ''}`,
   ms(latencies.p50Ms),
   ms(latencies.p99Ms),
   ms(latencies.mostMs),
   processorMs.toFixed(2),
-  heldOf(held),
+  held === undefined ? '' : heldOf(held),
 ]
 
 const factsOf = ({ contexts, filled, writes, memory, aims }: SearchReport): string[][] => [
@@ -96,10 +99,12 @@ export function asMarkdown(report: SearchReport): string {
   return `## Search
 
 Written by \`npm run bench -- search\` on ${date}, ${machine.commit}: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}; ${machine.kernel}, Node ${machine.node};
-${Math.round(machine.otherLoad * 100)} % of all cores busy with other work just before. Three peers with three replicas, ${contexts} contexts, all doors asked in turn over
+${Math.round(machine.otherLoad * 100)} % of all cores busy with other work just before, and for ${Math.round(machine.stalled * 100)} % of the time a loop that only counts
+got through less than half its work. Three peers with three replicas, ${contexts} contexts, all doors asked in turn over
 HTTP by a client on the same cores, ten hits with highlights. *Processor* is what a question takes in all peers together, *held*
 the longest that the event loop of any peer was held up, in brackets how much of the processor it had meanwhile: the rest is
-waiting for a core. Both are measured in steps, the first of two milliseconds, the second of four.
+waiting for a core. Both are measured in steps, the first of two milliseconds, the second of four. *Nothing looked up* is a
+bare \`node:http\` server that gives each question the same answer: what it waits, the machine, HTTP and the client alone take.
 
 ${table(head, rows)}
 
