@@ -1,11 +1,12 @@
 import { SlurpError } from '../../base/errors.ts'
 import type { Runner, RunOrder } from '../control/duty-desk.ts'
+import { DiskFailure } from '../ports/ports.ts'
 import type { Log } from '../running-peer.ts'
 import type { KeyService } from './key-service.ts'
 
 type Outcome = 'done' | 'more' | 'failed' | 'stopped'
 
-/** Seals contexts anew for some seconds, from where the last run left off. @throws SlurpError. */
+/** Seals contexts anew for some seconds, from where the last run left off. @throws SlurpError, DiskFailure. */
 export type SealAnew = (
   order: RunOrder,
   isStopped: () => boolean,
@@ -30,7 +31,8 @@ export const keysDuty = (
       try {
         return { found: await work() }
       } catch (failure) {
-        if (!(failure instanceof SlurpError)) throw failure
+        // A disk fails what is asked of it when its process stops, too.
+        if (!(failure instanceof SlurpError) && !(failure instanceof DiskFailure)) throw failure
         log.warn({ failure: failure.message }, what)
         return null
       }

@@ -1,4 +1,3 @@
-import { SlurpError } from '../../base/errors.ts'
 import type { PeerId } from '../../base/ids.ts'
 import { type Registry, type SecretEntry, slotOf, withEntries } from '../../crypto/registry/registry.ts'
 import { inState, replacedAtMs, replacedKeys } from '../../crypto/registry/replaced.ts'
@@ -247,12 +246,6 @@ const sum = (
   reports: readonly Report[],
   what: 'toSeal' | 'toTrim' | 'sealed' | 'trimmed' | 'damaged',
 ): number => reports.reduce((all, report) => all + report[what], 0)
-
-/** Why a stretch could not be done; anything else is a bug. */
-export function failureOf(thrown: unknown): string {
-  if (thrown instanceof SlurpError) return thrown.message
-  throw thrown
-}
 
 const remains =
   'these keys are destroyed: every peer deletes them and its shares; backups, and disks that were copied or taken away before, may still have both'
