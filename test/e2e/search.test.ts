@@ -45,15 +45,19 @@ async function search(name: string, question: object): Promise<Found> {
 }
 
 /** A peer answers for the whole fleet, and finds so many. */
-const finds = (name: string, question: object, total: number, withinMs = 60_000) =>
-  until(
-    `${name} finds ${total} for ${JSON.stringify(question)}`,
-    async () => {
-      const found = await search(name, question)
-      return found.coverage === 1 && found.total === total
-    },
-    withinMs,
-  )
+async function finds(name: string, question: object, total: number, withinMs = 120_000): Promise<void> {
+  let last: unknown = null
+  const isFound = async () => {
+    const { hits: _, facets: __, ...found } = await search(name, question)
+    last = found
+    return found.coverage === 1 && found.total === total
+  }
+  try {
+    await until(`${name} finds ${total} for ${JSON.stringify(question)}`, isFound, withinMs)
+  } catch (failure) {
+    throw new Error(`${(failure as Error).message}; at last ${JSON.stringify(last)}`)
+  }
+}
 
 const put = async (name: string, path: string, context: object, roles = '') => {
   const { status, body } = await fleet.call(name, 'PUT', fleet.context(at(path), roles), context)
