@@ -1,7 +1,6 @@
 import type { ContextKey, PartitionId, PeerId, RoleName } from '../../base/ids.ts'
 import { sha256Hex } from '../../crypto/digest.ts'
-import type { Registry } from '../../crypto/registry/registry.ts'
-import { slotOf } from '../../crypto/registry/registry.ts'
+import { type Registry, slotOf } from '../../crypto/registry/registry.ts'
 import { newestKeys, replacedKeys } from '../../crypto/registry/replaced.ts'
 import type { RoleKey } from '../../crypto/roles.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
@@ -27,6 +26,7 @@ export type PeerWorkParts = Omit<ResealerParts, 'sealer' | 'currentKeys' | 'cloc
   readonly keys: {
     readonly registry: Registry
     readonly held: { readonly roleKeys: readonly RoleKey[] }
+    /** In one order for all peers. */
     entitlementsOf(peer: PeerId): readonly string[]
   }
   readonly isConnected: (peer: PeerId) => boolean
@@ -222,7 +222,7 @@ export class PeerWork {
     const { self, keys } = this.#parts
     const inReach = this.#ownersInReach(partition)
     if (!inReach.includes(self)) return true
-    const opened = inReach.map(peer => [...keys.entitlementsOf(peer)].sort().join())
+    const opened = inReach.map(peer => keys.entitlementsOf(peer).join())
     return new Set(opened).size === 1 && inReach[turn % inReach.length] !== self
   }
 

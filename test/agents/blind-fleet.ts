@@ -11,15 +11,6 @@ import { newIdentity } from '../crypto/fixtures.ts'
 import { KeyFleet } from '../keys/fleets.ts'
 
 const openWithinMs = 90_000
-/** What an agent may that looks after keys as well. */
-export const keepers: GrantOrder['operations'] = [
-  'read',
-  'write',
-  'delete',
-  'search',
-  'history',
-  'admin:keys',
-]
 const everything: GrantOrder = {
   subject: '',
   kind: 'agent',
@@ -33,6 +24,8 @@ const everything: GrantOrder = {
   bearer: false,
   dryRun: false,
 }
+/** What an agent may that looks after keys as well. */
+export const keepers: GrantOrder['operations'] = [...everything.operations, 'admin:keys']
 
 /** Real peers that are all blind, and agents, in this process. */
 export class BlindFleet {

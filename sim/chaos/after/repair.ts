@@ -28,16 +28,11 @@ export async function repairAll(fleet: ChaosFleet, withinMs: number): Promise<st
         const { runs, phase } = led.duty
         // One run is the turn of one peer, and a round that went on when it was asked for leaves some out.
         runsWanted ??= runs + fleet.names.length
-        if (phase === 'idle' && runs >= runsWanted) return []
-        if (phase === 'idle')
-          await send({
-            ...led,
-            agent,
-            method: 'POST',
-            path: `${path}/${duty}`,
-            body: { wish: 'run' },
-            patienceMs: askMs,
-          })
+        if (phase === 'idle') {
+          if (runs >= runsWanted) return []
+          const wish = { path: `${path}/${duty}`, body: { wish: 'run' } }
+          await send({ door: led.door, agent, method: 'POST', ...wish, patienceMs: askMs })
+        }
       }
       await delay(pollMs)
     }
