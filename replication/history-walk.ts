@@ -1,6 +1,7 @@
 import { type ContextKey, noHlc, type PeerId, type Version } from '../base/ids.ts'
 import { byPromise, type Client, type Moment, newId, type Process, send, wakeAt } from './context.ts'
 import type { Outcome, ReplicaMessage, VersionRecord } from './messages.ts'
+import { isQuorum } from './quorum.ts'
 import { keptFromOf } from './register.ts'
 
 /** A walk along the parents: from its own records first, a hole is filled by another owner. */
@@ -27,6 +28,10 @@ export type ChainJob = {
   left: PeerId[]
   /** Owners that were asked about `next` and have not answered. */
   readonly silent: Set<PeerId>
+  /** Of those the ones that could not read it, or tell whether they keep it: they have not answered, and are there. */
+  readonly unsure: Set<PeerId>
+  /** Owners that keep `next` no more. */
+  readonly without: Set<PeerId>
   /** Of the questions about `next`: an answer about another version counts for nothing. */
   id: number
   bytes: number
@@ -41,6 +46,8 @@ export type Walks = {
   readonly ownChain: (key: ContextKey, from: Version, limit: number) => readonly VersionRecord[]
   /** Where the history ends that this replica keeps itself. */
   readonly oldestKept: (key: ContextKey) => Version
+  /** Whether this replica is an owner that keeps a version no more. */
+  readonly isMissing: (key: ContextKey, version: Version, now: Moment) => boolean
   /** Reads what stands; the outcome comes to `onSettled` with this number. */
   readonly settle: (reading: number, key: ContextKey, timeoutMs: number, now: Moment) => void
 }
@@ -71,6 +78,8 @@ export function startWalk(
     next: from,
     left: [],
     silent: new Set(),
+    unsure: new Set(),
+    without: new Set(),
     id: newId(process),
     bytes: 0,
     dueMs: deadlineMs,
@@ -118,7 +127,7 @@ function askAnew(walks: Walks, job: ChainJob, now: Moment): void {
   walks.jobs.delete(job.id)
   job.id = newId(walks.process)
   walks.jobs.set(job.id, job)
-  job.silent.clear()
+  for (const heard of [job.silent, job.unsure, job.without]) heard.clear()
   job.left = ownersToAsk(walks, job, now)
 }
 
@@ -135,11 +144,15 @@ export function onWalkAnswer(
   if (job.isSettling) return true
   if (message.kind === 'refused') {
     doubt(walks, job, now)
+    job.unsure.add(from)
     // Who refuses may have it all the same, and is asked again after all others.
-    if (job.left.length > 0) walkOn(walks, job, now)
+    if (job.left.length > 0 || isKeptByNobody(walks, job, now)) walkOn(walks, job, now)
   } else if (message.key === job.key) {
     job.silent.delete(from)
-    if (!takeFrom(walks, job, message.records, now)) doubt(walks, job, now)
+    if (!takeFrom(walks, job, message.records, now)) {
+      job.without.add(from)
+      doubt(walks, job, now)
+    }
     walkOn(walks, job, now)
   }
   return true
@@ -206,19 +219,36 @@ function walkOn(walks: Walks, job: ChainJob, now: Moment): void {
     if (isTrimmed && isLost(job)) return settle(walks, job, now)
     return endChain(walks, job, end(job, isTrimmed ? null : job.next))
   }
-  // Who was silent may only be slow: it is asked again, until the deadline.
-  const peer = job.left.shift() ?? [...job.silent][0]
-  if (peer === undefined) {
-    // Every owner answered and none has it: what lay there was collected with its key, or trimmed (rule 9).
+  if (isKeptByNobody(walks, job, now)) {
+    // What lay there was collected with its key, or trimmed (rule 9).
     if (isLost(job)) return settle(walks, job, now)
     return endChain(walks, job, end(job, null))
   }
+  // Who was silent may only be slow: it is asked again, until the deadline.
+  const peer = job.left.shift() ?? [...job.silent][0]!
   job.silent.delete(peer)
   job.silent.add(peer)
   job.dueMs = Math.min(job.deadlineMs, now.monotonicMs + process.limits.resendMs)
   wakeAt(process, job.dueMs)
   const limit = job.limit - job.records.length
   send(process, peer, { kind: 'chainAsked', id: job.id, key: job.key, from: job.next, limit })
+}
+
+/**
+ * Every owner was asked: none has it, or a quorum keeps it no more and the others cannot read theirs. What was ever chosen was on
+ * a quorum, so one of these at least has let it go; whose record is damaged would wait for the others for ever
+ * (seed 8255290).
+ */
+function isKeptByNobody(
+  walks: Walks,
+  { key, next, left, silent, unsure, without }: ChainJob,
+  now: Moment,
+): boolean {
+  if (next === null || left.length > 0) return false
+  if ([...silent].some(peer => !unsure.has(peer))) return false
+  const { process } = walks
+  const has = (peer: PeerId) => (peer === process.self ? walks.isMissing(key, next, now) : without.has(peer))
+  return silent.size === 0 || isQuorum(process.placeOf(key).quorum, { has })
 }
 
 /** What was current is gone before it could be told: something newer stands, and the history was trimmed to that. */

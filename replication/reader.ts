@@ -47,10 +47,11 @@ export function newReader(
   ownChain: Walks['ownChain'],
   confirm: Reader['confirm'],
   oldestKept: Walks['oldestKept'] = () => noHlc,
+  isMissing: Walks['isMissing'] = () => false,
 ): Reader {
   const settle: Walks['settle'] = (reading, key, timeoutMs, now) =>
     startRead(reader, { kind: 'history', reading }, key, timeoutMs, now)
-  const walks: Walks = { process, jobs: new Map(), ownChain, oldestKept, settle }
+  const walks: Walks = { process, jobs: new Map(), ownChain, oldestKept, isMissing, settle }
   const reader: Reader = { process, reads: new Map(), walks, repairs: new Map(), confirm }
   return reader
 }

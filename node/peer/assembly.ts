@@ -5,12 +5,12 @@ import type { KeyPlace, Process } from '../../replication/context.ts'
 import { coordinateConfirm, coordinateWrite, newCoordinator } from '../../replication/coordinator.ts'
 import { newDeliverer } from '../../replication/hints.ts'
 import { startWalk } from '../../replication/history-walk.ts'
-import { newAcceptor } from '../../replication/partition-state.ts'
+import { newAcceptor, toPlace } from '../../replication/partition-state.ts'
 import { Puller } from '../../replication/puller.ts'
 import { newReader } from '../../replication/reader.ts'
 import type { Change } from '../../replication/records.ts'
 import { newRequester, onTargetLost } from '../../replication/requester.ts'
-import { chainFrom, oldestKept } from '../../replication/versions.ts'
+import { chainFrom, isMissing, oldestKept } from '../../replication/versions.ts'
 import type { Machines, PeerOptions } from './machines.ts'
 import { Membership } from './membership.ts'
 import { Scans } from './scans.ts'
@@ -55,6 +55,7 @@ export function assemble(options: PeerOptions, hooks: Hooks): Machines {
     (key, from, limit) => chainFrom(acceptor.records, acceptor.limits, key, from, limit),
     (client, key, timeoutMs, now) => coordinateConfirm(coordinator, client, key, false, timeoutMs, now),
     key => oldestKept(acceptor.records, key),
+    (key, version, { wallMs }) => isMissing(acceptor, key, version, toPlace(process.placeOf(key)), wallMs),
   )
   const requester = newRequester(process, (client, operation, timeoutMs, now) =>
     coordinateWrite(coordinator, client, operation, timeoutMs, now),

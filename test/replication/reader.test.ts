@@ -165,6 +165,39 @@ test('who refuses a part of a history is not waited for while others have not be
   assert.deepEqual(told(reader), { kind: 'versions', records: [record(5)], next: null })
 })
 
+test('whose record is damaged is not waited for when a quorum keeps a version no more (seed 8255290)', () => {
+  const [a, b, c] = owners
+  const asker = scriptedWalk(valueAt(5).version)
+  asker.refuses(c)
+  asker.gives(a, [])
+  assert.equal(told(asker.reader), null, 'one of three may never have had it')
+  asker.gives(b, [])
+  assert.deepEqual(told(asker.reader), { kind: 'versions', records: [], next: null })
+
+  const unsure = scriptedWalk(valueAt(5).version)
+  for (const owner of [b, c]) unsure.refuses(owner)
+  unsure.gives(a, [])
+  assert.equal(told(unsure.reader), null, 'it may have been on the two that cannot read theirs')
+
+  for (const isMissing of [true, false]) {
+    const process = processOf(a, owners, 1)
+    const never = () => assert.fail('nothing is to be settled by a round')
+    const reader = newReader(
+      process,
+      () => [],
+      never,
+      undefined,
+      () => isMissing,
+    )
+    startWalk(reader.walks, local, key, valueAt(5).version, 10, 5_000, now)
+    const id = [...reader.walks.jobs.keys()][0]!
+    onReaderAnswer(reader, b, { kind: 'refused', id, epoch: 1, reason: 'damaged' }, now)
+    onReaderAnswer(reader, c, { kind: 'chain', id, key, records: [] }, now)
+    const ended = isMissing ? { kind: 'versions', records: [], next: null } : null
+    assert.deepEqual(told(reader), ended, 'an owner itself counts when it can tell')
+  }
+})
+
 test('a history ends where a quorum says that it does, whoever is silent', () => {
   const newest = { ...record(7), parent: valueAt(6).version }
   const kept = { keptFrom: newest.version, parent: newest.parent }
