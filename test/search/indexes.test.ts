@@ -2,10 +2,14 @@
 // answers. Method: a folder that is opened with one list of indexes and then with another.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import type { IndexConfiguration } from '../../node/search/engine/configuration.ts'
 import { mainIndex } from '../../node/search/engine/configuration.ts'
 import type { SearchHost } from '../../node/search/search-host.ts'
 import { at, developer, found, keyOf, newDir, put, searchWith, security, startSearch } from './fixtures.ts'
+
+/** A merge waits for ten quiet seconds. */
+const calmWithinMs = 60_000
 
 const code: IndexConfiguration = {
   name: 'code',
@@ -174,4 +178,22 @@ test('an index without a past has only what holds now, also when it is made of o
     report!.shelves.reduce((sum, { ended }) => sum + ended, 0),
     0,
   )
+})
+
+test('what came in many small parts is made into few when nothing comes in', async t => {
+  const host = await startSearch(t, await newDir(t))
+  const parts = 7
+  for (let part = 0; part < parts; part++)
+    await host.apply([put(`part${part}`, { title: 'token', writtenMs: 1000 + part })], at(part))
+  await host.noteComplete()
+  const segments = async () => (await host.report()).indexes[0]!.shelves[0]!.segments
+  const before = await found(host, 'token')
+  assert.equal(await segments(), parts)
+  for (const endMs = Date.now() + calmWithinMs; (await segments()) > 1; await setTimeout(100))
+    assert.ok(Date.now() < endMs, 'it is tidied in the end')
+  assert.deepEqual(await found(host, 'token'), before)
+
+  await host.apply([put('late', { title: 'token' })], at(parts))
+  await host.settled()
+  assert.equal(await segments(), 2, 'one that is small beside it does not have all of it written anew')
 })

@@ -61,13 +61,16 @@ async function compare(
 ) {
   const asked: Asked = randomAsked(random, 2)
   const index = asOfMs === undefined && random.chance(0.5) ? 'weighed' : 'main'
-  const { hits, total } = await host.search({
+  const question = {
     roles: [developer],
     query: writeAsked(asked),
     index,
-    limit: 100,
     ...(asOfMs !== undefined && { asOfMs }),
-  })
+  }
+  const { hits, total } = await host.search({ ...question, limit: 100 })
+  const few = await host.search({ ...question, limit: 3 })
+  assert.deepEqual(few.hits, hits.slice(0, 3), 'what cannot be among the best is not looked at')
+  assert.equal(few.total, total)
   const got = hits.map(({ key, score }) => ({ key: key as string, score: Number(score.toFixed(9)) }))
   got.sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : 1))
   const expected = naiveRanking(documents, asked, index === 'weighed' ? weights : {})
@@ -92,6 +95,7 @@ for (const seed of [1, 2, 3]) {
       const action = random.below(6)
       if (action === 0) await host.optimize()
       if (action === 1) await host.rebuild()
+      if (action === 4) await host.settled()
       if (action === 2) {
         await host.close()
         host = await startSearch(t, dir, { indexes })

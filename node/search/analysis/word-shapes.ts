@@ -61,7 +61,10 @@ export class WordShapes {
     for (const kin of this.#from(text.length - edits, text.length + edits, '')) {
       const [letters, low, high] = [kin.letters.values, kin.pairsLow.values, kin.pairsHigh.values]
       for (let i = 0; i < kin.ids.length; i++) {
-        if (bitsOf(letters[i]! ^ wanted.letters) > lettersMost) continue
+        // Most words have many other letters: to take away as many bits as may be there is quicker than to count them.
+        let others = letters[i]! ^ wanted.letters
+        for (let bits = 0; bits < lettersMost; bits++) others &= others - 1
+        if (others !== 0) continue
         const pairs = bitsOf(low[i]! ^ wanted.pairs[0]) + bitsOf(high[i]! ^ wanted.pairs[1])
         if (pairs <= pairsMost) onWord(kin.ids.at(i))
       }

@@ -177,7 +177,7 @@ export class SearchEngine {
   }
 
   async #apply(changes: readonly Change[], checkpoint: Checkpoint | null): Promise<void> {
-    this.#maintenance.noteChange()
+    if (changes.length > 0) this.#maintenance.noteChange()
     const { catalogs } = this.#library
     const batch = searchLimits.documentsPerStep
     for (let at = 0; at < changes.length; at += batch) {

@@ -1,31 +1,23 @@
-import { performance } from 'node:perf_hooks'
 import { Lexicon } from '../analysis/lexicon.ts'
 import { damaged } from '../disk/piece-sealer.ts'
 import type { PieceStore } from '../disk/piece-store.ts'
 import { compareVersion, Shelf } from '../rank/shelf.ts'
 import { keyBytes, versionBytes } from '../segment/columns.ts'
-import type { Segment } from '../segment/segment.ts'
+import { Calm } from './calm.ts'
 import type { Catalog } from './catalog.ts'
 import { fingerprintOf } from './configuration.ts'
 import type { KeptShelf } from './kept-shelf.ts'
 import { isDamage, type Library } from './library.ts'
+import { fanIn, hasEnded, nextCalmMerge, nextMerge } from './merges.ts'
 import { inSlices, rest } from './slices.ts'
 
-/** As many segments of one size as are made into one. */
-const fanIn = 8
 /** Segments of one shelf in memory only, before whoever hands in more waits until some were made into one. */
 const unmergedMax = 8 * fanIn
 /** Documents in memory only, before they are stored. */
 const unstoredMax = 4096
 /** Entries of the log, before all is stored and it begins anew. */
 const loggedMax = 4096
-/** Part of a segment that has ended or was removed, before it is written anew without that. */
-const endedPartMax = 0.2
 const recordsAtOnce = 16
-/** Nothing was handed in for so long; what goes on longer than the second is not waited for. */
-const calmMs = 10_000
-const calmWaitMs = 60_000
-const calmLookMs = 50
 
 export type Work = {
   readonly kind: 'optimize' | 'rebuild' | 'verify'
@@ -56,7 +48,7 @@ export class Maintenance {
   #looking = false
   #closing = false
   #failure: unknown = null
-  #changedMs = performance.now()
+  readonly #calm = new Calm(() => this.#tidy())
   /** Somebody waits until there is nothing left to do. */
   #isWaitedFor = false
   #rebuilding: Promise<void> = Promise.resolve()
@@ -101,25 +93,28 @@ export class Maintenance {
   rebuildStale(): void {
     const stale = this.#library.all.filter(({ catalog, kept }) => this.#library.isStale(catalog, kept))
     if (stale.length === 0) return
-    const rebuilt = this.#whenCalm().then(async () => {
-      for (const { catalog, kept } of stale) await this.#inTurn(() => this.#rebuild(catalog, kept))
-    })
+    const rebuilt = this.#calm
+      .come(() => this.#isWaitedFor || this.#closing)
+      .then(async () => {
+        for (const { catalog, kept } of stale) await this.#inTurn(() => this.#rebuild(catalog, kept))
+      })
     this.#rebuilding = rebuilt.catch(failure => this.noteFailure(failure))
   }
 
   /** Something was handed in, or asked for by whoever hands in. */
   noteChange(): void {
-    this.#changedMs = performance.now()
+    this.#calm.noteChange()
   }
 
-  async #whenCalm(): Promise<void> {
-    const latestMs = performance.now() + calmWaitMs
-    while (
-      !this.#closing &&
-      !this.#isWaitedFor &&
-      performance.now() < Math.min(latestMs, this.#changedMs + calmMs)
+  /** Makes few segments of many: what comes in meanwhile goes first. */
+  #tidy(): void {
+    const isOver = () => this.#closing || (!this.#calm.isCalm && !this.#isWaitedFor)
+    const tidied = this.#library.all.map(({ catalog, kept }) =>
+      this.#inTurn(async () => {
+        if (!isOver() && catalog.kept.includes(kept)) await this.#mergeAll(kept, nextCalmMerge)
+      }),
     )
-      await new Promise(resolve => setTimeout(resolve, calmLookMs))
+    for (const each of tidied) each.catch(failure => this.noteFailure(failure))
   }
 
   /** Makes the indexes that are new of what another one has, set of roles by set of roles. */
@@ -196,6 +191,7 @@ export class Maintenance {
 
   async settled(): Promise<void> {
     this.#isWaitedFor = true
+    if (!this.#closing) this.#tidy()
     await this.#rebuilding
     let tail: unknown
     do {
@@ -206,6 +202,7 @@ export class Maintenance {
 
   async close(storing: boolean): Promise<void> {
     this.#closing = true
+    this.#calm.end()
     await this.settled()
     if (!storing) return
     for (const { catalog, kept } of this.#library.all) {
@@ -221,11 +218,15 @@ export class Maintenance {
       await kept.flush(fingerprintOf(catalog.configuration))
       await this.#library.noteGeneration(kept)
     }
-    for (let group = nextMerge(kept.unstored); group !== null; group = nextMerge(kept.unstored)) {
+    await this.#mergeAll(kept, nextMerge)
+  }
+
+  async #mergeAll(kept: KeptShelf, next: typeof nextMerge): Promise<void> {
+    for (let group = next(kept.unstored); group !== null; group = next(kept.unstored)) {
       await kept.rewrite(group, false)
     }
     const stored = () => kept.shelf.segments.filter(one => one.stored !== null)
-    for (let group = nextMerge(stored()); group !== null; group = nextMerge(stored())) {
+    for (let group = next(stored()); group !== null; group = next(stored())) {
       await kept.rewrite(group, true)
       await this.#library.noteGeneration(kept)
     }
@@ -340,25 +341,4 @@ export class Maintenance {
     this.#tail = done.catch(() => undefined)
     return done
   }
-}
-
-/** Segments of about one size, of what holds or of what has ended, as soon as there are enough; or one that is half empty. */
-function nextMerge(segments: readonly Segment[]): readonly Segment[] | null {
-  const groups = new Map<string, Segment[]>()
-  for (const segment of segments) {
-    const tier = Math.floor(Math.log(segment.documents) / Math.log(fanIn) + 1e-9)
-    const name = `${segment.currentCount > 0}/${tier}`
-    const group = groups.get(name) ?? []
-    group.push(segment)
-    groups.set(name, group)
-    if (group.length >= fanIn) return group
-  }
-  const wasteful = segments.find(hasEnded)
-  return wasteful === undefined ? null : [wasteful]
-}
-
-/** Much of it has ended beside what holds, or was removed. */
-const hasEnded = (segment: Segment): boolean => {
-  const ended = segment.currentCount > 0 ? segment.documents - segment.currentCount : segment.removedCount
-  return ended > segment.documents * endedPartMax
 }

@@ -12,7 +12,7 @@ import { type Cursor, positionOf, readCursor, writeCursor } from './cursor.ts'
 import { FacetCounts } from './facets.ts'
 import { passing } from './filter.ts'
 import { lookUp, type Resolved, resolveTerm } from './lookup.ts'
-import { found, matching, noteFrequencies, type Part, score } from './score.ts'
+import { found, matching, noteFrequencies, offerOne, type Part, score } from './score.ts'
 import type { Shelf } from './shelf.ts'
 import { type View, visibleIn } from './view.ts'
 
@@ -146,8 +146,12 @@ type Collecting = {
 
 /** @returns how many documents match. */
 function collect(parts: readonly Part[], plan: Plan, collecting: Collecting): number {
-  const { request, statistics, bm25, facets } = collecting
+  const { request, statistics, bm25, facets, best } = collecting
   let total = 0
+  if (isOfOneTerm(plan, collecting)) {
+    for (const part of parts) total += offerOne(part, plan, statistics, bm25, best)
+    return total
+  }
   let shelf: Shelf | null = null
   for (const part of parts) {
     if (part.shelf !== shelf) {
@@ -166,6 +170,13 @@ function collect(parts: readonly Part[], plan: Plan, collecting: Collecting): nu
   }
   facets.end()
   return total
+}
+
+/** Nothing but the best of all that have one term is asked for. */
+function isOfOneTerm({ any, terms }: Plan, { request, cursor }: Collecting): boolean {
+  const { filters = {}, facets = [], sort = 'relevance' } = request
+  const isPlain = Object.keys(filters).length === 0 && facets.length === 0 && sort === 'relevance'
+  return any && terms.length === 1 && isPlain && cursor === null
 }
 
 function keepPassing(passes: Uint8Array): void {

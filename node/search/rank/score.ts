@@ -1,6 +1,7 @@
 import type { Statistics } from '../api.ts'
 import type { Plan } from '../query/plan.ts'
 import type { Segment } from '../segment/segment.ts'
+import type { Best } from './best.ts'
 import { type Bm25, lengthNorm, rarity } from './bm25.ts'
 import { Found } from './found.ts'
 import type { Shelf } from './shelf.ts'
@@ -31,13 +32,48 @@ export function score(part: Part, plan: Plan, statistics: Statistics, bm25: Bm25
     matching.scores = new Float64Array(documents)
     conditions = new Int32Array(documents)
   }
-  const weights = plan.terms.map(
-    ({ boost }, term) => rarity(statistics.documents, statistics.frequencies[term]!) * boost * (bm25.k1 + 1),
-  )
+  const weights = weightsOf(plan, statistics, bm25)
   const norm = lengthNorm(statistics, bm25)
   if (plan.any && weights.length === 1) scoreOne(part, weights[0]!, norm)
   else if (plan.any) scoreAny(part, weights, norm)
   else scoreMatching(part, plan, weights, norm)
+}
+
+const weightsOf = (plan: Plan, statistics: Statistics, { k1 }: Bm25): number[] =>
+  plan.terms.map(
+    ({ boost }, term) => rarity(statistics.documents, statistics.frequencies[term]!) * boost * (k1 + 1),
+  )
+
+/** Less than rounding moves the number of occurrences at which a document is as good as the last of the best. */
+const roundingPart = 1e-9
+
+/**
+ * Offers the documents of a single term. Which of them cannot be among the best is told by how often it occurs, without a
+ * look at the document: none is shorter than the shortest of the segment. @returns how many there are.
+ */
+export function offerOne(part: Part, plan: Plan, statistics: Statistics, bm25: Bm25, best: Best): number {
+  const { shelf, segment, bounds } = part
+  const [weight] = weightsOf(plan, statistics, bm25) as [number]
+  const { base, slope } = lengthNorm(statistics, bm25)
+  const { lengths } = segment.columns
+  const { places, weights } = found
+  const shortest = base + slope * segment.shortest
+  const leastFor = (value: number): number =>
+    value > 0 && value < weight ? ((value * shortest) / (weight - value)) * (1 - roundingPart) : 0
+  let { threshold } = best
+  let least = leastFor(threshold)
+  const [from, end] = [bounds[0]!, bounds[1]!]
+  for (let i = from; i < end; i++) {
+    const frequency = weights[i]!
+    if (frequency < least) continue
+    const place = places[i]!
+    const value = (weight * frequency) / (frequency + (base + slope * lengths[place]!))
+    if (value < threshold) continue
+    best.offer({ value, shelf, segment, place })
+    threshold = best.threshold
+    least = leastFor(threshold)
+  }
+  return end - from
 }
 
 type Norm = { readonly base: number; readonly slope: number }
@@ -109,15 +145,28 @@ function findMatching({ segment, visible, bounds }: Part, plan: Plan): number {
   const { places } = found
   const { places: touched, scores } = matching
   const fulfilled = conditions
+  const rarest = rarestRequired(plan, bounds)
+  const isFirst = ({ condition }: Plan['terms'][number]) => rarest === null || condition === rarest
   let count = 0
-  for (const [term, { condition }] of plan.terms.entries()) {
-    const bits = touchedBit | (condition === null ? 0 : 1 << condition)
+  for (const [term, asked] of plan.terms.entries()) {
+    if (!isFirst(asked)) continue
+    const bits = bitsOf(asked)
     const end = bounds[term + 1]!
     for (let i = bounds[term]!; i < end; i++) {
       const place = places[i]!
       const before = fulfilled[place]!
       if (before === 0) touched[count++] = place
       fulfilled[place] = before | bits
+    }
+  }
+  for (const [term, asked] of plan.terms.entries()) {
+    if (isFirst(asked)) continue
+    const bits = bitsOf(asked)
+    const end = bounds[term + 1]!
+    for (let i = bounds[term]!; i < end; i++) {
+      const place = places[i]!
+      const before = fulfilled[place]!
+      if (before !== 0) fulfilled[place] = before | bits
     }
   }
   if (plan.all) {
@@ -138,6 +187,24 @@ function findMatching({ segment, visible, bounds }: Part, plan: Plan): number {
     } else fulfilled[place] = 0
   }
   return kept
+}
+
+const bitsOf = ({ condition }: Plan['terms'][number]): number =>
+  touchedBit | (condition === null ? 0 : 1 << condition)
+
+/** Of the conditions that whatever matches fulfils, the one that the fewest documents do; null where there is none. */
+function rarestRequired({ all, required, terms }: Plan, bounds: readonly number[]): number | null {
+  if (all || required === 0) return null
+  const counts = new Map<number, number>()
+  for (const [term, { condition }] of terms.entries()) {
+    if (condition === null || (required & (1 << condition)) === 0) continue
+    counts.set(condition, (counts.get(condition) ?? 0) + bounds[term + 1]! - bounds[term]!)
+  }
+  let rarest: number | null = null
+  for (const [condition, count] of counts) {
+    if (rarest === null || count < counts.get(rarest)!) rarest = condition
+  }
+  return rarest
 }
 
 /** Finds out again how often each term occurs in the few documents that are returned. */

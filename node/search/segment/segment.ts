@@ -41,6 +41,8 @@ export class Segment {
   /** Length of all documents that hold. */
   currentLength: number
   removedCount = 0
+  /** Length of the shortest document, whether it holds or not. */
+  readonly shortest: number
   /** Grows with every change of `until`. */
   changes = 0
   /** Where it lies on disk, and which state of it; null: in memory only, and in the log. */
@@ -55,13 +57,16 @@ export class Segment {
     this.current = new Uint8Array(this.documents)
     this.currentCount = 0
     this.currentLength = 0
+    let shortest = Number.POSITIVE_INFINITY
     for (let place = 0; place < this.documents; place++) {
+      if (columns.lengths[place]! < shortest) shortest = columns.lengths[place]!
       if (until[place] === Number.POSITIVE_INFINITY) {
         this.current[place] = 1
         this.currentCount++
         this.currentLength += columns.lengths[place]!
       } else if (until[place] === 0) this.removedCount++
     }
+    this.shortest = shortest
     this.#places = placesByKey(columns.keys, this.documents)
   }
 
