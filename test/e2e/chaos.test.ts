@@ -71,7 +71,8 @@ test('two minutes of chaos break no promise', async t => {
   const [code] = await once(child, 'exit')
   assert.notEqual(said.out, '', said.err)
   const report = JSON.parse(said.out) as Report
-  t.diagnostic(said.out)
+  // What the calls of the longest gaps were is in a run by hand: here it would bury everything else.
+  t.diagnostic(JSON.stringify({ ...report, worst: report.worst.map(({ ms }) => ms) }))
   for (const line of storyOf(report)) t.diagnostic(line)
   assert.deepEqual(report.violations, [], said.err)
   assert.equal(code, 0)
