@@ -95,7 +95,10 @@ export class Invariants {
   opened(peer: PeerId, disk: Disk, recordsLost: boolean, genesis: View): void {
     const replica = this.replica(peer)
     this.questions.set(peer, new PairMap())
-    replica.view = viewOn(disk) ?? genesis
+    const view = viewOn(disk) ?? genesis
+    replica.view = view
+    // It may have become durable with the end of the boot before, which never told of it (seed 8320096).
+    this.saw(view)
     for (const { partition } of assignmentsOf(genesis)) {
       const record = partitionOn(disk, partition)
       if (record === null) replica.ceilings.delete(partition)
@@ -110,6 +113,7 @@ export class Invariants {
       if (head === null || head === 'damaged') this.removed(peer, replica, key)
       else this.stored(peer, replica, key, head.accepted, head.value, null)
     }
+    if (view.epoch > this.newest.epoch) this.adopted(replica, view)
   }
 
   /** A batch was reported durable to the process of `peer`. */

@@ -65,3 +65,13 @@ test('an owner that knows of its loss takes no part, until it says that it is wh
   assert.deepEqual(breaches(true, false), [])
   assert.deepEqual(breaches(true, true), [9])
 })
+
+test('a view that became durable with the end of a boot is known when its disk is opened (seed 8320096)', () => {
+  const machine = new SimDisk({ random: seeded(1), schedule: () => undefined, faults: noDiskFaults })
+  machine.fill([viewChange(now)])
+  const { disk } = machine.restart()
+  const none = () => undefined
+  const checker = new Invariants(before, () => 1, none, none)
+  checker.opened(a, disk, false, before)
+  assert.equal(checker.view.epoch, now.epoch)
+})
