@@ -162,6 +162,8 @@ export type ScaleWish = {
   readonly peers: readonly number[]
   readonly placements: readonly number[]
   readonly clientsPerPeer: number
+  /** Those that go on while peers join; else all. */
+  readonly joinClientsPerPeer?: number
   readonly told: (progress: string) => void
 }
 

@@ -79,7 +79,7 @@ the fleet, in the partitions that move first, and what the clients write comes t
 table are small, and its ratios say what holds for more. *Long copies* is the time in which new peers copy what was stored before the run; a real fleet
 spends nearly all of a join so. *p99* is of all clients' operations, by the p99 of the same fleet before; the limit is 2.
 
-${joinTable(result)}
+${joinTable(result)}${fewerText(result)}
 ${figure('scale-growth-p99')}
 ${p99Text(result)}
 
@@ -192,22 +192,33 @@ function joinTable({ fleets }: ScaleResult): string {
       'in long copies',
       'ratio',
     ],
-    fleets.map(({ peers, perSecond, p99Ms, join }) => [
+    fleets.map(({ peers, join }) => [
       String(peers),
       String(join.added),
       (join.tookMs / 1_000).toFixed(1),
       (join.copiedBytes / 1e6).toFixed(1),
       (join.copiedBytes / join.leastBytes).toFixed(3),
       megabytes(join.copying?.bytesPerSecond),
-      perSecond.toFixed(0),
+      join.before.perSecond.toFixed(0),
       join.perSecond.toFixed(0),
-      p99Ms.toFixed(1),
+      join.before.p99Ms.toFixed(1),
       join.p99Ms.toFixed(1),
       join.p99Ratio.toFixed(2),
       join.copying?.p99Ms.toFixed(1) ?? '',
       join.copyingP99Ratio?.toFixed(2) ?? '',
     ]),
   )
+}
+
+/** Fleets in which not all clients went on while peers joined. */
+function fewerText({ fleets, clientsPerPeer }: ScaleResult): string {
+  const fewer = fleets.filter(({ join }) => join.clientsPerPeer < clientsPerPeer)
+  return fewer
+    .map(
+      ({ peers, join }) =>
+        `\nAt ${peers} peers ${join.clientsPerPeer} of the ${clientsPerPeer} clients of each went on, in all that this table and the spread of views say of it.\n`,
+    )
+    .join('')
 }
 
 function growthTable({ fleets }: ScaleResult): string {

@@ -37,11 +37,13 @@ export class Clients {
   private readonly random: Random
   /** Every key that was acknowledged. */
   readonly written: ContextKey[] = []
+  private atWork: number
 
   /** @param wayMs - from a client to its peer, one way. @param envelopeBytes - of each context. */
   constructor(world: World, workload: Workload, wayMs: number, envelopeBytes: number) {
     this.world = world
     this.workload = workload
+    this.atWork = workload.clientsPerPeer
     this.wayMs = wayMs
     this.random = world.random('clients')
     this.data = new Uint8Array(envelopeBytes)
@@ -51,7 +53,12 @@ export class Clients {
   /** The clients of `peer` begin, spread over a little time. */
   start(peer: ScalePeer): void {
     for (let i = 0; i < this.workload.clientsPerPeer; i++)
-      this.world.after(this.random.next() * 20, () => this.next(peer))
+      this.world.after(this.random.next() * 20, () => this.next(peer, i))
+  }
+
+  /** So many clients of each peer go on; the others end what they have under way. */
+  keep(clientsPerPeer: number): void {
+    this.atWork = clientsPerPeer
   }
 
   forget(): void {
@@ -60,7 +67,9 @@ export class Clients {
     this.served.waitedMs = []
   }
 
-  private next(peer: ScalePeer): void {
+  /** @param number - of the client, of those of its peer. */
+  private next(peer: ScalePeer, number: number): void {
+    if (number >= this.atWork) return
     const askedMs = this.world.nowMs
     const isWrite = this.written.length === 0 || this.random.chance(this.workload.writeShare)
     this.world.after(this.wayMs, () => {
@@ -68,7 +77,7 @@ export class Clients {
       peer.submit(operation, (outcome, answeredMs) =>
         this.world.after(answeredMs + this.wayMs - this.world.nowMs, () => {
           this.note(operation, outcome, askedMs)
-          this.next(peer)
+          this.next(peer, number)
         }),
       )
     })

@@ -19,6 +19,8 @@ export type ScaleOptions = {
   /** Sizes of the fleets whose placement alone is computed. */
   readonly placements: readonly number[]
   readonly clientsPerPeer: number
+  /** Those of them that go on while peers join; else all. Few are enough for a large fleet, where all take hours and memory. */
+  readonly joinClientsPerPeer?: number
   /** Of each fleet; else it is shorter the larger the fleet is. */
   readonly window?: LoadWindow
   readonly told?: (progress: string) => void
@@ -31,6 +33,9 @@ export type FleetRow = LoadFigures & {
   readonly window: LoadWindow
   readonly viewBytes: number
   readonly join: JoinFigures & {
+    readonly clientsPerPeer: number
+    /** What these clients met before. */
+    readonly before: Pick<LoadFigures, 'perSecond' | 'p99Ms'>
     /** Stored before the run for each new peer that got something of it in the first wave of moves. */
     readonly storedBytesEach: number
     /** Of operations while they join, by that of before. */
@@ -61,7 +66,7 @@ export type ScaleResult = {
 
 /** Fleets of growing size under the same load for each peer, and placement alone for far larger ones. */
 export function runScale(wish: ScaleOptions): ScaleResult {
-  const { seed, peers, placements, clientsPerPeer, window, told } = wish
+  const { seed, peers, placements, clientsPerPeer, joinClientsPerPeer = clientsPerPeer, window, told } = wish
   const options: FleetOptions = {
     ...defaultFleet,
     seed,
@@ -70,7 +75,9 @@ export function runScale(wish: ScaleOptions): ScaleResult {
   const { partitions, replicas, workload, times } = options
   const fleets: FleetRow[] = []
   for (const count of peers)
-    fleets.push(measureFleet(count, options, window ?? defaultWindow(count), fleets.at(-1), told))
+    fleets.push(
+      measureFleet(count, options, joinClientsPerPeer, window ?? defaultWindow(count), fleets.at(-1), told),
+    )
   const balances = placements.map(count => {
     told?.(`placement on ${count} peers`)
     return measureBalance(count, { partitions: partitionCountMax, replicas })
@@ -95,6 +102,7 @@ export function runScale(wish: ScaleOptions): ScaleResult {
 function measureFleet(
   count: number,
   options: FleetOptions,
+  joinClients: number,
   window: LoadWindow,
   before: FleetRow | undefined,
   told: (progress: string) => void = () => undefined,
@@ -107,6 +115,8 @@ function measureFleet(
   told(`${count} peers under load`)
   const fleet = new ScaleFleet(count, { ...options, stored })
   const load = loadOf(fleet, window)
+  fleet.clients.keep(joinClients)
+  const { perSecond, p99Ms } = joinClients === options.workload.clientsPerPeer ? load : loadOf(fleet, window)
   told(`${count} peers take in ${comers.length} more`)
   const join = measureJoin(fleet)
   const { copying } = join
@@ -119,9 +129,11 @@ function measureFleet(
     viewBytes: encodeView(view).length,
     join: {
       ...join,
+      clientsPerPeer: joinClients,
+      before: { perSecond, p99Ms },
       storedBytesEach: contextsEach * times.envelopeBytes,
-      p99Ratio: join.p99Ms / load.p99Ms,
-      copyingP99Ratio: copying && copying.p99Ms / load.p99Ms,
+      p99Ratio: join.p99Ms / p99Ms,
+      copyingP99Ratio: copying && copying.p99Ms / p99Ms,
     },
     growth: {
       ...growth,

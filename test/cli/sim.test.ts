@@ -131,5 +131,8 @@ test('sim scale hands on its sizes, and prints a table or JSON', async () => {
   assert.match(shown.out, /^3 +1 +2\.9 s +15, 67 ms +8\.6 of 8\.5 MB +1\.50$/m)
   assert.deepEqual(asked, [{ seed: 5, peers: [3, 6], placements: [10], clientsPerPeer: 2 }])
   assert.deepEqual(JSON.parse((await run('--json')).out), figures)
+  await run('--peers', '3', '--placement', '10', '--clients', '2', '--join-clients', '1')
+  const fewer = { seed: 1, peers: [3], placements: [10], clientsPerPeer: 2, joinClientsPerPeer: 1 }
+  assert.deepEqual(asked.at(-1), fewer)
   assert.equal((await run('--peers', '2')).code, 2)
 })

@@ -8,6 +8,7 @@ type ScaleOptions = JsonOption & {
   peers: readonly number[]
   placement: readonly number[]
   clients: number
+  joinClients?: number
 }
 
 const peersDefault: readonly number[] = [3, 6, 12, 25, 50, 100]
@@ -26,7 +27,7 @@ export function addScale(command: Command, session: Session): void {
       'Runs the production peer in fleets of growing size whose processors, disks and network take the time ' +
         'that was measured on the real code. Every peer serves as many clients; so what a peer does in a large ' +
         'fleet shows what size costs. Then a tenth more peers join it under that load. Sizes up to 12 take about ' +
-        'a minute, up to 50 a quarter of an hour, and 100 peers an hour more. docs/SCALE.md explains the figures.',
+        'a minute, up to 50 a quarter of an hour; for 100 let few clients go on while peers join. docs/SCALE.md explains the figures.',
     )
     .option('--peers <counts>', 'Sizes of the fleets', counts(3, peersMax), peersDefault)
     .option(
@@ -36,21 +37,30 @@ export function addScale(command: Command, session: Session): void {
       placementsDefault,
     )
     .option('--clients <count>', 'Clients of each peer', wholeNumber(1, clientsMax), clientsDefault)
+    .option(
+      '--join-clients <count>',
+      'Clients of each peer that go on while peers join; else all',
+      wholeNumber(1, clientsMax),
+    )
     .option('--seed <number>', 'Seed of the world', wholeNumber(0, 2 ** 32 - 1), 1)
   withExamples(withJson(scale), [
     'slurp sim scale --peers 3,6,12 --placement 10,100',
+    'slurp sim scale --peers 100 --join-clients 2',
     'slurp sim scale --json > scale.json',
   ]).action((options: ScaleOptions) => measure(session, options))
 }
 
 async function measure(session: Session, options: ScaleOptions): Promise<void> {
-  const { seed, peers, placement: placements, clients: clientsPerPeer } = options
+  const { seed, peers, placement: placements, clients: clientsPerPeer, joinClients } = options
   const startMs = performance.now()
   const told = (what: string) => {
     const seconds = Math.round((performance.now() - startMs) / 1_000)
     session.err(session.errIsTerminal ? `\r${seconds} s  ${what}\x1b[K` : `${seconds} s  ${what}\n`)
   }
-  const figures = await session.wiring.simulateScale({ seed, peers, placements, clientsPerPeer, told })
+  const wish = { seed, peers, placements, clientsPerPeer, told }
+  const figures = await session.wiring.simulateScale(
+    joinClients === undefined ? wish : { ...wish, joinClientsPerPeer: Math.min(joinClients, clientsPerPeer) },
+  )
   if (session.errIsTerminal) session.err('\r\x1b[K')
   answer(session, options.json, figures, () => describe(figures))
 }

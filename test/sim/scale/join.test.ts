@@ -43,6 +43,23 @@ test('everything that has to be copied is, little of it twice, and nothing fails
   }
 })
 
+test('fewer clients may go on while peers join, and are held against what they met before', () => {
+  const [whole] = fleets
+  const [row] = runScale({
+    seed: 1,
+    peers: [3],
+    placements: [],
+    clientsPerPeer: 2,
+    joinClientsPerPeer: 1,
+    window: { warmUpMs: 50, measureMs: 300 },
+  }).fleets
+  assert.equal(row!.perSecond, whole!.perSecond, 'the load before is that of all')
+  assert.deepEqual([whole!.join.clientsPerPeer, row!.join.clientsPerPeer], [2, 1])
+  assert.equal(whole!.join.before.perSecond, whole!.perSecond)
+  assert.ok(row!.join.before.perSecond < 0.8 * row!.perSecond)
+  assert.equal(row!.join.p99Ratio, row!.join.p99Ms / row!.join.before.p99Ms)
+})
+
 test('a view is spread while the join goes on, and long copies are a part of it', () => {
   for (const { join, growth } of fleets) {
     assert.ok(join.views > 5 && join.spreadMs > 0 && join.spreadMs <= join.spreadMostMs)
