@@ -162,7 +162,7 @@ export type ScaleWish = {
   readonly peers: readonly number[]
   readonly placements: readonly number[]
   readonly clientsPerPeer: number
-  /** Those that go on while peers join; else all. */
+  /** Those that go on while peers join; else all, and one in large fleets. */
   readonly joinClientsPerPeer?: number
   readonly told: (progress: string) => void
 }

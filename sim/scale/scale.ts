@@ -7,6 +7,8 @@ import { type BalanceFigures, type GrowthFigures, measureBalance, measureGrowth 
 import { measuredOn, realFleet, type ServiceTimes } from './service-times.ts'
 import { storedFor } from './stored.ts'
 
+/** Peers of the largest fleet that peers join while all clients are at work, where nobody says otherwise. */
+const allAtWorkMax = 50
 /** Bytes that each peer is taken to store when a tenth more peers join. */
 const storedBytes = 10e9
 /** Stored before the run for each peer that will join, for each second in which the fleet before was measured. */
@@ -19,7 +21,7 @@ export type ScaleOptions = {
   /** Sizes of the fleets whose placement alone is computed. */
   readonly placements: readonly number[]
   readonly clientsPerPeer: number
-  /** Those of them that go on while peers join; else all. Few are enough for a large fleet, where all take hours and memory. */
+  /** Those of them that go on while peers join; else all, and one in fleets so large that all would take hours. */
   readonly joinClientsPerPeer?: number
   /** Of each fleet; else it is shorter the larger the fleet is. */
   readonly window?: LoadWindow
@@ -66,7 +68,7 @@ export type ScaleResult = {
 
 /** Fleets of growing size under the same load for each peer, and placement alone for far larger ones. */
 export function runScale(wish: ScaleOptions): ScaleResult {
-  const { seed, peers, placements, clientsPerPeer, joinClientsPerPeer = clientsPerPeer, window, told } = wish
+  const { seed, peers, placements, clientsPerPeer, joinClientsPerPeer, window, told } = wish
   const options: FleetOptions = {
     ...defaultFleet,
     seed,
@@ -74,10 +76,12 @@ export function runScale(wish: ScaleOptions): ScaleResult {
   }
   const { partitions, replicas, workload, times } = options
   const fleets: FleetRow[] = []
-  for (const count of peers)
+  for (const count of peers) {
+    const joinClients = joinClientsPerPeer ?? (count > allAtWorkMax ? 1 : clientsPerPeer)
     fleets.push(
-      measureFleet(count, options, joinClientsPerPeer, window ?? defaultWindow(count), fleets.at(-1), told),
+      measureFleet(count, options, joinClients, window ?? defaultWindow(count), fleets.at(-1), told),
     )
+  }
   const balances = placements.map(count => {
     told?.(`placement on ${count} peers`)
     return measureBalance(count, { partitions: partitionCountMax, replicas })

@@ -27,7 +27,7 @@ export function addScale(command: Command, session: Session): void {
       'Runs the production peer in fleets of growing size whose processors, disks and network take the time ' +
         'that was measured on the real code. Every peer serves as many clients; so what a peer does in a large ' +
         'fleet shows what size costs. Then a tenth more peers join it under that load. Sizes up to 12 take about ' +
-        'a minute, up to 50 a quarter of an hour; for 100 let few clients go on while peers join. docs/SCALE.md explains the figures.',
+        'a minute, up to 50 a quarter of an hour, and 100 peers some minutes more. docs/SCALE.md explains the figures.',
     )
     .option('--peers <counts>', 'Sizes of the fleets', counts(3, peersMax), peersDefault)
     .option(
@@ -39,13 +39,13 @@ export function addScale(command: Command, session: Session): void {
     .option('--clients <count>', 'Clients of each peer', wholeNumber(1, clientsMax), clientsDefault)
     .option(
       '--join-clients <count>',
-      'Clients of each peer that go on while peers join; else all',
+      'Clients of each peer that go on while peers join; else all, and one above 50 peers',
       wholeNumber(1, clientsMax),
     )
     .option('--seed <number>', 'Seed of the world', wholeNumber(0, 2 ** 32 - 1), 1)
   withExamples(withJson(scale), [
     'slurp sim scale --peers 3,6,12 --placement 10,100',
-    'slurp sim scale --peers 100 --join-clients 2',
+    'slurp sim scale --peers 100 --join-clients 4',
     'slurp sim scale --json > scale.json',
   ]).action((options: ScaleOptions) => measure(session, options))
 }
