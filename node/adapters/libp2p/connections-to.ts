@@ -5,11 +5,12 @@ import type { PeerId } from '../../../base/ids.ts'
 
 /** More than a fleet has members. */
 const readMax = 4_096
-const read = new LRUCache<PeerId, Libp2pPeerId>({ max: readMax })
+const read = new LRUCache<PeerId, Libp2pPeerId>({
+  max: readMax,
+  memoMethod: peer => peerIdFromString(peer),
+})
 
 /** All connections to one peer. Whether there is one is asked for every context and question, so ids are read once. */
 export function connectionsTo(libp2p: Pick<Libp2p, 'getConnections'>, peer: PeerId): Connection[] {
-  const id = read.get(peer) ?? peerIdFromString(peer)
-  read.set(peer, id)
-  return libp2p.getConnections(id)
+  return libp2p.getConnections(read.memo(peer))
 }

@@ -221,10 +221,14 @@ export class Maintenance {
     await this.#mergeAll(kept, nextMerge)
   }
 
-  async #mergeAll(kept: KeptShelf, next: typeof nextMerge): Promise<void> {
+  async #mergeUnstored(kept: KeptShelf, next: typeof nextMerge): Promise<void> {
     for (let group = next(kept.unstored); group !== null; group = next(kept.unstored)) {
       await kept.rewrite(group, false)
     }
+  }
+
+  async #mergeAll(kept: KeptShelf, next: typeof nextMerge): Promise<void> {
+    await this.#mergeUnstored(kept, next)
     const stored = () => kept.shelf.segments.filter(one => one.stored !== null)
     for (let group = next(stored()); group !== null; group = next(stored())) {
       await kept.rewrite(group, true)
@@ -308,9 +312,7 @@ export class Maintenance {
       const untilMs = place.segment.until[place.at]!
       if (untilMs !== Number.POSITIVE_INFINITY && catalog.configuration.history === false) continue
       await this.#store.write(catalog.copy(document, untilMs, to))
-      for (let group = nextMerge(to.unstored); group !== null; group = nextMerge(to.unstored)) {
-        await to.rewrite(group, false)
-      }
+      await this.#mergeUnstored(to, nextMerge)
     }
     return true
   }

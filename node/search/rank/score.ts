@@ -147,28 +147,17 @@ function findMatching({ segment, visible, bounds }: Part, plan: Plan): number {
   const { places } = found
   const { places: touched, scores } = matching
   const fulfilled = conditions
-  const rarest = rarestRequired(plan, bounds)
-  const isFirst = ({ condition }: Plan['terms'][number]) => rarest === null || condition === rarest
   let count = 0
-  for (const [term, asked] of plan.terms.entries()) {
-    if (!isFirst(asked)) continue
-    const bits = bitsOf(asked)
+  for (const { term, bits, isFirst } of rarestFirst(plan, bounds)) {
     const end = bounds[term + 1]!
     for (let i = bounds[term]!; i < end; i++) {
       const place = places[i]!
       const before = fulfilled[place]!
-      if (before === 0) touched[count++] = place
+      if (before === 0) {
+        if (!isFirst) continue
+        touched[count++] = place
+      }
       fulfilled[place] = before | bits
-    }
-  }
-  for (const [term, asked] of plan.terms.entries()) {
-    if (isFirst(asked)) continue
-    const bits = bitsOf(asked)
-    const end = bounds[term + 1]!
-    for (let i = bounds[term]!; i < end; i++) {
-      const place = places[i]!
-      const before = fulfilled[place]!
-      if (before !== 0) fulfilled[place] = before | bits
     }
   }
   if (plan.all) {
@@ -191,8 +180,17 @@ function findMatching({ segment, visible, bounds }: Part, plan: Plan): number {
   return kept
 }
 
-const bitsOf = ({ condition }: Plan['terms'][number]): number =>
-  touchedBit | (condition === null ? 0 : 1 << condition)
+/** Terms in the order in which they are looked through; what no first one has matches nothing. */
+function rarestFirst(plan: Plan, bounds: readonly number[]) {
+  const rarest = rarestRequired(plan, bounds)
+  return plan.terms
+    .map(({ condition }, term) => ({
+      term,
+      bits: touchedBit | (condition === null ? 0 : 1 << condition),
+      isFirst: rarest === null || condition === rarest,
+    }))
+    .sort((a, b) => Number(b.isFirst) - Number(a.isFirst))
+}
 
 /** Of the conditions that whatever matches fulfils, the one that the fewest documents do; null where there is none. */
 function rarestRequired({ all, required, terms }: Plan, bounds: readonly number[]): number | null {
