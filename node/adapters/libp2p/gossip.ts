@@ -8,10 +8,8 @@ export const newsBytesMax = 1024
 
 export const newsTopic = (fleet: FleetId): string => `/slurp/${fleet}/news`
 
-export type MeshGossip = GossipSub & { getMeshPeers(topic: string): string[] }
-
 export type GossipOptions = {
-  readonly mesh: MeshGossip
+  readonly pubsub: GossipSub
   readonly fleet: FleetId
   isMember(peer: PeerId): boolean
   /** Only what passed every check; `from` signed it. */
@@ -22,7 +20,7 @@ export type GossipOptions = {
 export class Gossip {
   private readonly options: GossipOptions
   private readonly topic: string
-  /** The newest of each kind that waits for a mesh: older ones are worth nothing. */
+  /** The newest of each kind that waits for somebody to hear it: older ones are worth nothing. */
   private readonly waiting = new Map<News['kind'], News>()
   private readonly allowances = new TokenBuckets({ perSecond: 20, burst: 50, subjectsMax: 10_000 })
   private readonly counts = { published: 0, received: 0, rejected: 0, limited: 0, unpublished: 0 }
@@ -31,11 +29,11 @@ export class Gossip {
   constructor(options: GossipOptions) {
     this.options = options
     this.topic = newsTopic(options.fleet)
-    const { mesh } = options
-    mesh.topicValidators.set(this.topic, (source, message) => this.judge(source.toString(), message))
-    mesh.addEventListener('message', event => this.hear(event.detail))
-    mesh.addEventListener('gossipsub:graft', () => this.publishWaiting())
-    mesh.subscribe(this.topic)
+    const { pubsub } = options
+    pubsub.topicValidators.set(this.topic, (source, message) => this.judge(source.toString(), message))
+    pubsub.addEventListener('message', event => this.hear(event.detail))
+    pubsub.addEventListener('subscription-change', () => this.publishWaiting())
+    pubsub.subscribe(this.topic)
   }
 
   /** Spreads news now, or as soon as there is somebody to tell; the newest of a kind replaces one that waits. */
@@ -51,21 +49,22 @@ export class Gossip {
   stop(): void {
     this.stopped = true
     this.waiting.clear()
-    this.options.mesh.topicValidators.delete(this.topic)
+    this.options.pubsub.topicValidators.delete(this.topic)
   }
 
   private publishWaiting(): void {
-    const { mesh } = this.options
-    if (this.stopped || this.waiting.size === 0 || mesh.getMeshPeers(this.topic).length === 0) return
+    const { pubsub } = this.options
+    // News of its own goes to every subscriber, in the mesh or not: for a minute nobody may be in it who is connected.
+    if (this.stopped || this.waiting.size === 0 || pubsub.getSubscribers(this.topic).length === 0) return
     const news = [...this.waiting.values()]
     this.waiting.clear()
     for (const one of news) {
-      mesh.publish(this.topic, encodeNews(one)).then(
+      pubsub.publish(this.topic, encodeNews(one)).then(
         () => {
           this.counts.published += 1
         },
         () => {
-          // The mesh went away meanwhile. News is worth no second attempt.
+          // Who was there went away meanwhile. News is worth no second attempt.
           this.counts.unpublished += 1
         },
       )

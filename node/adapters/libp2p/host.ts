@@ -19,7 +19,7 @@ import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { Callers } from './callers.ts'
 import { coalescing } from './coalescing.ts'
 import { addressOf } from './exchange.ts'
-import { type MeshGossip, newsBytesMax, newsTopic } from './gossip.ts'
+import { newsBytesMax, newsTopic } from './gossip.ts'
 import { cachedKeyCrypto } from './noise-crypto.ts'
 import { type PrivateNetworkOptions, privateNetwork } from './private-network.ts'
 import type { TickEnd } from './tick-end.ts'
@@ -33,7 +33,6 @@ export type BaseServices = { identify: Identify; ping: Ping; dht: KadDHT }
 export type Services = BaseServices & { pubsub: GossipSub }
 export type Host = {
   readonly libp2p: Libp2p<Services>
-  readonly mesh: MeshGossip
   /** In front of every protocol of this fleet: two fleets on one machine share no protocol at all. */
   readonly protocolPrefix: string
   /** Connections refused because the other end is no member. */
@@ -89,7 +88,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         cause,
       })
     }
-    return { libp2p, mesh: meshOf(libp2p.services.pubsub), protocolPrefix: `/${prefix}`, denied }
+    return { libp2p, protocolPrefix: `/${prefix}`, denied }
   }
   throw new SlurpError('CONFIG_INVALID', `No free port on ${options.listen.host}.`)
 }
@@ -120,8 +119,10 @@ function newLibp2p(
         maxOutboundStreams: 8,
         maxOutboundBufferSize: 2 ** 20,
         allowPublishToZeroTopicPeers: true,
-        // Peers of one fleet may share one address; that is no attack.
-        scoreParams: { IPColocationFactorWeight: 0 },
+        floodPublish: true,
+        // Peers of one fleet may share one address, and one that was killed owes what it announced; that is no attack. Who
+        // is punished is in nobody's mesh for a minute. Floods of a member are cut short where news is heard.
+        scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
       }),
     },
   })
@@ -254,10 +255,4 @@ function isFree(host: string, port: number): Promise<boolean> {
     probe.once('error', () => resolve(false))
     probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)))
   })
-}
-
-/** Gossipsub shows its mesh only on the class, not in the type that it exports. */
-function meshOf(pubsub: GossipSub): MeshGossip {
-  if (!('getMeshPeers' in pubsub)) throw new SlurpError('INTERNAL', 'This gossipsub does not show its mesh.')
-  return pubsub as MeshGossip
 }

@@ -7,6 +7,7 @@ import { Discovery } from './discovery.ts'
 import { Libp2pExchange } from './exchange.ts'
 import { RecordBook } from './fleet-record.ts'
 import { Gossip } from './gossip.ts'
+import { GossipStreams } from './gossip-streams.ts'
 import type { Hello, VersionRange } from './hello.ts'
 import { startHost } from './host.ts'
 import { defaultLimits, type NetworkLimits } from './limits.ts'
@@ -165,17 +166,19 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     },
   })
   const gossip = new Gossip({
-    mesh: host.mesh,
+    pubsub: host.libp2p.services.pubsub,
     fleet,
     isMember,
     onNews: (from, news) => options.onNews?.(from, news),
   })
+  const gossipStreams = new GossipStreams({ host, isMember })
 
   let stopping: Promise<void> | null = null
   const stop = async () => {
     agentConnections.stop()
     discovery.stop()
     gossip.stop()
+    gossipStreams.stop()
     await network.stop(drainMs)
     // libp2p destroys what came in through its listener, unsent bytes and all, before it closes connections.
     const late = AbortSignal.timeout(hangUpMs)
@@ -199,6 +202,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
       agentsConnected: agentConnections.count,
       ...discovery.counters(),
       ...gossip.counters(),
+      ...gossipStreams.counters(),
     }),
     stop: () => (stopping ??= stop()),
   }
