@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measureLog } from './audit-log.ts'
 import { type Etcd, etcdPut, etcdRead, etcdVersion, startEtcd } from './etcd.ts'
 import { type BenchFleet, importInto, startFleet, timeNpmStart } from './fleet.ts'
+import { measureGrants } from './grant-cost.ts'
 import { type Load, type Measured, runLoad, type Side } from './http-load.ts'
 import { describeMachine, processorSeconds, residentMb } from './machine.ts'
 import { writeSections } from './page.ts'
@@ -40,6 +42,8 @@ const valueBytes = 4096
 const roles = 'architect,developer'
 const clientCounts = [1, 16, 64]
 const rounds = options.quick ? 2 : 3
+/** Decisions that are written together, as of 16 clients. */
+const auditedAtOnce = 16
 const roundMs = options.quick ? 1500 : 3000
 // Servers run for weeks: what is compared is their steady state, so compilers get time to finish on both sides.
 const warmUpMs = options.quick ? 4000 : 12_000
@@ -71,7 +75,9 @@ async function run(): Promise<void> {
   for (const count of [1, 2, 7]) {
     sealing.push(await measureSealing(join(scratch, 'sealing'), Buffer.from(context), count))
   }
-  const rows = await compare()
+  const grants = await measureGrants()
+  const log = await measureLog(join(scratch, 'log'), auditedAtOnce)
+  const { rows, putUs } = await compare()
   const costs = options['no-profile'] ? null : await profile()
   const five = await measureFive()
   const report: Report = {
@@ -83,6 +89,7 @@ async function run(): Promise<void> {
     rounds,
     roundMs,
     sealing,
+    checks: { grants, entryUs: log.cpuUs, putUs },
     five,
     costs,
   }
@@ -93,7 +100,7 @@ async function run(): Promise<void> {
 }
 
 /** What both sides do in turns. Keys are counted, so that reads find what writes wrote. */
-async function compare(): Promise<Row[]> {
+async function compare(): Promise<{ rows: Row[]; putUs: number }> {
   const version = etcdVersion()
   const etcdDir = join(scratch, 'etcd')
   mkdirSync(etcdDir)
@@ -111,12 +118,16 @@ async function compare(): Promise<Row[]> {
 
   for (const work of [writeEtcd, writeSlurp, readEtcd, readSlurp]) await work(64, warmUpMs)
   const rows: Row[] = []
+  let putUs = Number.POSITIVE_INFINITY
   for (const clients of clientCounts) {
     const writes = newPair()
     const reads = newPair()
     for (let round = 0; round < rounds; round++) {
       writes.etcd.push(await writeEtcd(clients, roundMs))
-      writes.slurp.push(await writeSlurp(clients, roundMs))
+      const beforeUs = usedUs(fleet)
+      const wrote = await writeSlurp(clients, roundMs)
+      putUs = Math.min(putUs, (usedUs(fleet) - beforeUs) / wrote.count)
+      writes.slurp.push(wrote)
       reads.etcd.push(await readEtcd(clients, roundMs))
       reads.slurp.push(await readSlurp(clients, roundMs))
     }
@@ -126,7 +137,13 @@ async function compare(): Promise<Row[]> {
   rows.push(...(await overwrites(fleet, slurpKeys, etcd, etcdKeys)))
   await drop(fleet)
   if (etcd) await drop(etcd)
-  return rows.sort((a, b) => (a.what < b.what ? 1 : a.what > b.what ? -1 : a.clients - b.clients))
+  rows.sort((a, b) => (a.what < b.what ? 1 : a.what > b.what ? -1 : a.clients - b.clients))
+  return { rows, putUs }
+}
+
+/** Processor time of all peers. */
+function usedUs({ peers }: BenchFleet): number {
+  return 1e6 * peers.reduce((sum, { pid }) => sum + processorSeconds(pid), 0)
 }
 
 /** Addresses that exist: through the door that wrote them last, and through another one, whose guess is stale. */

@@ -49,8 +49,8 @@ const openRate = 300
 const clients = 16
 const writeRate = 200
 const watchedEvery = 100
-/** Compilers get time to finish: peers run for weeks. */
-const warmUpSeconds = options.quick ? 4 : 10
+/** Compilers get time to finish, which takes them most of a minute: peers run for weeks. */
+const warmUpSeconds = options.quick ? 4 : 60
 const idleMs = 12_000
 /** A peer that compares and counts what it has is no measure of one that runs for weeks: of a core, all together, for so long. */
 const calmShare = 0.4
