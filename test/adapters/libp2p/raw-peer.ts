@@ -1,25 +1,31 @@
-import type { Libp2p, Stream } from '@libp2p/interface'
+import type { Libp2p, ServiceMap, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 import { ByteQueue } from '../../../node/adapters/libp2p/byte-queue.ts'
 import { decodeHelloMessage, type HelloMessage } from '../../../node/adapters/libp2p/hello.ts'
 import type { Libp2pPeer } from '../../../node/adapters/libp2p/start.ts'
 import { type Identity, testFleet } from './fleet.ts'
 
-export const peerProtocol = `/slurp/${testFleet.slice(0, 16)}/peer/1.0.0`
+/** In front of every protocol of the fleet. */
+export const protocolPrefix = `slurp/${testFleet.slice(0, 16)}`
+export const peerProtocol = `/${protocolPrefix}/peer/1.0.0`
 
 /** A libp2p host that is not ours: it has a key, and says to the peer protocol whatever a test wants. */
-export function startRawPeer(self: Identity): Promise<Libp2p> {
-  return createLibp2p({
+export function startRawPeer<T extends ServiceMap>(
+  self: Identity,
+  services: ServiceFactoryMap<T> = {} as ServiceFactoryMap<T>,
+): Promise<Libp2p<T>> {
+  return createLibp2p<T>({
     privateKey: self.key,
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionMonitor: { enabled: false },
+    services,
   })
 }
 
