@@ -4,6 +4,8 @@ import type { Host } from './host.ts'
 
 export type GossipStreamsOptions = {
   readonly host: Pick<Host, 'libp2p'>
+  /** What every member subscribes to. */
+  readonly topic: string
   isMember(peer: PeerId): boolean
 }
 
@@ -13,20 +15,22 @@ const patienceLooks = 3
 const patienceLooksMax = 60
 const identifyMs = 5_000
 
-/** How often a peer was looked at since it had a stream, or was helped; and at how many looks it is helped. */
-type Waiting = { looks: number; helpAt: number }
+/** Of a member without gossip: how often it was looked at since it was helped, at how many looks it is, and how often it was. */
+type Waiting = { looks: number; helpAt: number; helps: number }
 
 /**
- * Sees to it that gossip has a stream to every member that is connected. Gossipsub opens one when a connection has told which
- * protocols are spoken, and never again: when that fails, or the one of two connections that it chose goes away, it has no
- * stream to that peer for as long as the other connection lasts, and all news stays here. Asking the peer once more which
- * protocols it speaks makes gossipsub try again.
+ * Sees to it that gossip has a stream to every member that is connected, and has heard from it. Gossipsub opens one when a
+ * connection has told which protocols are spoken, and never again: when that fails, or the one of two connections that it
+ * chose goes away, it has no stream to that peer for as long as the other connection lasts, and all news stays here. Asking
+ * the peer once more which protocols it speaks makes gossipsub try again. A stream that dies while it is being opened, or
+ * whose other end reads no more, is taken for a good one: that only a new connection mends.
  */
 export class GossipStreams {
   readonly #options: GossipStreamsOptions
   readonly #waiting = new Map<PeerId, Waiting>()
   readonly #timer: NodeJS.Timeout
   #asked = 0
+  #hungUp = 0
 
   constructor(options: GossipStreamsOptions) {
     this.#options = options
@@ -35,7 +39,7 @@ export class GossipStreams {
   }
 
   counters(): Record<string, number> {
-    return { gossipStreamsMissed: this.#asked }
+    return { gossipStreamsMissed: this.#asked, gossipHungUp: this.#hungUp }
   }
 
   stop(): void {
@@ -43,40 +47,56 @@ export class GossipStreams {
   }
 
   #look(): void {
-    const { host, isMember } = this.#options
+    const { host, topic, isMember } = this.#options
     const connections = new Map<PeerId, Connection>()
     const served = new Set<PeerId>()
+    const subscribers = new Set(host.libp2p.services.pubsub.getSubscribers(topic).map(String))
     for (const connection of host.libp2p.getConnections()) {
       const peer = connection.remotePeer.toString() as PeerId
       if (connection.status !== 'open' || !isMember(peer)) continue
       connections.set(peer, connection)
-      if (this.#carriesGossip(connection)) served.add(peer)
+      if (subscribers.has(peer) && this.#carriesGossip(connection)) served.add(peer)
     }
+    // Who is not connected keeps its place: who was hung up on is not hung up on again as soon as it is back.
     for (const peer of this.#waiting.keys())
-      if (served.has(peer) || !connections.has(peer)) this.#waiting.delete(peer)
+      if (served.has(peer) || !isMember(peer)) this.#waiting.delete(peer)
     for (const [peer, connection] of connections) if (!served.has(peer)) this.#wait(peer, connection)
   }
 
   #carriesGossip({ streams }: Connection): boolean {
-    const { protocols } = this.#options.host.libp2p.services.pubsub
     return streams.some(
       ({ direction, status, protocol }) =>
-        direction === 'outbound' && status === 'open' && protocols.includes(protocol),
+        direction === 'outbound' && status === 'open' && this.#isGossip(protocol),
     )
   }
 
+  #isGossip(protocol: string): boolean {
+    return this.#options.host.libp2p.services.pubsub.protocols.includes(protocol)
+  }
+
   #wait(peer: PeerId, connection: Connection): void {
-    const waiting = this.#waiting.get(peer) ?? { looks: 0, helpAt: patienceLooks }
+    const waiting = this.#waiting.get(peer) ?? { looks: 0, helpAt: patienceLooks, helps: 0 }
     this.#waiting.set(peer, waiting)
     waiting.looks += 1
     if (waiting.looks < waiting.helpAt) return
     waiting.looks = 0
     // It may speak no gossip at all, or not yet.
     waiting.helpAt = Math.min(2 * waiting.helpAt, patienceLooksMax)
-    this.#asked += 1
-    const { identify } = this.#options.host.libp2p.services
-    identify.identify(connection, { signal: AbortSignal.timeout(identifyMs) }).catch(() => {
+    waiting.helps += 1
+    this.#help(connection, waiting.helps).catch(() => {
       // It went away, or is too busy to answer: it is looked at again.
     })
+  }
+
+  async #help(connection: Connection, helps: number): Promise<void> {
+    const { libp2p } = this.#options.host
+    this.#asked += 1
+    const { protocols } = await libp2p.services.identify.identify(connection, {
+      signal: AbortSignal.timeout(identifyMs),
+    })
+    if (helps === 1 || !protocols.some(each => this.#isGossip(each))) return
+    this.#hungUp += 1
+    for (const each of libp2p.getConnections(connection.remotePeer))
+      each.abort(new Error('gossip has no stream on it'))
   }
 }

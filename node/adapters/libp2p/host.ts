@@ -19,13 +19,15 @@ import type { FleetId, PeerId } from '../../../base/ids.ts'
 import { Callers } from './callers.ts'
 import { coalescing } from './coalescing.ts'
 import { addressOf } from './exchange.ts'
-import { newsBytesMax, newsTopic } from './gossip.ts'
+import { newsTopic } from './gossip.ts'
 import { cachedKeyCrypto } from './noise-crypto.ts'
 import { type PrivateNetworkOptions, privateNetwork } from './private-network.ts'
 import type { TickEnd } from './tick-end.ts'
 
 const portsTried = 50
 const streamsMax = 256
+/** Of what gossip says at once, and of what waits to be said. */
+const gossipBytesMax = 2 ** 20
 const connectionsMax = 1_000
 
 /** What members and agents have alike; only members take part in gossip. */
@@ -114,10 +116,11 @@ function newLibp2p(
         heartbeatInterval: 300,
         globalSignaturePolicy: StrictSign,
         allowedTopics: [newsTopic(options.fleet)],
-        maxInboundDataLength: newsBytesMax,
+        // Of one frame, which holds many news and many names of news. One that is longer ends the stream for good.
+        maxInboundDataLength: gossipBytesMax,
         maxInboundStreams: 8,
         maxOutboundStreams: 8,
-        maxOutboundBufferSize: 2 ** 20,
+        maxOutboundBufferSize: gossipBytesMax,
         allowPublishToZeroTopicPeers: true,
         floodPublish: true,
         // Peers of one fleet may share one address, and one that was killed owes what it announced; that is no attack. Who

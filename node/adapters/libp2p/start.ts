@@ -6,7 +6,7 @@ import { AgentConnections } from './agent-connections.ts'
 import { Discovery } from './discovery.ts'
 import { Libp2pExchange } from './exchange.ts'
 import { RecordBook } from './fleet-record.ts'
-import { Gossip } from './gossip.ts'
+import { Gossip, newsTopic } from './gossip.ts'
 import { GossipStreams } from './gossip-streams.ts'
 import type { Hello, VersionRange } from './hello.ts'
 import { startHost } from './host.ts'
@@ -171,7 +171,7 @@ export async function startLibp2p(options: Libp2pOptions): Promise<Libp2pPeer> {
     isMember,
     onNews: (from, news) => options.onNews?.(from, news),
   })
-  const gossipStreams = new GossipStreams({ host, isMember })
+  const gossipStreams = new GossipStreams({ host, topic: newsTopic(fleet), isMember })
 
   let stopping: Promise<void> | null = null
   const stop = async () => {

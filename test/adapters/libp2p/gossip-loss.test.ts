@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
+import { RPC } from '@libp2p/gossipsub/message'
 import { type Identify, identify } from '@libp2p/identify'
 import type { ServiceMap, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -16,6 +17,7 @@ afterEach(async () => {
 })
 
 const identity = identify({ protocolPrefix })
+const meshsub = '/meshsub/1.2.0'
 
 /** A member that tells which protocols it speaks. */
 async function rawMember<T extends ServiceMap>(self: Identity, services: ServiceFactoryMap<T>) {
@@ -33,7 +35,7 @@ test('a stream of gossip that is lost is opened again on the connection that is 
   // A stream counts when it has said something: one that is lost before gossipsub has noted it is another matter.
   const streams = new Set<Stream>()
   const raw = await rawMember(members[0]!, { identity })
-  await raw.handle('/meshsub/1.2.0', stream => {
+  await raw.handle(meshsub, stream => {
     stream.addEventListener('message', () => streams.add(stream))
   })
   const connection = await raw.dial(multiaddr(peer.addresses()[0]!))
@@ -43,6 +45,49 @@ test('a stream of gossip that is lost is opened again on the connection that is 
   assert.equal(connection.status, 'open')
   assert.equal(peer.counters().gossipStreamsMissed, 1)
 })
+
+// Goal: a stream of gossip that died while it was being opened, which gossipsub takes for a good one ever after, costs the
+// connection and not the news. Method: a member that aborts every such stream at once.
+test('a member with which gossip finds no way is hung up on, so that it begins anew', async () => {
+  const members = await newIdentities(2)
+  const peer = await startPeer(members[1]!, members)
+  running.push(peer)
+  const raw = await rawMember(members[0]!, { identity })
+  await raw.handle(meshsub, stream => stream.abort(new Error('not today')))
+  const connection = await raw.dial(multiaddr(peer.addresses()[0]!))
+  await until(() => connection.status !== 'open', 'it is hung up on')
+  assert.equal(peer.counters().gossipHungUp, 1)
+})
+
+// Goal: what a member was told while another one was away is asked for and answered in one frame, which is longer than any
+// news. A stream ends with a frame that is too long, and gossip with it. Method: names of a hundred news at once.
+test('a frame that holds a hundred names of news is taken', async () => {
+  const members = await newIdentities(2)
+  const peer = await startPeer(members[1]!, members)
+  running.push(peer)
+  const raw = await rawMember(members[0]!, { identity })
+  let told = Buffer.alloc(0)
+  await raw.handle(meshsub, stream => {
+    stream.addEventListener('message', ({ data }) => {
+      told = Buffer.concat([told, data.subarray()])
+    })
+  })
+  const connection = await raw.dial(multiaddr(peer.addresses()[0]!))
+  // It answers on a stream of its own.
+  await until(() => told.length > 0, 'it says what it subscribes to')
+  const stream = await connection.newStream(meshsub)
+  const names = Array.from({ length: 100 }, (_, n) => Buffer.alloc(48, n))
+  const ihave = [{ topicID: newsTopic(testFleet), messageIDs: names }]
+  const control = { ihave, iwant: [], graft: [], prune: [], idontwant: [] }
+  stream.send(frameOf({ control, subscriptions: [], messages: [] }))
+  await until(() => names.every(name => told.includes(name)), 'it asks for all of them')
+})
+
+/** As gossip has it: its length as a number of seven bits a byte, here two, and what it says. */
+function frameOf(rpc: Parameters<typeof RPC.encode>[0]): Uint8Array {
+  const body = RPC.encode(rpc)
+  return Buffer.concat([Buffer.from([(body.length & 0x7f) | 0x80, body.length >>> 7]), body])
+}
 
 // Goal: news reaches who is connected though neither is in the mesh of the other, which lasts a minute after a peer that broke
 // a promise, as one does that is killed, came back. Method: a member whose score of everybody is too low to graft them.
