@@ -261,6 +261,8 @@ export class Driver {
       }
       case 'send':
         return this.#send(effect.to, effect.message)
+      case 'release':
+        return void this.#inputs.push({ ...effect, kind: 'released' })
       case 'sendWhenSaved':
         return this.#whenDurable(this.#lastBatch(), () => this.#send(effect.to, effect.message))
       case 'taskEnded': {

@@ -117,6 +117,8 @@ class RingMember implements Peer {
         this.#process.suspects.delete(input.from)
         noteHeard(this.#process, input.from, now.monotonicMs)
         return this.#takeMessage(input.from, input.message, now)
+      case 'released':
+        return this.#takeMessage(input.from, input.message, now)
       case 'requested':
         return this.#request({ kind: 'local', request: input.request }, input.operation, input.timeoutMs, now)
       case 'timePassed':
@@ -141,7 +143,7 @@ class RingMember implements Peer {
         return this.#machines.membership.announce(input.view, now)
       case 'saved':
         for (const held of this.#machines.membership.saved(input.mark, now))
-          this.#takeMessage(held.from, held.message, now)
+          this.#effects.push({ kind: 'release', ...held })
         return
       case 'recordsListed':
         return this.#machines.membership.recordsListed(input, now)

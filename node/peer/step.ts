@@ -5,7 +5,7 @@ import type { ComparisonEnd } from '../../replication/anti-entropy.ts'
 import type { ListedVersions } from '../../replication/collection.ts'
 import type { CollectionEnd } from '../../replication/collector.ts'
 import type { Counted } from '../../replication/context.ts'
-import type { Operation, Outcome, ScanEntry } from '../../replication/messages.ts'
+import type { Operation, Outcome, ReplicaMessage, ScanEntry } from '../../replication/messages.ts'
 import type { Change, Hint } from '../../replication/records.ts'
 import type { ControlMessage, PeerMessage } from './fleet-messages.ts'
 
@@ -15,6 +15,8 @@ export type Now = { readonly wallMs: number; readonly monotonicMs: number }
 /** Past events. */
 export type Input =
   | { readonly kind: 'messageArrived'; readonly from: PeerId; readonly message: PeerMessage }
+  /** A question that waited for the view that is in force now. */
+  | { readonly kind: 'released'; readonly from: PeerId; readonly message: ReplicaMessage }
   /** From this process's own store. `timeoutMs` counts from now. */
   | {
       readonly kind: 'requested'
@@ -80,6 +82,8 @@ export type Effect =
   | { readonly kind: 'send'; readonly to: PeerId; readonly message: PeerMessage }
   /** Leaves when everything saved so far is durable. */
   | { readonly kind: 'sendWhenSaved'; readonly to: PeerId; readonly message: PeerMessage }
+  /** `released` is wanted: a step sees what earlier ones saved and nothing that it saves itself, so it answers one question. */
+  | { readonly kind: 'release'; readonly from: PeerId; readonly message: ReplicaMessage }
   /** The view to start with from the next boot on. */
   | { readonly kind: 'saveView'; readonly view: View }
   /** `saved` is wanted when everything saved so far is durable. */

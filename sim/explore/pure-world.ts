@@ -207,6 +207,8 @@ export class PureWorld {
       case 'confirmSaved':
         inputs.push({ kind: 'saved', mark: effect.mark })
         return
+      case 'release':
+        return void inputs.push({ ...effect, kind: 'released' })
       case 'send':
       case 'sendAfterSave':
         return this.#send(member, effect.to, effect.message, inputs, turn)

@@ -218,6 +218,8 @@ export class Stage {
         return null
       case 'confirmSaved':
         return { kind: 'saved', mark: effect.mark }
+      case 'release':
+        return { ...effect, kind: 'released' }
       case 'scanPartition': {
         const entries = this.peers.get(self)!.records.listed(effect.after)
         return { kind: 'partitionScanned', scan: effect.scan, entries, done: true }

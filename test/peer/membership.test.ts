@@ -49,13 +49,26 @@ const answersSince = (fleet: PureFleet, before: number, from: PeerId, to: PeerId
     .flatMap(sent => (sent.from === from && sent.to === to ? [sent.message] : []))
     .filter(({ kind }) => kind !== 'beat')
 
+/** The ballot of a question, the higher the number the higher. */
+const ballotOf = (id: number) => ballotFrom(hlcFrom(1_800_000_000_000 + id, 0, 'eeeeeeee'), 1)
+
 const prepare = (view: View, id = 5): PeerMessage => ({
   kind: 'prepare',
   id,
   epoch: view.partitions[0]!.epoch,
   key,
-  ballot: ballotFrom(hlcFrom(1_800_000_000_000 + id, 0, 'eeeeeeee'), 1),
+  ballot: ballotOf(id),
   withData: false,
+})
+
+const accept = (view: View, id: number, bytes = 1): PeerMessage => ({
+  kind: 'accept',
+  id,
+  epoch: view.partitions[0]!.epoch,
+  key,
+  ballot: ballotOf(id),
+  value: { ...valueAt(1), data: new Uint8Array(bytes) },
+  next: noBallot,
 })
 
 const epochOf = (fleet: PureFleet, peer: PeerId) => fleet.at(peer).peer.view().epoch
@@ -139,18 +152,28 @@ test('a question that waited for a view that was not new enough waits on', () =>
 
 test('what waits is bounded in bytes: the rest is refused at once', () => {
   const fleet = silent()
-  const value = { ...valueAt(1), data: new Uint8Array(1024 * 1024) }
-  const accept = (id: number): PeerMessage => ({
-    kind: 'accept',
-    id,
-    epoch: 2,
-    key,
-    ballot: ballotFrom(hlcFrom(1_800_000_000_000 + id, 0, 'eeeeeeee'), 1),
-    value,
-    next: noBallot,
-  })
-  for (let id = 0; id < 16; id++) assert.ok(!ask(fleet, a, accept(id)).some(({ kind }) => kind === 'refused'))
-  assert.deepEqual(ask(fleet, a, accept(16)), [{ kind: 'refused', id: 16, epoch: 1, reason: 'ahead' }])
+  const asked = (id: number) => ask(fleet, a, accept(two, id, 1024 * 1024))
+  for (let id = 0; id < 16; id++) assert.ok(!asked(id).some(({ kind }) => kind === 'refused'))
+  assert.deepEqual(asked(16), [{ kind: 'refused', id: 16, epoch: 1, reason: 'ahead' }])
+})
+
+test('of what waited for a view each is answered in the light of what was before it (seed 8431481)', () => {
+  const fleet = silent()
+  ask(fleet, a, accept(two, 6))
+  ask(fleet, a, prepare(two, 7))
+  ask(fleet, a, accept(two, 6))
+  const before = fleet.sent.length
+  fleet.tellAll(two, [a])
+  fleet.runUntil(() => epochOf(fleet, a) === two.epoch)
+  fleet.runFor(50)
+  const [accepted, promised, again] = answersSince(fleet, before, a, e).filter(
+    ({ kind }) => kind !== 'viewTold',
+  )
+  assert.ok(accepted?.kind === 'accepted' && accepted.granted)
+  assert.ok(promised?.kind === 'promise' && promised.granted)
+  assert.equal(promised.accepted, ballotOf(6))
+  assert.equal(promised.value?.version, valueAt(1).version)
+  assert.ok(again?.kind === 'accepted' && again.promised === ballotOf(7))
 })
 
 test('who asks in an older epoch is refused and gets the view, once in a while', () => {

@@ -186,6 +186,8 @@ export class PureFleet {
         })
       case 'confirmSaved':
         return this.#gate(member, () => this.#later(self, { kind: 'saved', mark: effect.mark }))
+      case 'release':
+        return this.#later(self, { ...effect, kind: 'released' })
       case 'sendAfterSave':
         return this.#gate(member, () => this.#send({ from: self, to: effect.to, message: effect.message }))
       case 'sendWhenSaved':
