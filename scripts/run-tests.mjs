@@ -12,6 +12,8 @@ const tests = fileURLToPath(new URL('../test', import.meta.url))
 const long = [
   'e2e/chaos',
   'e2e/demo',
+  'e2e/fleet-change',
+  'e2e/import',
   'e2e/agents',
   'e2e/rotation',
   'sim/mutants',

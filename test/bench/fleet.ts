@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
@@ -13,6 +14,14 @@ const project = fileURLToPath(new URL('../..', import.meta.url))
 const main = await bundledMain(project)
 /** The same as separate files, so that a profile can name them. */
 const sources = join(project, 'node', 'main.ts')
+
+/** A benchmark that is broken off takes its fleets along: left alone they would be measured with the next one. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGTERM')
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => process.exit(128 + constants.signals[signal]))
 
 type PeerLine = { name: string; pid: number; url: string }
 
@@ -62,6 +71,8 @@ export async function startFleet(wish: FleetWish): Promise<BenchFleet> {
       env: { ...process.env, XDG_STATE_HOME: wish.stateDir, ...wish.env, ...wish.profiled },
     },
   )
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   let madeMs = 0
   const ready = await new Promise<{ tokenFile: string; peers: PeerLine[] }>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', line => {

@@ -36,37 +36,58 @@ function packWords(entries: readonly Entry[], weights: FieldWeights): Words {
   const positionStarts: number[] = []
   const postings = new PackedWriter(occurrences.length * 2)
   const positions = new PackedWriter(occurrences.length * 2)
-  let lastPlace = 0
+  let lastWord = -1
+  let lastPlace = -1
   for (let at = 0; at < occurrences.length; ) {
     const wordAndPlace = Math.floor(occurrences[at]! / positionsPerPlace)
     const word = Math.floor(wordAndPlace / placesPerWord)
     const place = wordAndPlace % placesPerWord
-    if (ids.at(-1) !== word) {
+    if (word !== lastWord) {
       ids.push(word)
       postingStarts.push(postings.length)
       positionStarts.push(positions.length)
+      lastWord = word
       lastPlace = -1
     }
     const base = wordAndPlace * positionsPerPlace
     let end = at
     while (end < occurrences.length && occurrences[end]! - base < positionsPerPlace) end++
-    packPositions(positions, occurrences.subarray(at, end), base)
-    const fieldStarts = entries[place]!.analyzed.fieldStarts
-    const weight = plain ? end - at : weightOf(occurrences.subarray(at, end), base, fieldStarts, weights)
+    const run = { occurrences, at, end, base }
+    packPositions(positions, run)
+    const weight = plain ? end - at : weightOf(run, entries[place]!.analyzed.fieldStarts, weights)
     packPosting(postings, place - lastPlace, weight)
     lastPlace = place
     at = end
   }
-  postingStarts.push(postings.length)
-  positionStarts.push(positions.length)
+  return wordsOf({ ids, postingStarts, positionStarts, postings, positions })
+}
+
+/** The words of a segment in the order of their numbers, as they were packed. */
+export function wordsOf(packed: {
+  readonly ids: readonly number[]
+  readonly postingStarts: readonly number[]
+  readonly positionStarts: readonly number[]
+  readonly postings: PackedWriter
+  readonly positions: PackedWriter
+}): Words {
+  const { ids, postings, positions } = packed
+  const slots = new Uint32Array(ids.length)
+  for (let slot = 0; slot < slots.length; slot++) slots[slot] = slot
   return {
-    ids: Uint32Array.from(ids),
-    slots: Uint32Array.from(ids, (_, slot) => slot),
-    postingStarts: Uint32Array.from(postingStarts),
-    positionStarts: Uint32Array.from(positionStarts),
+    ids: new Uint32Array(ids),
+    slots,
+    postingStarts: withEnd(packed.postingStarts, postings.length),
+    positionStarts: withEnd(packed.positionStarts, positions.length),
     postings: postings.finish(),
     positions: positions.finish(),
   }
+}
+
+function withEnd(starts: readonly number[], end: number): Uint32Array {
+  const all = new Uint32Array(starts.length + 1)
+  all.set(starts)
+  all[starts.length] = end
+  return all
 }
 
 function sortedOccurrences(entries: readonly Entry[]): Float64Array {
@@ -88,25 +109,33 @@ export function packPosting(postings: PackedWriter, distance: number, weight: nu
   if (weight !== 1) postings.varint(weight)
 }
 
-function packPositions(positions: PackedWriter, occurrences: Float64Array, base: number): void {
+/** What one word has in one document: a view of it would cost more than all that is read of it. */
+type Run = {
+  readonly occurrences: Float64Array
+  readonly at: number
+  readonly end: number
+  /** What the first place of the document would be. */
+  readonly base: number
+}
+
+function packPositions(positions: PackedWriter, { occurrences, at, end, base }: Run): void {
   let last = 0
-  for (let i = 0; i < occurrences.length; i++) {
+  for (let i = at; i < end; i++) {
     const position = occurrences[i]! - base
-    positions.varint((position - last) * 2 + (i + 1 < occurrences.length ? 1 : 0))
+    positions.varint((position - last) * 2 + (i + 1 < end ? 1 : 0))
     last = position
   }
 }
 
 function weightOf(
-  occurrences: Float64Array,
-  base: number,
+  { occurrences, at, end, base }: Run,
   fieldStarts: readonly number[],
   weights: FieldWeights,
 ): number {
   let weight = 0
   let field = 0
-  for (const occurrence of occurrences) {
-    while (field + 1 < textFields.length && occurrence - base >= fieldStarts[field + 1]!) field++
+  for (let i = at; i < end; i++) {
+    while (field + 1 < textFields.length && occurrences[i]! - base >= fieldStarts[field + 1]!) field++
     weight += weights[field]!
   }
   return weight

@@ -1,7 +1,7 @@
-import { packPosting } from './build.ts'
+import { packPosting, wordsOf } from './build.ts'
 import { type Columns, copyPlace, emptyColumns, forEachListField } from './columns.ts'
 import { PackedReader, PackedWriter } from './packed-bytes.ts'
-import { PostingCursor, Segment } from './segment.ts'
+import { PostingCursor, Segment, type Words } from './segment.ts'
 
 /** Postings that are copied between two rests: well under a millisecond. */
 const postingsPerSlice = 8192
@@ -83,19 +83,27 @@ function* mergeWords(taken: readonly Taken[]): Generator<void, Segment['words']>
   const ids: number[] = []
   const postingStarts: number[] = []
   const positionStarts: number[] = []
-  const heads = taken.map(() => 0)
+  // One of each for all words: to make them anew for every word takes longer than what most of them read.
+  const heads = taken.map(({ segment: { words } }) => ({
+    words,
+    at: 0,
+    cursor: new PostingCursor(words),
+    places: new PackedReader(words.positions),
+  }))
   let sinceRest = 0
   for (;;) {
-    const id = leastHead(taken, heads)
+    const id = leastOf(heads)
     if (id === Number.POSITIVE_INFINITY) break
     const [postingStart, positionStart] = [postings.length, positions.length]
     let lastPlace = -1
-    for (let i = 0; i < taken.length; i++) {
-      const { segment, placeOf } = taken[i]!
-      if (segment.words.ids[heads[i]!] !== id) continue
-      const slot = segment.words.slots[heads[i]!++]!
-      const cursor = new PostingCursor(segment.words, slot)
-      const places = new PackedReader(segment.words.positions, segment.words.positionStarts[slot]!)
+    for (let i = 0; i < heads.length; i++) {
+      const head = heads[i]!
+      const { words, cursor, places } = head
+      if (words.ids[head.at] !== id) continue
+      const { placeOf } = taken[i]!
+      const slot = words.slots[head.at++]!
+      cursor.seek(slot)
+      places.at = words.positionStarts[slot]!
       while (cursor.next()) {
         const place = placeOf[cursor.place]!
         if (place >= 0) {
@@ -114,23 +122,16 @@ function* mergeWords(taken: readonly Taken[]): Generator<void, Segment['words']>
     postingStarts.push(postingStart)
     positionStarts.push(positionStart)
   }
-  postingStarts.push(postings.length)
-  positionStarts.push(positions.length)
-  return {
-    ids: Uint32Array.from(ids),
-    slots: Uint32Array.from(ids, (_, slot) => slot),
-    postingStarts: Uint32Array.from(postingStarts),
-    positionStarts: Uint32Array.from(positionStarts),
-    postings: postings.finish(),
-    positions: positions.finish(),
-  }
+  return wordsOf({ ids, postingStarts, positionStarts, postings, positions })
 }
 
-function leastHead(taken: readonly Taken[], heads: readonly number[]): number {
+function leastOf(heads: readonly { readonly words: Words; readonly at: number }[]): number {
   let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < taken.length; i++) {
-    const id = taken[i]!.segment.words.ids[heads[i]!]
-    if (id !== undefined && id < least) least = id
+  for (let i = 0; i < heads.length; i++) {
+    const { words, at } = heads[i]!
+    // Behind the last one there is none, which is not less than anything.
+    const id = words.ids[at]!
+    if (id < least) least = id
   }
   return least
 }

@@ -130,12 +130,22 @@ export class Segment {
 export class PostingCursor {
   place = -1
   weight = 0
+  readonly #words: Words
   readonly #reader: PackedReader
-  readonly #end: number
+  #end = 0
 
-  constructor(words: Words, slot: number) {
-    this.#reader = new PackedReader(words.postings, words.postingStarts[slot]!)
-    this.#end = words.postingStarts[slot + 1]!
+  /** @param slot - of the word; without one there is none until `seek`. */
+  constructor(words: Words, slot?: number) {
+    this.#words = words
+    this.#reader = new PackedReader(words.postings)
+    if (slot !== undefined) this.seek(slot)
+  }
+
+  /** Begins with the documents of another word. */
+  seek(slot: number): void {
+    this.place = -1
+    this.#reader.at = this.#words.postingStarts[slot]!
+    this.#end = this.#words.postingStarts[slot + 1]!
   }
 
   next(): boolean {
