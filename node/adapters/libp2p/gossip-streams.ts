@@ -15,8 +15,8 @@ const patienceLooks = 3
 const patienceLooksMax = 60
 const identifyMs = 5_000
 
-/** Of a member without gossip: how often it was looked at since it was helped, at how many looks it is, and how often it was. */
-type Waiting = { looks: number; helpAt: number; helps: number }
+/** Of a member without gossip: how often it was looked at since it was helped, and at how many looks it is. */
+type Waiting = { looks: number; helpAt: number }
 
 /**
  * Sees to it that gossip has a stream to every member that is connected, and has heard from it. Gossipsub opens one when a
@@ -75,26 +75,26 @@ export class GossipStreams {
   }
 
   #wait(peer: PeerId, connection: Connection): void {
-    const waiting = this.#waiting.get(peer) ?? { looks: 0, helpAt: patienceLooks, helps: 0 }
+    const waiting = this.#waiting.get(peer) ?? { looks: 0, helpAt: patienceLooks }
     this.#waiting.set(peer, waiting)
     waiting.looks += 1
     if (waiting.looks < waiting.helpAt) return
     waiting.looks = 0
+    const isFirst = waiting.helpAt === patienceLooks
     // It may speak no gossip at all, or not yet.
     waiting.helpAt = Math.min(2 * waiting.helpAt, patienceLooksMax)
-    waiting.helps += 1
-    this.#help(connection, waiting.helps).catch(() => {
+    this.#help(connection, isFirst).catch(() => {
       // It went away, or is too busy to answer: it is looked at again.
     })
   }
 
-  async #help(connection: Connection, helps: number): Promise<void> {
+  async #help(connection: Connection, isFirst: boolean): Promise<void> {
     const { libp2p } = this.#options.host
     this.#asked += 1
     const { protocols } = await libp2p.services.identify.identify(connection, {
       signal: AbortSignal.timeout(identifyMs),
     })
-    if (helps === 1 || !protocols.some(each => this.#isGossip(each))) return
+    if (isFirst || !protocols.some(each => this.#isGossip(each))) return
     this.#hungUp += 1
     for (const each of libp2p.getConnections(connection.remotePeer))
       each.abort(new Error('gossip has no stream on it'))

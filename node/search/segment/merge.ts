@@ -84,8 +84,9 @@ function* mergeWords(taken: readonly Taken[]): Generator<void, Segment['words']>
   const postingStarts: number[] = []
   const positionStarts: number[] = []
   // One of each for all words: to make them anew for every word takes longer than what most of them read.
-  const heads = taken.map(({ segment: { words } }) => ({
+  const heads = taken.map(({ segment: { words }, placeOf }) => ({
     words,
+    placeOf,
     at: 0,
     cursor: new PostingCursor(words),
     places: new PackedReader(words.positions),
@@ -96,11 +97,9 @@ function* mergeWords(taken: readonly Taken[]): Generator<void, Segment['words']>
     if (id === Number.POSITIVE_INFINITY) break
     const [postingStart, positionStart] = [postings.length, positions.length]
     let lastPlace = -1
-    for (let i = 0; i < heads.length; i++) {
-      const head = heads[i]!
-      const { words, cursor, places } = head
+    for (const head of heads) {
+      const { words, placeOf, cursor, places } = head
       if (words.ids[head.at] !== id) continue
-      const { placeOf } = taken[i]!
       const slot = words.slots[head.at++]!
       cursor.seek(slot)
       places.at = words.positionStarts[slot]!
@@ -127,8 +126,7 @@ function* mergeWords(taken: readonly Taken[]): Generator<void, Segment['words']>
 
 function leastOf(heads: readonly { readonly words: Words; readonly at: number }[]): number {
   let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < heads.length; i++) {
-    const { words, at } = heads[i]!
+  for (const { words, at } of heads) {
     // Behind the last one there is none, which is not less than anything.
     const id = words.ids[at]!
     if (id < least) least = id

@@ -126,7 +126,7 @@ export class Segment {
   }
 }
 
-/** Reads the documents of one word one after the other. */
+/** Reads the documents of one word one after the other; `seek` says of which. */
 export class PostingCursor {
   place = -1
   weight = 0
@@ -134,14 +134,12 @@ export class PostingCursor {
   readonly #reader: PackedReader
   #end = 0
 
-  /** @param slot - of the word; without one there is none until `seek`. */
-  constructor(words: Words, slot?: number) {
+  constructor(words: Words) {
     this.#words = words
     this.#reader = new PackedReader(words.postings)
-    if (slot !== undefined) this.seek(slot)
   }
 
-  /** Begins with the documents of another word. */
+  /** Begins with the documents of a word. */
   seek(slot: number): void {
     this.place = -1
     this.#reader.at = this.#words.postingStarts[slot]!
@@ -165,7 +163,8 @@ export function eachPosition(
   mark: number,
   onPosition: (place: number, position: number) => void,
 ): void {
-  const cursor = new PostingCursor(words, slot)
+  const cursor = new PostingCursor(words)
+  cursor.seek(slot)
   const reader = new PackedReader(words.positions, words.positionStarts[slot]!)
   while (cursor.next()) {
     if (marks[cursor.place] !== mark) {
