@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import { stemmer } from 'stemmer'
 import { type Random, seeded } from '../../base/random.ts'
 import { withinEdits } from '../../node/search/analysis/edit-distance.ts'
-import { Lexicon } from '../../node/search/analysis/lexicon.ts'
+import { Lexicon, notIndexed } from '../../node/search/analysis/lexicon.ts'
+import { stopWords } from '../../node/search/analysis/stop-words.ts'
+import { fold } from '../../node/search/analysis/tokens.ts'
 
 const endings = ['', '', 's', 'ed', 'ing', 'ly', '9', '_x', 'ß', 'é']
 const randomWord = (random: Random) =>
@@ -50,3 +52,35 @@ for (const seed of [1, 2]) {
     }
   })
 }
+
+test('a word in a text has the number of that word, however it is written there and whatever came before', () => {
+  const random = seeded(3)
+  const { lexicon, words } = randomLexicon(random)
+  const [fresh, long] = ['zebra', 'y'.repeat(70)]
+  const written = [
+    ...words,
+    'the',
+    'not',
+    'THE',
+    'Not',
+    '\u0301',
+    fresh,
+    'ZEBRA',
+    long,
+    `${long}x`,
+    'ZÉBRA',
+    'zébra',
+  ]
+  for (let turn = 0; turn < 20_000; turn++) {
+    const word = random.pick(written)
+    const cased = random.chance(0.3) ? word.toUpperCase() : word
+    const [text, all] = [`.${cased} and more`, random.chance(0.2)]
+    const term = fold(text, 1, 1 + cased.length)
+    const id = lexicon.addAt(text, 1, 1 + cased.length, all)
+    if (term === '' || (stopWords.has(term) && !all)) assert.equal(id, notIndexed, cased)
+    else {
+      assert.equal(lexicon.textOf(id), term, cased)
+      assert.equal(lexicon.find(term), id, cased)
+    }
+  }
+})

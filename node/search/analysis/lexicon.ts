@@ -1,9 +1,14 @@
 import { stemmer } from 'stemmer'
 import { withinEdits } from './edit-distance.ts'
 import { GrowingInts } from './growing-ints.ts'
+import { notRecent, RecentWords } from './recent-words.ts'
+import { stopWords } from './stop-words.ts'
+import { fold } from './tokens.ts'
 import { WordShapes } from './word-shapes.ts'
 
 const none = -1
+/** What stands for the number of a word that is not indexed. */
+export const notIndexed = -2
 
 /** Whether a word is to be seen by who asks. */
 export type Seen = (id: number) => boolean
@@ -21,6 +26,7 @@ export class Lexicon {
   readonly #newestOfOther = new Map<string, number>()
   readonly #sameStem = new GrowingInts()
   readonly #shapes = new WordShapes()
+  readonly #recent = new RecentWords()
 
   get size(): number {
     return this.#texts.length
@@ -52,6 +58,27 @@ export class Lexicon {
     if (ofStem === undefined) this.#newestOfOther.set(stem, id)
     else this.#newest.set(ofStem, id)
     this.#shapes.add(id, text)
+    return id
+  }
+
+  /**
+   * Number of the word that stands somewhere in a text; a new one is added.
+   *
+   * @param all - also when it is too common to say anything.
+   * @returns `notIndexed` when it is, or when nothing is left of it.
+   */
+  addAt(text: string, start: number, end: number, all: boolean): number {
+    const recent = this.#recent.find(text, start, end)
+    if (recent >= 0 || (recent === notIndexed && !all)) return recent
+    const term = fold(text, start, end)
+    if (term === '') return notIndexed
+    const isCommon = stopWords.has(term)
+    const id = isCommon && !all ? notIndexed : this.add(term)
+    if (recent === notRecent) {
+      // A word that is too common stays so for the next place, although this one may be indexed.
+      const [kept, number] = isCommon ? [term, notIndexed] : [this.#texts[id]!, id]
+      this.#recent.keep(text, start, end, kept, number)
+    }
     return id
   }
 

@@ -1,4 +1,4 @@
-import type { Lexicon } from './lexicon.ts'
+import { type Lexicon, notIndexed } from './lexicon.ts'
 
 const bitsPerByte = 8
 
@@ -22,7 +22,21 @@ export class ShelfWords {
 
   /** Number of a word, which occurs here from now on. */
   add(term: string): number {
-    const id = this.lexicon.add(term)
+    return this.#occurs(this.lexicon.add(term))
+  }
+
+  /** The same for the word that stands somewhere in a text: `Lexicon.addAt`. */
+  addAt(text: string, start: number, end: number, all: boolean): number {
+    const id = this.lexicon.addAt(text, start, end, all)
+    return id === notIndexed ? id : this.#occurs(id)
+  }
+
+  has(id: number): boolean {
+    const byte = this.#bits[id >>> 3]
+    return byte !== undefined && (byte & (1 << (id % bitsPerByte))) !== 0
+  }
+
+  #occurs(id: number): number {
     const at = id >>> 3
     if (at >= this.#bits.length) this.#grow(at)
     const bit = 1 << (id % bitsPerByte)
@@ -31,11 +45,6 @@ export class ShelfWords {
       this.#size++
     }
     return id
-  }
-
-  has(id: number): boolean {
-    const byte = this.#bits[id >>> 3]
-    return byte !== undefined && (byte & (1 << (id % bitsPerByte))) !== 0
   }
 
   #grow(at: number): void {

@@ -191,7 +191,7 @@ export class Catalog {
       const entries = waiting.map(({ document, record }) => ({
         document,
         record,
-        analyzed: analyze(document, term => shelf.words.add(term), analyzers),
+        analyzed: analyze(document, shelf.words, analyzers),
       }))
       const segment = buildSegment(entries, weights, shelf.tables)
       for (const [at, { untilMs }] of waiting.entries()) segment.end(at, untilMs)
