@@ -14,7 +14,7 @@ import {
 } from './context.ts'
 import type { Outcome, ReplicaMessage, TrimOperation, WriteOperation } from './messages.ts'
 import { votes } from './quorum.ts'
-import { keptFromOf, outcomeOf } from './register.ts'
+import { applyWrite, keptFromOf, outcomeOf } from './register.ts'
 import {
   type CachedBallot,
   type Goal,
@@ -22,11 +22,13 @@ import {
   newRound,
   onAnswer,
   questionFor,
+  type Round,
   type RoundEnd,
   startRound,
 } from './round.ts'
 import { ask, askSpared, isHopeless, newJob, type RoundJob, setDue } from './round-job.ts'
 import { keepTail, onLateAnswer, sweepTails, type Tails } from './tails.ts'
+import { endTurns, keepTurn, mayBegin, type Turns, takeTurn } from './turns.ts'
 
 /**
  * Carries out writes at the first live replica of their key: one at a time a key, the others queue here
@@ -38,6 +40,7 @@ export type Coordinator = {
   readonly cached: Map<ContextKey, CachedBallot>
   readonly active: Map<ContextKey, RoundJob>
   readonly waiting: Map<ContextKey, RoundJob[]>
+  readonly turns: Turns
   readonly byQuestion: Map<number, RoundJob>
   readonly tails: Tails
   jobs: number
@@ -49,6 +52,7 @@ export function newCoordinator(process: Process): Coordinator {
     cached: new Map(),
     active: new Map(),
     waiting: new Map(),
+    turns: new Map(),
     byQuestion: new Map(),
     tails: new Map(),
     jobs: 0,
@@ -126,9 +130,7 @@ export function onRoundAnswer(
     if (end) endRound(coordinator, job, end, now)
     else if (round.id !== questionBefore) {
       coordinator.byQuestion.delete(questionBefore)
-      coordinator.byQuestion.set(round.id, job)
-      job.mayBeWritten ||= round.accepting
-      ask(process, job, now)
+      askRound(coordinator, job, round, now)
     } else if (isHopeless(job, isCutOff(process))) endRound(coordinator, job, giveUp(round), now)
     else if (round.lost.has(from)) askSpared(process, job, now)
     return true
@@ -152,7 +154,7 @@ export function sweepRounds(coordinator: Coordinator, now: Moment): number {
     if (job.dueMs <= now.monotonicMs) lookAt(coordinator, job, now)
     if (coordinator.active.get(job.key) === job) wakeMs = Math.min(wakeMs, job.dueMs)
   }
-  for (const queue of [...coordinator.waiting.values()]) {
+  for (const [key, queue] of [...coordinator.waiting]) {
     for (const job of [...queue]) {
       if (job.deadlineMs <= now.monotonicMs) {
         queue.splice(queue.indexOf(job), 1)
@@ -160,7 +162,11 @@ export function sweepRounds(coordinator: Coordinator, now: Moment): number {
         finish(coordinator.process, job.client, job.key, { kind: 'unreached' })
       } else wakeMs = Math.min(wakeMs, job.deadlineMs)
     }
+    if (queue.length === 0) coordinator.waiting.delete(key)
   }
+  for (const key of endTurns(coordinator.turns, now.monotonicMs))
+    if (!coordinator.active.has(key)) beginNext(coordinator, key, now)
+  for (const { untilMs } of coordinator.turns.values()) wakeMs = Math.min(wakeMs, untilMs)
   return Math.min(wakeMs, sweepTails(coordinator.process, coordinator.tails, now))
 }
 
@@ -179,16 +185,58 @@ export function onEpochs(coordinator: Coordinator, now: Moment): void {
 }
 
 function enqueue(coordinator: Coordinator, job: RoundJob, now: Moment): void {
+  const { active, waiting, turns, process } = coordinator
   coordinator.jobs += 1
-  if (coordinator.active.has(job.key)) {
-    const queue = coordinator.waiting.get(job.key)
-    if (queue) queue.push(job)
-    else coordinator.waiting.set(job.key, [job])
-    wakeAt(coordinator.process, job.deadlineMs)
-    return
-  }
-  coordinator.active.set(job.key, job)
-  tryRound(coordinator, job, now)
+  const queue = waiting.get(job.key) ?? []
+  if (queue.length === 0) waiting.set(job.key, queue)
+  if (takeTurn(turns, job.operation, now.monotonicMs)) queue.unshift(job)
+  else queue.push(job)
+  if (!active.has(job.key)) beginNext(coordinator, job.key, now)
+  else foretell(coordinator, job.key, now)
+  if (queue.includes(job)) wakeAt(process, job.deadlineMs)
+}
+
+/** Nothing of this key is under way: the first one goes on that may. */
+function beginNext(coordinator: Coordinator, key: ContextKey, now: Moment): void {
+  const { active, waiting, turns } = coordinator
+  const queue = waiting.get(key) ?? []
+  const at = queue.findIndex(({ operation }) => mayBegin(turns, key, operation, now.monotonicMs))
+  const [next] = at < 0 ? [] : queue.splice(at, 1)
+  if (queue.length === 0) waiting.delete(key)
+  if (!next) return
+  active.set(key, next)
+  tryRound(coordinator, next, now)
+}
+
+/**
+ * What is being accepted most likely stands when the next one begins. Its writer is told so now, and seals over that while
+ * it waits. An operation that may be written already must not be told that it never will be.
+ */
+function foretell(coordinator: Coordinator, key: ContextKey, now: Moment): void {
+  const { active, waiting, turns, process } = coordinator
+  const job = active.get(key)
+  const value = job?.round?.phase === 'accept' ? job.round.value : null
+  const queue = waiting.get(key)
+  const next = queue?.[0]
+  const operation = next?.operation
+  if (!value || !queue || !operation || turns.has(key) || value.version !== job?.operation?.id) return
+  if (operation.expect !== 'any' || operation.attempt > 1) return
+  const applied = applyWrite(value, operation, noBallot, now.wallMs, false)
+  if (applied.kind !== 'refuse' || applied.answer !== 'moved') return
+  const outcome = outcomeOf('moved', operation, value, now.wallMs, 0, 0)
+  if (!keepTurn(turns, operation, outcome, next.deadlineMs, process.limits, now)) return
+  queue.shift()
+  if (queue.length === 0) waiting.delete(key)
+  tell(coordinator, next, outcome, now)
+}
+
+/** An operation is over. One that has to be sealed again keeps its place. */
+function tell(coordinator: Coordinator, job: RoundJob, outcome: Outcome, now: Moment): void {
+  const { process, turns } = coordinator
+  coordinator.jobs -= 1
+  finish(process, job.client, job.key, outcome)
+  const turn = keepTurn(turns, job.operation, outcome, job.deadlineMs, process.limits, now)
+  if (turn) wakeAt(process, turn.untilMs)
 }
 
 function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
@@ -230,9 +278,14 @@ function tryRound(coordinator: Coordinator, job: RoundJob, now: Moment): void {
     startRound(job.round, null, () => newId(process), now.wallMs)
   }
   process.wishes.push({ kind: 'count', name: round.phase === 'accept' ? 'fastWrite' : 'slowWrite' })
-  job.mayBeWritten ||= job.round.accepting
-  coordinator.byQuestion.set(job.round.id, job)
-  ask(process, job, now)
+  askRound(coordinator, job, job.round, now)
+}
+
+function askRound(coordinator: Coordinator, job: RoundJob, round: Round, now: Moment): void {
+  coordinator.byQuestion.set(round.id, job)
+  job.mayBeWritten ||= round.accepting
+  ask(coordinator.process, job, now)
+  foretell(coordinator, job.key, now)
 }
 
 function takeCached(coordinator: Coordinator, key: ContextKey, epoch: number): CachedBallot | null {
@@ -311,17 +364,9 @@ function answerFor(
 
 function endJob(coordinator: Coordinator, job: RoundJob, outcome: Outcome, now: Moment): void {
   if (job.round) coordinator.byQuestion.delete(job.round.id)
-  coordinator.jobs -= 1
-  finish(coordinator.process, job.client, job.key, outcome)
-  const queue = coordinator.waiting.get(job.key)
-  const next = queue?.shift()
-  if (queue?.length === 0) coordinator.waiting.delete(job.key)
-  if (!next) {
-    coordinator.active.delete(job.key)
-    return
-  }
-  coordinator.active.set(job.key, next)
-  tryRound(coordinator, next, now)
+  coordinator.active.delete(job.key)
+  tell(coordinator, job, outcome, now)
+  beginNext(coordinator, job.key, now)
 }
 
 function cache(coordinator: Coordinator, key: ContextKey, entry: CachedBallot): void {

@@ -26,6 +26,8 @@ export type Limits = {
   readonly suspectMs: number
   /** Pause before a round that lost to another ballot is tried again; doubled up to 16 times, with jitter. */
   readonly retryRoundMs: number
+  /** A key is kept for so long for a writer that seals again, as another version stands than it thought. */
+  readonly turnMs: number
   /** Keys of a damaged partition that are written back at once. */
   readonly healsAtOnceMax: number
   /** How often a peer tells the others that it is here, and which view it has. */
@@ -64,6 +66,7 @@ export const defaultLimits: Limits = {
   hintRetryMs: 5_000,
   suspectMs: 2_000,
   retryRoundMs: 5,
+  turnMs: 100,
   healsAtOnceMax: 32,
   beatMs: 250,
   silentMs: 400,

@@ -45,8 +45,10 @@ type Parts = {
   readonly limits: StoreLimits
 }
 
-/** First pause, in milliseconds, of a write that lost to another twice; doubled up to four times, with jitter. */
-const pauseMs = 2
+/** The owner that coordinates keeps the place of a write that is sealed again; one that loses more often meets two of them. */
+const sealsInTurn = 3
+/** First pause, in milliseconds, of a write that lost so often; doubled up to four times, with jitter. */
+const pauseMs = 4
 const pauseDoublingsMax = 4
 
 /**
@@ -106,7 +108,7 @@ export class Writer {
     const { limits } = this.#parts
     let { expect } = ask
     for (let seals = 0; seals < limits.sealsMax; seals++) {
-      if (seals > 1) await ask.deadline.pause(this.#pauseMs(seals))
+      if (seals > sealsInTurn) await ask.deadline.pause(this.#pauseMs(seals))
       // Work of another turn may have taken the rest: nothing of this one has been sent by then.
       if (seals > 0 && ask.deadline.leftMs === 0) break
       const tried = await this.#tryOnce({ ...ask, expect: this.#standingFor(ask.key, expect) })
@@ -271,6 +273,6 @@ export class Writer {
   }
 
   #pauseMs(seals: number): number {
-    return pauseMs * 2 ** Math.min(seals - 1, pauseDoublingsMax) * this.#random.next()
+    return pauseMs * 2 ** Math.min(seals - sealsInTurn - 1, pauseDoublingsMax) * this.#random.next()
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Clock, newClock, nextHlc } from '../../base/hlc.ts'
+import { bootTag, type Clock, newClock, nextHlc, peerTagDigits } from '../../base/hlc.ts'
 import { type ContextKey, noBallot, type PartitionId, type PeerId, type Version } from '../../base/ids.ts'
 import { seeded } from '../../base/random.ts'
 import { partitionOf } from '../../dht/keyspace.ts'
@@ -37,7 +37,7 @@ export class PureMember {
     this.self = self
     this.#number = number
     this.#limits = limits
-    this.hlc = newClock(number.toString(16).padStart(8, '0'))
+    this.hlc = newClock(bootTag(number.toString(16).padStart(peerTagDigits, '0'), 0))
     this.peer = this.boot(view)
   }
 
@@ -156,6 +156,11 @@ export class PureFleet {
   runFor(forMs: number): void {
     const endMs = this.nowMs + forMs
     while (this.nowMs < endMs) this.#one()
+  }
+
+  /** Everything that is under way arrives, and no time passes. */
+  deliver(): void {
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) next()
   }
 
   step(peer: PeerId, input: Input): void {
