@@ -65,15 +65,28 @@ export type Registry = {
 
 export const isRole = (name: SecretName): boolean => isRoleName(name)
 
-/** Public halves of every key version of every role that is not retired, but for those that are destroyed. */
-export function recipientsOf({ secrets }: Registry): RoleRecipient[] {
+/**
+ * Public halves of every key version of every role that is not retired, but for those that are destroyed.
+ *
+ * @param before - what they were: the same list comes back where they still are, however the shares lie now. Whoever made
+ * something of a list, such as an index that is open, may go on with that.
+ */
+export function recipientsOf(
+  { secrets }: Registry,
+  before: readonly RoleRecipient[] = [],
+): readonly RoleRecipient[] {
   // A key of before that is to go is past being retired: what the newest one says is said of the role.
   const newest = new Map(secrets.map(entry => [entry.name, entry.state]))
-  return secrets.flatMap(({ name, keyVersion, recipient, state }) =>
+  const now = secrets.flatMap(({ name, keyVersion, recipient, state }) =>
     recipient === null || state === 'retired' || state === 'destroyed' || newest.get(name) === 'retired'
       ? []
       : [{ name: name as RoleRecipient['name'], keyVersion, recipient }],
   )
+  const isSame = (role: RoleRecipient, at: number) =>
+    role.name === before[at]?.name &&
+    role.keyVersion === before[at].keyVersion &&
+    role.recipient === before[at].recipient
+  return now.length === before.length && now.every(isSame) ? before : now
 }
 
 export const entryOf = (

@@ -185,7 +185,7 @@ export class AgentKeys {
     const given = decodeRegistry(bytes, this.#parts.fleet)
     this.#given.set(sha256Hex(bytes), true)
     this.#registry = this.#registry === null ? given : merged(this.#registry, given)
-    this.#recipients = recipientsOf(this.#registry)
+    this.#recipients = recipientsOf(this.#registry, this.#recipients)
     const holders = this.#registry.secrets.flatMap(({ set }) => set.set.holders.map(({ peer }) => peer))
     this.#parts.links.prefer([...new Set(holders)])
   }

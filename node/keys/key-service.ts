@@ -334,7 +334,7 @@ export class KeyService implements KeyControl {
   }
 
   #registryChanged(): void {
-    this.#recipients = recipientsOf(this.#book.registry)
+    this.#recipients = recipientsOf(this.#book.registry, this.#recipients)
     void this.#holder.dropOld()
     this.#collect()
     this.#parts.changed?.()

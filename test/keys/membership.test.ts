@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import type { PeerId } from '../../base/ids.ts'
 import { type Identity, loadIdentity } from '../../crypto/identity.ts'
 import { entitledTo, type Registry } from '../../crypto/registry/registry.ts'
@@ -131,7 +131,17 @@ test('a holder whose share is that of another peer is refused, and the key opens
   await fleet.ready()
 })
 
-test('who joins is given no key: it is entitled, collects, and gets shares; who leaves loses its part', async () => {
+/** What the index of a peer is seen to be, from now on. */
+function watchIndex(name: string, t: TestContext): ReadonlySet<string> {
+  const seen = new Set<string>()
+  const watching = setInterval(() => seen.add(fleet.peer(name).search.lag.phase), 5)
+  t.after(() => clearInterval(watching))
+  return seen
+}
+
+test('who joins is given no key: it is entitled, collects, and gets shares; who leaves loses its part', async t => {
+  await until('p1 has its index open', () => fleet.peer('p1').search.lag.phase === 'following')
+  const phases = watchIndex('p1', t)
   assert.deepEqual(await fleet.enter('p4'), ['architect', 'tester'])
   assert.deepEqual(readdirSync(join(fleet.dir, 'p4')).sort(), [
     'fleet.json',
@@ -180,6 +190,7 @@ test('who joins is given no key: it is entitled, collects, and gets shares; who 
   const { set } = registryIn('p1').secrets.find(({ name }) => name === 'architect')!
   const request = askForShares(set, await identityIn('p4'), new Uint8Array(randomBytes(32)))
   assert.match(String(await (await holderOf('p1')).release(leaver, request)), /no member/)
+  assert.ok(!phases.has('opening'), 'the keys are the same, so the index stays open')
 })
 
 test('a dealing by who does not have the secret is taken by nobody', async () => {
