@@ -5,13 +5,12 @@ import type { Expected } from '../../replication/messages.ts'
 import { canonicalOf, formatAddress } from './address.ts'
 import type { DeletedContext, DeleteOptions, StoredContext, StoreOptions } from './api.ts'
 import type { Deadline } from './deadline.ts'
-import { nothingThere, writeUnreached } from './failures.ts'
+import { nothingThere } from './failures.ts'
 import { ttlMaxSeconds, wholeNumber } from './limits.ts'
 import { checkContext } from './schema.ts'
 import { sealedText } from './sealed-text.ts'
 import type { Place, StoreDesk } from './store-desk.ts'
 import { findTwin, StoredBefore, type TwinAsk } from './twin-finder.ts'
-import { isGone } from './version-opener.ts'
 import type { WriteAsk, Written } from './writer.ts'
 
 const latestOnly = 'Only the latest version is written'
@@ -109,13 +108,14 @@ export class StoreWrites {
     }
   }
 
-  /** Deletes exactly `expect`. */
-  async #bury(place: Place, expect: Version, deadline: Deadline): Promise<Version> {
+  /** Deletes exactly `expect`, or with `any` whatever stands. */
+  async #bury(place: Place, expect: Version | 'any', deadline: Deadline): Promise<Version> {
     const { key } = place
     const { version, parent, sealed } = await this.#write(key, {
       kind: 'tombstone',
       key,
       expect,
+      overStanding: expect === 'any',
       expiresAtMs: 0,
       deadline,
       seal: (version, parent) => sealTombstone(this.#plan(place, version, parent, 0)),
@@ -138,25 +138,21 @@ export class StoreWrites {
     return version
   }
 
-  /** Whatever stands is deleted, and it is an error when nothing does; so each try names a version. */
+  /**
+   * Whatever stands is deleted, and it is an error when nothing does. What this process saw last is tried first, which takes one
+   * round trip; where others wrote since, the deletion waits for its turn as they do.
+   */
   async #deleteWhatStands(place: Place, deadline: Deadline): Promise<Version> {
-    const { key } = place
-    let standing: Version | null | undefined = this.#desk.writer.guess(key)
-    for (let tries = 0; tries < this.#desk.limits.sealsMax; tries++) {
-      if (standing === undefined || standing === null) {
-        const head = await this.#desk.reader.head(key, deadline, writeUnreached)
-        if (head === null || isGone(head, this.#desk.wallMs)) throw nothingThere()
-        standing = head.version
-      }
+    const guess = this.#desk.writer.guess(place.key) ?? null
+    if (guess !== null) {
       try {
-        return await this.#bury(place, standing, deadline)
+        return await this.#bury(place, guess, deadline)
       } catch (thrown) {
         if (!(thrown instanceof SlurpError) || thrown.code !== 'VERSION_CONFLICT') throw thrown
-        if (thrown.currentVersion === null || !isVersion(thrown.currentVersion ?? '')) throw nothingThere()
-        standing = thrown.currentVersion as Version
+        if (thrown.currentVersion === null) throw nothingThere()
       }
     }
-    throw new SlurpError('TOO_MANY', 'Other writers of this address always came first; nothing was deleted.')
+    return await this.#bury(place, 'any', deadline)
   }
 }
 

@@ -8,16 +8,19 @@ import type { SealedEnvelope } from '../../crypto/envelope.ts'
 import type { Expected, Outcome, ValueKind } from '../../replication/messages.ts'
 import type { Submitter } from './api.ts'
 import type { Deadline, StoreClock } from './deadline.ts'
-import { conflict, gaveUp, writeUnknown, writeUnreached } from './failures.ts'
+import { conflict, gaveUp, nothingThere, writeUnknown, writeUnreached } from './failures.ts'
 import { shownBy } from './folding.ts'
 import type { StoreLimits } from './limits.ts'
 import type { ReplicaReader } from './replica-reader.ts'
 import { Turns } from './turns.ts'
+import { isGone } from './version-opener.ts'
 
 export type WriteAsk = {
   readonly key: ContextKey
   readonly kind: ValueKind
   readonly expect: Expected
+  /** Only over what stands, whatever that is: with `any`. */
+  readonly overStanding?: boolean
   readonly expiresAtMs: number
   readonly deadline: Deadline
   /** Makes the envelope of this version over this parent; called again when another version came first. */
@@ -34,8 +37,8 @@ export type Written = {
   readonly replicas: number
 }
 
-/** `shown`: where the version is a reseal, what it stands for. */
-type Guess = { readonly version: Version | null; readonly shown: Version | null }
+/** `shown`: where the version is a reseal, what it stands for. `stands`: somebody has just said that it is live. */
+type Guess = { readonly version: Version | null; readonly shown: Version | null; readonly stands: boolean }
 
 type Parts = {
   readonly submitter: Submitter
@@ -84,10 +87,10 @@ export class Writer {
   }
 
   /** Notes what was read at a key. @param shown - what readers see of it. */
-  saw(key: ContextKey, version: Version | null, shown: Version | null): void {
+  saw(key: ContextKey, version: Version | null, shown: Version | null, stands = false): void {
     const before = this.#guesses.peek(key)?.version
     if (version !== null && before !== undefined && before !== null && before > version) return
-    this.#guesses.set(key, { version, shown })
+    this.#guesses.set(key, { version, shown, stands })
   }
 
   /**
@@ -145,7 +148,7 @@ export class Writer {
   async #tryOnce(ask: WriteAsk): Promise<Written | { readonly current: Version | null } | null> {
     const { submitter, clock, hlc } = this.#parts
     const { key, expect, kind, expiresAtMs, deadline } = ask
-    const parent = isVersion(expect) ? expect : (this.guess(key) ?? null)
+    const parent = await this.#parentOf(ask)
     if (parent !== null) this.#merge(parent)
     const id = nextHlc(hlc, clock.wallMs())
     const sealed = await ask.seal(id, parent)
@@ -190,18 +193,29 @@ export class Writer {
     }
   }
 
+  async #parentOf({ key, expect, overStanding, deadline }: WriteAsk): Promise<Version | null> {
+    if (isVersion(expect)) return expect
+    const guess = this.#guesses.get(key)
+    if (overStanding !== true || guess?.stands) return guess?.version ?? null
+    // `moved` claims nothing about what stands, so that nothing does is for a read to say.
+    const head = await this.#parts.reader.head(key, deadline, writeUnreached)
+    if (head === null || isGone(head, this.#parts.clock.wallMs())) throw nothingThere()
+    this.saw(key, head.version, shownBy(head).version, true)
+    return head.version
+  }
+
   #noted(key: ContextKey, written: Omit<Written, 'shownParent'>): Written {
     const { version, parent } = written
     const before = this.#guesses.peek(key)
     const shownParent = before?.version === parent ? (before?.shown ?? null) : parent
-    this.#guesses.set(key, { version, shown: version })
+    this.#guesses.set(key, { version, shown: version, stands: false })
     return { ...written, shownParent }
   }
 
   /** @param shown - what readers see of the version that stands. */
   #conflict(key: ContextKey, expect: Expected, current: Version | null, shown = current): SlurpError {
     if (current === null) this.#guesses.delete(key)
-    else this.saw(key, current, shown)
+    else this.saw(key, current, shown, true)
     if (expect === 'none')
       return conflict('Something is stored at this address already; nothing was written.', shown)
     return conflict(
@@ -214,7 +228,7 @@ export class Writer {
 
   /** Takes note of what stands, so that the next version is above it (rule 13). */
   #follow(key: ContextKey, id: Version, moved: Extract<Outcome, { kind: 'moved' }>): void {
-    this.#guesses.set(key, { version: moved.current, shown: moved.current })
+    this.#guesses.set(key, { version: moved.current, shown: moved.current, stands: moved.live })
     const met = moved.current === null || moved.floor > moved.current ? moved.floor : moved.current
     if (!this.#merge(met) && met >= id) {
       throw new SlurpError(

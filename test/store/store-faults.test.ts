@@ -84,6 +84,41 @@ test('an unknown deletion is settled the same way', async () => {
   equal((await store.contextHistory(address)).versions[0]!.version, version)
 })
 
+/** Before each of the next writes of a deletion at `store` something else is done at `other`. */
+async function deletedAfter(acts: readonly ('store' | 'delete')[]) {
+  const { bench, store, other } = await openFaulty()
+  const address = newAddress()
+  await store.storeContext(address, { title: '1' })
+  const left = [...acts]
+  let tries = 0
+  let acting = false
+  bench.mishap.of = async ({ kind }) => {
+    if (kind !== 'write' || acting) return null
+    tries += 1
+    acting = true
+    const act = left.shift()
+    if (act === 'store') await other.storeContext(address, { title: 'newer' })
+    else if (act === 'delete') await other.deleteContext(address)
+    acting = false
+    return null
+  }
+  return { store, address, deleted: store.deleteContext(address), tries: () => tries }
+}
+
+test('a deletion that others write before deletes what they wrote, however often', async () => {
+  const { store, address, deleted, tries } = await deletedAfter(['store', 'store', 'store'])
+  const { version } = await deleted
+  equal(tries(), 4)
+  const { versions } = await store.contextHistory(address)
+  deepEqual([versions.length, versions[0]!.version, versions[0]!.deleted], [5, version, true])
+})
+
+for (const acts of [['delete'], ['store', 'delete']] as const)
+  test(`a deletion finds nothing where others ${acts.join(' and ')} before`, async () => {
+    const { deleted } = await deletedAfter(acts)
+    equal((await refusal(deleted)).code, 'NOT_FOUND')
+  })
+
 test('after an unknown outcome nothing is answered from memory', async () => {
   const { store, befall } = await openFaulty()
   const address = newAddress()
