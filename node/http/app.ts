@@ -1,11 +1,14 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import type { RequestListener, Server } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { answerBrokenRequest } from './broken-request.ts'
 import { bodySlackBytes, type DoorLimits, headerBytesMax, urlBytesMax } from './door.ts'
 import type { TlsFiles } from './exposure.ts'
 import { fromFramework, sendFailure } from './failures.ts'
 import { parseJson } from './json-body.ts'
+
+// An import would make everything that the module exports, a web socket client among it: 40 ms of each start.
+const http = process.getBuiltinModule('node:http')
+const https = process.getBuiltinModule('node:https')
 
 const keepAliveMs = 72_000
 /** How often connections whose headers are late are looked for. */
@@ -55,8 +58,8 @@ function newServer(listener: RequestListener, limits: DoorLimits, tls: TlsFiles 
     // Node's own limit would end a long batch; `guard` times the other requests.
     requestTimeout: 0,
   }
-  if (tls === null) return createServer(options, listener)
-  return createTlsServer(
+  if (tls === null) return http.createServer(options, listener)
+  return https.createServer(
     { ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: headersTimeoutMs },
     listener,
   )

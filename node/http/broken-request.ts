@@ -1,7 +1,9 @@
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { SlurpError } from '../../base/errors.ts'
 import { failureHeaders, misuse, securityHeaders } from './failures.ts'
+
+// An import would make everything that the module exports, a web socket client among it: 40 ms of each start.
+const http = process.getBuiltinModule('node:http')
 
 /**
  * Answers what Node could not read as HTTP at all, in the same shape as every failure, and hangs up.
@@ -29,7 +31,7 @@ export function answerBrokenRequest(
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const status = failure.httpStatus
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`)
+  socket.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`)
 }
 
 function describe(code: string | undefined): SlurpError {
