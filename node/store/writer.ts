@@ -95,7 +95,8 @@ export class Writer {
 
   /**
    * @throws SlurpError VERSION_CONFLICT, QUORUM_UNREACHED with the words "outcome unknown", TOO_MANY when nothing
-   * was written because others always came first, SHUTTING_DOWN, and what `seal` throws.
+   * was written because others always came first, NOT_FOUND where it has to be over what stands and nothing does,
+   * SHUTTING_DOWN, and what `seal` throws.
    */
   async write(ask: WriteAsk): Promise<Written> {
     const end = await this.#turns.take(ask.key, ask.deadline)
