@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +15,10 @@ if (process.env.NODE_COMPILE_CACHE === undefined) {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slurp')
   if (enableCompileCache(cache).directory !== undefined) process.env.NODE_COMPILE_CACHE = cache
 }
+
+/** Once a start is over: a process that is killed would leave nothing compiled for the next one. */
+const compiledMs = 5_000
+const keepCompiled = () => void setTimeout(flushCompileCache, compiledMs).unref()
 
 /** The package that this file is in, whether it runs as source or compiled. */
 function findPackage(from: string): string {
@@ -42,7 +46,9 @@ const wiring: Wiring = {
   async servePeer(dir, settings, onLeft, ask) {
     const { servePeer } = await import('./serve-peer.ts')
     const source = ask ? new ProcessPassphrase({ environment: process.env, ask }) : passphrase
-    return servePeer(dir, settings, version, onLeft, source.of)
+    const served = await servePeer(dir, settings, version, onLeft, source.of)
+    keepCompiled()
+    return served
   },
   async serveAgent(dir, settings, options) {
     const { serveAgent } = await import('./serve-agent.ts')

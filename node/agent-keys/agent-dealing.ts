@@ -15,7 +15,7 @@ export type AgentDealingParts = {
   readonly self: Identity
   readonly fleet: FleetId
   readonly keys: AgentKeys
-  readonly links: Pick<FleetLinks, 'ready' | 'nameOf'>
+  readonly links: Pick<FleetLinks, 'ready' | 'nameOf' | 'nextChange'>
   /** Questions about keys. */
   readonly exchange: Exchange
   readonly clock: Clock

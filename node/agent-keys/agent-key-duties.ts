@@ -30,7 +30,7 @@ type Told = ReadonlyMap<PeerId, KeyWork>
 export class AgentKeyDuties {
   readonly counters = { keysDealtAnew: 0, rolesRotatedWhenDue: 0 }
   readonly #parts: AgentKeyDutiesParts
-  #isStopped = false
+  readonly #stopped = new AbortController()
 
   constructor(parts: AgentKeyDutiesParts) {
     this.#parts = parts
@@ -41,14 +41,14 @@ export class AgentKeyDuties {
   }
 
   stop(): void {
-    this.#isStopped = true
+    this.#stopped.abort()
   }
 
   async #run(): Promise<void> {
     const { clock, log, keys, mayChange } = this.#parts
-    while (!this.#isStopped) {
-      await pauseFor(clock, everyMs)
-      if (this.#isStopped || keys.registry === null || !keys.isOpen || !mayChange()) continue
+    while (!this.#stopped.signal.aborted) {
+      await pauseFor(clock, everyMs, this.#stopped.signal)
+      if (this.#stopped.signal.aborted || keys.registry === null || !keys.isOpen || !mayChange()) continue
       try {
         await this.#round(keys.registry)
       } catch (failure) {

@@ -53,7 +53,7 @@ export class AgentReseal {
   #doneFor = ''
   #progress: Reencryption | null = null
   #pool: { readonly sealer: WorkerPool; readonly keys: string } | null = null
-  #isStopped = false
+  readonly #stopped = new AbortController()
 
   constructor(parts: AgentResealParts) {
     this.#parts = parts
@@ -69,7 +69,7 @@ export class AgentReseal {
   }
 
   stop(): void {
-    this.#isStopped = true
+    this.#stopped.abort()
     this.forget()
   }
 
@@ -81,14 +81,14 @@ export class AgentReseal {
 
   async #run(): Promise<void> {
     const { clock, log } = this.#parts
-    while (!this.#isStopped) {
+    while (!this.#stopped.signal.aborted) {
       try {
         if (this.#isDue()) await this.#round()
       } catch (failure) {
         log.warn({ failure: String(failure) }, 'contexts could not be sealed anew now')
       }
       if (this.#progress === null || this.#doneFor !== '') this.forget()
-      await pauseFor(clock, everyMs)
+      await pauseFor(clock, everyMs, this.#stopped.signal)
     }
   }
 
@@ -135,7 +135,7 @@ export class AgentReseal {
     this.#seenBy = digest
     const walk: Walk = { sealed: 0, overtaken: 0, failed: 0, closed: 0, isWhole: true }
     for (const { peer, run } of await this.#runs(walk)) {
-      for (let after: ContextKey | null = null; !this.#isStopped; ) {
+      for (let after: ContextKey | null = null; !this.#stopped.signal.aborted; ) {
         const page = await this.#parts.source.heads(peer, run, after)
         if (page === null || !this.#parts.keys.isOpen) {
           walk.isWhole = false
@@ -174,7 +174,7 @@ export class AgentReseal {
   async #sealAll(heads: readonly CopiedHead[], replaced: ReadonlySet<string>, walk: Walk): Promise<void> {
     const busy = new Set<Promise<void>>()
     for (const { key, version } of heads) {
-      if (this.#isStopped || version === null || this.#seen.get(key) === version) continue
+      if (this.#stopped.signal.aborted || version === null || this.#seen.get(key) === version) continue
       const done = this.#seal(key, replaced, walk).finally(() => busy.delete(done))
       busy.add(done)
       while (busy.size >= atOnceMax) await Promise.race(busy)

@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { PeerId } from '../../base/ids.ts'
 import type { Registry } from '../../crypto/registry/registry.ts'
 import { encodeEntry } from '../../crypto/registry/registry-codec.ts'
 import type { RotatedRole } from '../key-control.ts'
 import { Rotation, type RotationWish } from '../keys/rotation.ts'
 import { type AgentDealingParts, agentBook, agentDealer, havePut, registryOf } from './agent-dealing.ts'
+
+/** An agent that has only just come up has its keys from some holders while it still calls the others. */
+const calledMs = 10_000
 
 /**
  * Gives roles new keys where no member can: an agent that has the key of a role makes the next one, deals it to the holders of
@@ -34,9 +38,22 @@ export class AgentRotation {
 
   /** @throws SlurpError as `Rotation.rotate`. */
   async rotate(role: string, wish: RotationWish = {}): Promise<RotatedRole> {
+    await this.#holdersReady()
     const rotated = await this.#rotation.rotate(role, wish)
     await this.#parts.keys.refresh()
     return rotated
+  }
+
+  /** Every holder has to take its share. Whoever is not there within `calledMs` is named by the dealing. */
+  async #holdersReady(): Promise<void> {
+    const { links, clock } = this.#parts
+    const untilMs = clock.monotonicMs() + calledMs
+    const isAway = (peer: PeerId) => !links.ready().includes(peer)
+    while (holdersIn(registryOf(this.#parts)).some(isAway)) {
+      const leftMs = untilMs - clock.monotonicMs()
+      if (leftMs <= 0) return
+      await Promise.race([links.nextChange(), delay(leftMs, undefined, { ref: false })])
+    }
   }
 }
 

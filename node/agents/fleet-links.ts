@@ -77,7 +77,7 @@ export class FleetLinks {
 
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer)
-    this.#changed.resolve()
+    this.#wake()
   }
 
   /** Members that were heard of. */

@@ -85,6 +85,17 @@ test('a grant that is revoked at the door of an agent takes the keys of its role
   await until('the reader has no keys', () => reader.state().state !== 'open')
 })
 
+test('a role gets a new key while one of its holders is only being called yet', async t => {
+  const fleet = await BlindFleet.start(t)
+  const { joined } = await fleet.granter()
+  await fleet.peers.stop('p3')
+  const isReached = () => joined.state().members.find(({ name }) => name === 'p3')!.isConnected
+  await until('the agent has lost it', () => !isReached())
+  const rotated = joined.roles.rotate('developer')
+  await fleet.peers.start('p3')
+  assert.equal((await rotated).keyVersion, 2)
+})
+
 const holders = ['a', 'b', 'c'] as PeerId[]
 const entry = {
   ...{ name: 'developer', keyVersion: 1, state: 'current' },
