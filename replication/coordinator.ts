@@ -3,6 +3,7 @@ import { type ContextKey, noBallot, type PeerId } from '../base/ids.ts'
 import {
   type Client,
   finish,
+  isDoubtful,
   isReachable,
   type Moment,
   newBallot,
@@ -26,7 +27,7 @@ import {
   type RoundEnd,
   startRound,
 } from './round.ts'
-import { ask, askSpared, isHopeless, newJob, type RoundJob, setDue } from './round-job.ts'
+import { ask, askSpared, isHopeless, isOutbid, newJob, type RoundJob, setDue } from './round-job.ts'
 import { keepTail, onLateAnswer, sweepTails, type Tails } from './tails.ts'
 import { endTurns, keepTurn, mayBegin, type Turns, takeTurn } from './turns.ts'
 
@@ -131,7 +132,8 @@ export function onRoundAnswer(
     else if (round.id !== questionBefore) {
       coordinator.byQuestion.delete(questionBefore)
       askRound(coordinator, job, round, now)
-    } else if (isHopeless(job, isCutOff(process))) endRound(coordinator, job, giveUp(round), now)
+    } else if (isHopeless(job, isCutOff(process)) || isOutbid(job, isSlow(process, now)))
+      endRound(coordinator, job, giveUp(round), now)
     else if (round.lost.has(from)) askSpared(process, job, now)
     return true
   }
@@ -139,6 +141,8 @@ export function onRoundAnswer(
 }
 
 const isCutOff = (process: Process) => (peer: PeerId) => !isReachable(process, peer)
+const isSlow = (process: Process, now: Moment) => (peer: PeerId) =>
+  !isReachable(process, peer) || isDoubtful(process, peer, now.monotonicMs)
 
 /** Somebody is away now: rounds that were waiting for nobody else go on under other ballots. */
 export function onOwnerLost(coordinator: Coordinator, now: Moment): void {
@@ -310,9 +314,7 @@ function lookAt(coordinator: Coordinator, job: RoundJob, now: Moment): void {
   for (const peer of job.round.quorum.targets) {
     if (questionFor(job.round, peer)) suspect(process, peer, now.monotonicMs)
   }
-  // Somebody promised more, and without the silent ones nothing is left: the next ballot is above that.
-  if (job.round.obstacle > job.round.ballot && isHopeless(job, () => true))
-    return endRound(coordinator, job, giveUp(job.round), now)
+  if (isOutbid(job, () => true)) return endRound(coordinator, job, giveUp(job.round), now)
   ask(process, job, now)
 }
 

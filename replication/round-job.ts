@@ -83,6 +83,12 @@ export function isHopeless({ round }: RoundJob, isAway: (peer: PeerId) => boolea
   return !canBeQuorum(round.quorum, new Set([...round.lost, ...without]))
 }
 
+/** Somebody promised more, and without those that are slow nothing is left: the next ballot, above that, need not wait for them. */
+export function isOutbid(job: RoundJob, isSlow: (peer: PeerId) => boolean): boolean {
+  const { round } = job
+  return round !== null && round.obstacle > round.ballot && isHopeless(job, isSlow)
+}
+
 export function setDue(process: Process, job: RoundJob, dueMs: number): void {
   job.dueMs = Math.min(job.deadlineMs, dueMs)
   wakeAt(process, job.dueMs)
