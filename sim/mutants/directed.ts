@@ -131,7 +131,7 @@ function formerBoot(): string | null {
   stage.deliver(() => false)
   const prepare = stage.last('prepare')
   stage.restart(a)
-  stage.pass(50)
+  stage.acquaint()
   stage.request(d, a, writeOf(2, null))
   stage.deliver(() => false)
   for (const to of [b, c]) stage.hand(a, to, prepare)

@@ -167,6 +167,15 @@ export class Stage {
     }
   }
 
+  /** All hear each other for long enough that nobody is taken for one who is only starting. */
+  acquaint(): void {
+    const { steadyMs, beatMs } = this.limits
+    for (let ms = 0; ms <= steadyMs; ms += beatMs) {
+      this.pass(beatMs)
+      this.deliver(({ message }) => message.kind === 'beat')
+    }
+  }
+
   /** Time goes by, and every timer is looked at. */
   pass(ms: number): void {
     this.nowMs += ms
