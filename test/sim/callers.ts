@@ -36,7 +36,7 @@ export type CallerOptions = {
 /** Somebody who writes again and again at one door, that of a peer that stays, without naming a version, and seals again when told to, as the store does. */
 export function startCaller(world: World, fleet: Fleet, { door, keys, thinkMs, done }: CallerOptions): void {
   const random = world.random(`caller at ${door.machine.name}`)
-  const parents = new Map<ContextKey, Version>()
+  const parents = new Map<ContextKey, Version | null>()
   const think = () => void world.after(-Math.log(1 - random.next()) * thinkMs, begin)
   const begin = () => {
     const calledMs = world.nowMs

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SlurpError } from '../../../base/errors.ts'
 import type { Target } from '../target.ts'
@@ -6,6 +7,9 @@ import { PeerProcess, type ReadyPeer } from './peer-process.ts'
 
 /** The whole stop stays below 10 s. */
 const stopMs = 9500
+
+/** What V8 takes by itself, on any machine. */
+const helpersMax = 4
 
 type Member = { readonly name: string; readonly dir: string }
 
@@ -95,7 +99,13 @@ export class DemoFleet {
 
   #spawn(member: Member): PeerProcess {
     const { self, environment, passphraseOf } = this.#options
-    const peer = new PeerProcess(self, member, environment, passphraseOf)
+    const [program, ...leading] = self
+    const peer = new PeerProcess(
+      [program, `--v8-pool-size=${this.#helpers}`, ...leading],
+      member,
+      environment,
+      passphraseOf,
+    )
     this.#peers.set(member.name, peer)
     // Whoever waits for `ready` hears of a failure; nobody has to.
     peer.ready.catch(() => undefined)
@@ -104,6 +114,15 @@ export class DemoFleet {
       if (!peer.endAsked && peer.found) this.#options.onPeerDown(peer, how)
     })
     return peer
+  }
+
+  /**
+   * Threads of V8 for each peer: these share the machine, and when one collects its garbage with a thread for every core
+   * nobody else has any.
+   */
+  get #helpers(): number {
+    const share = Math.floor(availableParallelism() / this.#members.length)
+    return Math.min(helpersMax, Math.max(1, share))
   }
 
   #unknown(name: string): SlurpError {

@@ -1,5 +1,6 @@
 import { ClassicLevel } from 'classic-level'
 import { LRUCache } from 'lru-cache'
+import { AskedBefore } from './asked-before.ts'
 
 export type PieceChange =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -17,6 +18,7 @@ export class PieceStore {
   readonly #underway = new Map<string, PieceChange>()
   /** What was made of pieces that were opened lately. */
   readonly #opened = new LRUCache<string, object>({ maxSize: openedBytesMax })
+  readonly #askedBefore = new AskedBefore()
 
   private constructor(level: ClassicLevel<string, Uint8Array>) {
     this.#level = level
@@ -54,7 +56,8 @@ export class PieceStore {
   }
 
   /**
-   * What is made of a piece, kept while the piece stands and there is room: to open one takes ten times as long.
+   * What is made of a piece, kept from the second time on while the piece stands and there is room: to open one takes ten times
+   * as long.
    *
    * @returns null when there is no such piece. Throws what {@link get} and `make` throw.
    */
@@ -64,7 +67,7 @@ export class PieceStore {
     const piece = this.get(key)
     if (piece === null) return null
     const made = make(piece)
-    this.#opened.set(key, made, { size: piece.length })
+    if (this.#askedBefore.note(key)) this.#opened.set(key, made, { size: piece.length })
     return made
   }
 
