@@ -46,7 +46,8 @@ export class WordShapes {
     const wanted = joined(edged(parts.join('*')).split('*').map(shapeOf))
     for (const kin of this.#from(least, Number.POSITIVE_INFINITY, start)) {
       const [letters, low, high] = [kin.letters.values, kin.pairsLow.values, kin.pairsHigh.values]
-      for (let i = 0; i < kin.ids.length; i++) {
+      const { length } = kin.ids
+      for (let i = 0; i < length; i++) {
         const lacks =
           (wanted.letters & ~letters[i]!) | (wanted.pairs[0] & ~low[i]!) | (wanted.pairs[1] & ~high[i]!)
         if (lacks === 0) onWord(kin.ids.at(i))
@@ -60,7 +61,8 @@ export class WordShapes {
     const [lettersMost, pairsMost] = [lettersPerEdit * edits, pairsPerEdit * edits]
     for (const kin of this.#from(text.length - edits, text.length + edits, '')) {
       const [letters, low, high] = [kin.letters.values, kin.pairsLow.values, kin.pairsHigh.values]
-      for (let i = 0; i < kin.ids.length; i++) {
+      const { length } = kin.ids
+      for (let i = 0; i < length; i++) {
         // Most words have many other letters: to take away as many bits as may be there is quicker than to count them.
         let others = letters[i]! ^ wanted.letters
         for (let bits = 0; bits < lettersMost; bits++) others &= others - 1
