@@ -13,15 +13,20 @@ export type Answer = { status: number; body: Record<string, unknown> }
 /** What `npm start` and `npm run slurp` run. */
 const main = await bundledMain(fileURLToPath(new URL('../..', import.meta.url)))
 
-/** Waits for a state, never for a time; fails loudly at the deadline. */
+/**
+ * Waits for a state, never for a time; fails loudly at the deadline.
+ *
+ * @param what - for the failure; a function where it says what was there in the end.
+ */
 export async function until(
-  what: string,
+  what: string | (() => string),
   holds: () => boolean | Promise<boolean>,
   withinMs = 30_000,
 ): Promise<void> {
   const deadline = Date.now() + withinMs
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
+    if (Date.now() > deadline)
+      throw new Error(`not within ${withinMs} ms: ${typeof what === 'string' ? what : what()}`)
     await sleep(25)
   }
 }

@@ -95,7 +95,11 @@ function onTerminal(args: string) {
   return {
     shown: () => shown,
     shows: (text: string) =>
-      until(`${args} shows ${text}, not only ${shown.slice(-400)}`, () => shown.includes(text), 60_000),
+      until(
+        () => `${args} shows ${text}, not only ${shown.slice(-400)}`,
+        () => shown.includes(text),
+        60_000,
+      ),
     type: (text: string) => child.stdin.write(text),
     ended,
   }

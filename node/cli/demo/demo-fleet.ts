@@ -10,6 +10,8 @@ const stopMs = 9500
 
 /** What V8 takes by itself, on any machine. */
 const helpersMax = 4
+/** With a single one whatever waits for another has nobody to wait for. */
+const helpersMin = 2
 
 type Member = { readonly name: string; readonly dir: string }
 
@@ -122,7 +124,7 @@ export class DemoFleet {
    */
   get #helpers(): number {
     const share = Math.floor(availableParallelism() / this.#members.length)
-    return Math.min(helpersMax, Math.max(1, share))
+    return Math.min(helpersMax, Math.max(helpersMin, share))
   }
 
   #unknown(name: string): SlurpError {
