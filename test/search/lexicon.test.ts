@@ -10,8 +10,13 @@ import { stopWords } from '../../node/search/analysis/stop-words.ts'
 import { fold } from '../../node/search/analysis/tokens.ts'
 
 const endings = ['', '', 's', 'ed', 'ing', 'ly', '9', '_x', 'ß', 'é']
-const randomWord = (random: Random) =>
-  Array.from({ length: 1 + random.below(7) }, () => random.pick([...'abcde'])).join('') + random.pick(endings)
+// 'q' and '1' look alike to the shapes of words.
+const randomWord = (random: Random) => {
+  const letters = [...random.pick(['abcde', 'abcde', 'aqr12', '123'])]
+  return (
+    Array.from({ length: 1 + random.below(7) }, () => random.pick(letters)).join('') + random.pick(endings)
+  )
+}
 
 function randomLexicon(random: Random): { lexicon: Lexicon; words: string[] } {
   const lexicon = new Lexicon()

@@ -34,6 +34,8 @@ export type Plan = {
   readonly required: number
   /** A document matches that has any one of the terms. */
   readonly any: boolean
+  /** A document matches that has every one of the terms. */
+  readonly each: boolean
   /** A document may match without a single term of the plan. */
   readonly all: boolean
 }
@@ -51,7 +53,8 @@ const fuzzyBoosts = [1, 0.6, 0.3]
 export function planQuery(query: string, mode: 'any' | 'all', analyzers: Analyzers = english): Plan {
   const node = parseQuery(query)
   if (node === null) {
-    if (query.trim() === '') return { terms: [], matches: () => true, required: 0, any: false, all: true }
+    if (query.trim() === '')
+      return { terms: [], matches: () => true, required: 0, any: false, each: false, all: true }
     throw unreadable(0, 'there is no word in it.', 'Ask for a word, or leave the query empty for everything.')
   }
   const planner = new Planner(mode, analyzers)
@@ -60,8 +63,25 @@ export function planQuery(query: string, mode: 'any' | 'all', analyzers: Analyze
     throw unreadable(0, 'all of its words are too common to be indexed.', 'Add a word that says more.')
   }
   const { passes: matches, required } = test
-  const one = planner.terms.every(({ condition }) => condition === 0)
-  return { terms: planner.terms, matches, required, any: one && matches(1) && !matches(0), all: matches(0) }
+  const { terms } = planner
+  const one = terms.every(({ condition }) => condition === 0)
+  return {
+    terms,
+    matches,
+    required,
+    any: one && matches(1) && !matches(0),
+    each: matches(required) && isOneOfEach(terms, required),
+    all: matches(0),
+  }
+}
+
+/** Whether each term has a condition for itself, and all of these are required. */
+function isOneOfEach(terms: readonly Term[], required: number): boolean {
+  const conditions = new Set(terms.map(({ condition }) => condition))
+  return (
+    conditions.size === terms.length &&
+    terms.every(({ condition }) => condition !== null && (required & (1 << condition)) !== 0)
+  )
 }
 
 /** How a word stands in an index: with its kin, or for itself alone. */

@@ -20,8 +20,30 @@ export type Resolved = {
   readonly cut: boolean
 }
 
-/** @param seen - whether a word occurs on a shelf of the asker: patterns and misspellings stand for no other. */
-export function resolveTerm(lexicon: Lexicon, seen: Seen, term: Term): Resolved {
+/**
+ * The words that the terms of a plan stand for.
+ *
+ * @param seen - whether a word occurs on a shelf of the asker: patterns and misspellings stand for no other.
+ */
+export function resolveTerms(lexicon: Lexicon, seen: Seen, terms: readonly Term[]): Resolved[] {
+  const rings = ringsAround(lexicon, seen, terms)
+  return terms.map(term => resolveTerm(lexicon, seen, term, rings))
+}
+
+/** For each misspelt word what is near to it, by distance: looked for once, however many distances are wanted. */
+function ringsAround(lexicon: Lexicon, seen: Seen, terms: readonly Term[]): Map<string, number[][]> {
+  const edits = new Map<string, number>()
+  for (const { what } of terms)
+    if (what.kind === 'near') edits.set(what.word, Math.max(what.edits, edits.get(what.word) ?? 0))
+  return new Map([...edits].map(([word, most]) => [word, lexicon.near(word, most, seen)]))
+}
+
+function resolveTerm(
+  lexicon: Lexicon,
+  seen: Seen,
+  term: Term,
+  rings: ReadonlyMap<string, readonly number[][]>,
+): Resolved {
   const { what } = term
   const one = (ids: readonly number[], most = Number.POSITIVE_INFINITY): Resolved => ({
     term,
@@ -39,7 +61,7 @@ export function resolveTerm(lexicon: Lexicon, seen: Seen, term: Term): Resolved 
       return one(lexicon.matching(what.parts, seen), searchLimits.patternWordsMax)
     case 'near': {
       const kin = new Set(lexicon.sameStem(what.word))
-      const ring = lexicon.near(what.word, what.edits, seen)[what.edits - 1]!
+      const ring = rings.get(what.word)![what.edits - 1]!
       const isExact = isExactTerm(what.word)
       return one(
         ring.filter(id => !kin.has(id) && isExactTerm(lexicon.textOf(id)) === isExact),

@@ -11,7 +11,7 @@ import type { Bm25 } from './bm25.ts'
 import { type Cursor, positionOf, readCursor, writeCursor } from './cursor.ts'
 import { FacetCounts } from './facets.ts'
 import { passing } from './filter.ts'
-import { lookUp, type Resolved, resolveTerm } from './lookup.ts'
+import { lookUp, type Resolved, resolveTerms } from './lookup.ts'
 import { found, matching, noteFrequencies, offerOne, type Part, score } from './score.ts'
 import type { Shelf } from './shelf.ts'
 import { type View, visibleIn } from './view.ts'
@@ -38,7 +38,7 @@ export type Searched = { readonly lexicon: Lexicon; readonly shelves: readonly S
 /** The words that the terms of a plan stand for, of those that occur where is searched. */
 export function resolveAll({ lexicon, shelves }: Searched, plan: Plan): Resolved[] {
   const seen = (id: number) => shelves.some(({ words }) => words.has(id))
-  return plan.terms.map(term => resolveTerm(lexicon, seen, term))
+  return resolveTerms(lexicon, seen, plan.terms)
 }
 
 /**

@@ -22,6 +22,9 @@ export const found = new Found()
 export const matching = { places: new Uint32Array(0), scores: new Float64Array(0), count: 0 }
 // Zero between uses.
 let conditions = new Int32Array(0)
+// Of the documents of the rarest term: how many of all terms each has, zero between uses, and how often each.
+let had = new Uint8Array(0)
+let frequencies = new Uint32Array(0)
 const touchedBit = 1 << 31
 
 /** Fills `matching` for one segment. Cost: about 5 ns for each document of each term. */
@@ -31,6 +34,7 @@ export function score(part: Part, plan: Plan, statistics: Statistics, bm25: Bm25
   const norm = lengthNorm(statistics, bm25)
   if (plan.any && weights.length === 1) scoreOne(part, weights[0]!, norm)
   else if (plan.any) scoreAny(part, weights, norm)
+  else if (plan.each) scoreEach(part, weights, norm)
   else scoreMatching(part, plan, weights, norm)
 }
 
@@ -39,6 +43,7 @@ function makeRoom({ documents }: Segment): void {
   matching.places = new Uint32Array(documents)
   matching.scores = new Float64Array(documents)
   conditions = new Int32Array(documents)
+  had = new Uint8Array(documents)
 }
 
 const weightsOf = (plan: Plan, statistics: Statistics, { k1 }: Bm25): number[] =>
@@ -118,6 +123,49 @@ function scoreAny({ segment, bounds }: Part, termWeights: readonly number[], { b
     }
   }
   for (let i = 0; i < count; i++) touched[matched[i]!] = 0
+  matching.count = count
+}
+
+/** Whatever has all of the terms matches. The others are looked through for the documents of the rarest alone. */
+function scoreEach({ segment, bounds }: Part, termWeights: readonly number[], { base, slope }: Norm): void {
+  const { lengths } = segment.columns
+  const { places, weights } = found
+  const { places: matched, scores } = matching
+  const rows = conditions
+  const terms = termWeights.length
+  const countOf = (term: number) => bounds[term + 1]! - bounds[term]!
+  let rarest = 0
+  for (let term = 1; term < terms; term++) if (countOf(term) < countOf(rarest)) rarest = term
+  const [first, last] = [bounds[rarest]!, bounds[rarest + 1]!]
+  const size = last - first
+  if (frequencies.length < terms * size) frequencies = new Uint32Array(terms * size)
+  for (let i = first; i < last; i++) rows[places[i]!] = i - first + 1
+  for (let term = 0; term < terms; term++) {
+    const end = bounds[term + 1]!
+    const behind = term * size - 1
+    for (let i = bounds[term]!; i < end; i++) {
+      const row = rows[places[i]!]!
+      if (row === 0) continue
+      had[row - 1]! += 1
+      frequencies[behind + row] = weights[i]!
+    }
+  }
+  let count = 0
+  for (let row = 0; row < size; row++) {
+    const place = places[first + row]!
+    rows[place] = 0
+    const hasAll = had[row] === terms
+    had[row] = 0
+    if (!hasAll) continue
+    const norm = base + slope * lengths[place]!
+    let value = 0
+    for (let term = 0; term < terms; term++) {
+      const frequency = frequencies[term * size + row]!
+      value += (termWeights[term]! * frequency) / (frequency + norm)
+    }
+    matched[count++] = place
+    scores[place] = value
+  }
   matching.count = count
 }
 

@@ -66,11 +66,15 @@ export async function openLoad(fleet: Asked, kind: Kind, rate: number, seconds: 
       const [door, question] = [asked.length, kind(by)]
       asked.push(waits.time(() => ask(fleet, door, question)))
     }
-    await sleep(1)
+    await sleep(untilDue(asked.length, rate, beganMs))
   }
   await Promise.all(asked)
   return waits.result()
 }
+
+/** To wake more often would be a load of its own. @returns milliseconds until the next of them is due. */
+const untilDue = (next: number, rate: number, beganMs: number): number =>
+  Math.max(1, (next * 1000) / rate - (performance.now() - beganMs))
 
 /** Clients that ask as soon as they have an answer, each at its door. */
 export async function closedLoad(
@@ -127,7 +131,7 @@ export async function writeLoad(
   while (performance.now() - beganMs < seconds * 1000) {
     const due = ((performance.now() - beganMs) / 1000) * rate
     while (written.length < due) written.push(write(written.length))
-    await sleep(1)
+    await sleep(untilDue(written.length, rate, beganMs))
   }
   await Promise.all(written)
   return { written: written.length, failed, foundMs: foundMs.sort((a, b) => a - b) }

@@ -14,8 +14,9 @@ import { describeMachine, processorSeconds, residentMb } from '../machine.ts'
 import { writeSections } from '../page.ts'
 import { profilable, sample } from '../profile.ts'
 import { startBareDoor } from './bare-door.ts'
-import { indexed, indexesOf, longestHeld } from './fleet-index.ts'
+import { indexed, indexesOf } from './fleet-index.ts'
 import { closedLoad, openLoad, writeLoad } from './load.ts'
+import { heldUnder } from './loops.ts'
 import { makeCorpus } from './questions.ts'
 import { asMarkdown, asText, type SearchReport } from './report.ts'
 
@@ -45,9 +46,8 @@ if (options.help) {
 
 const contexts = Number(options.contexts ?? (options.quick ? 10_000 : 100_000))
 const seconds = Number(options.seconds ?? (options.quick ? 3 : 8))
-const openRate = 300
-const clients = 16
-const writeRate = 200
+const aims = { openRate: 300, p50Ms: 3, p99Ms: 15, clients: 16, perSecond: 800, writeRate: 200 }
+const { openRate, clients, writeRate } = aims
 const watchedEvery = 100
 /** Compilers get time to finish, which takes them most of a minute: peers run for weeks. */
 const warmUpSeconds = options.quick ? 4 : 60
@@ -93,6 +93,8 @@ async function run(): Promise<void> {
   await indexed(fleet, contexts)
   say('waiting until the peers have done what follows a start')
   await calm(fleet)
+  // First, as peers that are asked nothing meanwhile give back what they had made of their code.
+  const bare = await bareDoor(fleet)
   say('warming up')
   await warmUp(fleet)
   if (options.profile) return await profile(fleet)
@@ -101,11 +103,11 @@ async function run(): Promise<void> {
     machine,
     contexts,
     filled,
-    bare: await bareDoor(fleet),
+    bare,
     ...(await questions(fleet)),
     ...(await writes(fleet)),
     ...(await memory(fleet, emptyMb)),
-    aims: { openRate, clients, writeRate },
+    aims,
   }
   console.log(asText(report))
   if (options['dry-run']) return
@@ -174,44 +176,41 @@ async function bareDoor(fleet: BenchFleet): Promise<SearchReport['bare']> {
 
 async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' | 'closed' | 'held'>> {
   const open: SearchReport['open'][number][] = []
-  await longestHeld(fleet, loops)
   for (const [name, kind] of kinds) {
     const before = cpuSeconds(fleet)
     const latencies = await openLoad(fleet, kind, openRate, seconds)
     const processorMs = ((cpuSeconds(fleet) - before) * 1000) / latencies.count
-    const held = await longestHeld(fleet, loops)
+    const held = await heldUnder(fleet, loops, () => openLoad(fleet, kind, openRate, seconds / 2))
     open.push({ name, latencies, processorMs, held })
     say(
       `${name}: p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms, ${processorMs.toFixed(2)} ms of processor`,
     )
   }
+  const asked = kinds.map(([, kind]) => kind)
   const before = cpuSeconds(fleet)
-  const closed = await closedLoad(
-    fleet,
-    kinds.map(([, kind]) => kind),
-    clients,
-    seconds,
-  )
+  const closed = await closedLoad(fleet, asked, clients, seconds)
   const processorMs = ((cpuSeconds(fleet) - before) * 1000) / closed.count
   say(`${clients} clients: ${closed.perSecond.toFixed(0)} a second`)
   return {
     open,
     closed: { ...closed, processorMs },
-    held: await longestHeld(fleet, loops),
+    held: await heldUnder(fleet, loops, () => closedLoad(fleet, asked, clients, seconds / 2)),
   }
 }
 
 async function writes(fleet: BenchFleet): Promise<Pick<SearchReport, 'writes'>> {
-  const { written, failed, foundMs } = await writeLoad(fleet, corpus.context, {
-    from: contexts + Math.floor(Date.now() % 1e9),
-    rate: writeRate,
-    seconds: seconds * 2,
-    watchedEvery,
-  })
+  const write = (forSeconds: number) =>
+    writeLoad(fleet, corpus.context, {
+      from: contexts + Math.floor(Date.now() % 1e9),
+      rate: writeRate,
+      seconds: forSeconds,
+      watchedEvery,
+    })
+  const { written, failed, foundMs } = await write(seconds * 2)
   const at = (part: number) =>
     foundMs[Math.min(foundMs.length - 1, Math.floor(foundMs.length * part))] ?? Number.NaN
   say(`stored contexts are found within ${at(1).toFixed(0)} ms`)
-  const held = await longestHeld(fleet, loops)
+  const held = await heldUnder(fleet, loops, () => write(seconds))
   return { writes: { written, failed, watched: foundMs.length, p50Ms: at(0.5), mostMs: at(1), held } }
 }
 
