@@ -90,14 +90,16 @@ async function test(only) {
   return 0
 }
 
-/** `search` is a stage of its own; without a name the comparison with etcd comes first, then that. */
+/** `search` and `knowledge` are stages of their own; without a name the comparison with etcd comes first, then both. */
 async function bench([stage, ...more]) {
   const file = (...names) => join(home, 'test', 'bench', ...names)
-  if (stage === 'search') return run(node, [file('search', 'main.ts'), ...more])
+  const stages = { search: file('search', 'main.ts'), knowledge: file('knowledge.ts') }
+  if (stage in stages) return run(node, [stages[stage], ...more])
   const options = [stage, ...more].filter(option => option !== undefined)
-  const code = await run(node, [file('main.ts'), ...options])
   const shared = options.filter(option => ['--quick', '--dry-run', '--help'].includes(option))
-  return code === 0 ? run(node, [file('search', 'main.ts'), ...shared]) : code
+  let code = await run(node, [file('main.ts'), ...options])
+  for (const next of Object.values(stages)) code ||= await run(node, [next, ...shared])
+  return code
 }
 
 if (!isInstalled()) install()

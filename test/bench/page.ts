@@ -26,3 +26,9 @@ function partsOf(text: string): Page {
 }
 
 const headingOf = (section: string): string => section.split('\n', 1)[0]!
+
+/** A table in Markdown, of rows of which the first is the head: texts, then figures. */
+export const table = ([head = [], ...rows]: readonly (readonly string[])[]): string =>
+  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
+    .map(cells => `| ${cells.join(' | ')} |`)
+    .join('\n')

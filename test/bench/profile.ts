@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-type Frame = { readonly functionName: string; readonly url: string; readonly lineNumber: number }
-type Profile = {
+export type Frame = { readonly functionName: string; readonly url: string; readonly lineNumber: number }
+export type Profile = {
   readonly nodes: readonly {
     readonly id: number
     readonly callFrame: Frame
@@ -31,41 +31,48 @@ export type Costs = {
 const preload = fileURLToPath(new URL('profile-on-signal.ts', import.meta.url))
 const writtenWithinMs = 20_000
 
+/** Not used for anything else by whom it may reach: nothing happens where nobody listens. */
+export const profileSignal = 'SIGWINCH'
+
 /** Environment of processes that can be profiled with `sample`. */
 export function profilable(dir: string): NodeJS.ProcessEnv {
   mkdirSync(dir, { recursive: true })
   return { NODE_OPTIONS: `--import=${preload}`, SLURP_BENCH_PROFILES: dir }
 }
 
-/** Samples the processes while `work` runs. */
-export async function sample(
+/** Where the processes spend their time while `work` runs. */
+export const sample = async (
   pids: readonly number[],
   dir: string,
   work: () => Promise<unknown>,
-): Promise<Costs> {
-  for (const pid of pids) process.kill(pid, 'SIGUSR2')
+): Promise<Costs> => addUp(await profilesOf(pids, dir, work))
+
+/** Samples the main threads of the processes while `work` runs. @returns in the order of the processes. */
+export async function profilesOf(
+  pids: readonly number[],
+  dir: string,
+  work: () => Promise<unknown>,
+): Promise<Profile[]> {
+  const fileOf = (pid: number) => join(dir, `${pid}.cpuprofile`)
+  for (const pid of pids) rmSync(fileOf(pid), { force: true })
+  for (const pid of pids) process.kill(pid, profileSignal)
   await work()
-  for (const pid of pids) process.kill(pid, 'SIGUSR2')
+  for (const pid of pids) process.kill(pid, profileSignal)
   const deadline = Date.now() + writtenWithinMs
-  const profiles = new Map<number, Profile>()
-  while (profiles.size < pids.length) {
+  for (;;) {
+    const profiles = pids.map(pid => read(fileOf(pid))).filter(profile => profile !== null)
+    if (profiles.length === pids.length) return profiles
     if (Date.now() > deadline) throw new Error('a profile was not written')
     await sleep(100)
-    const there = readdirSync(dir)
-    for (const pid of pids) {
-      const profile = there.includes(`${pid}.cpuprofile`) ? read(join(dir, `${pid}.cpuprofile`)) : null
-      if (profile) profiles.set(pid, profile)
-    }
   }
-  return addUp([...profiles.values()])
 }
 
-/** Null while it is being written. */
+/** Null before it is written, and while it is. */
 function read(path: string): Profile | null {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Profile
   } catch (failure) {
-    if (failure instanceof SyntaxError) return null
+    if (failure instanceof SyntaxError || (failure as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw failure
   }
 }

@@ -12,18 +12,19 @@ import { seeded } from '../../../base/random.ts'
 import { type BenchFleet, importInto, startFleet } from '../fleet.ts'
 import { describeMachine, processorSeconds, residentMb } from '../machine.ts'
 import { writeSections } from '../page.ts'
-import { profilable, sample } from '../profile.ts'
+import { profilable, profilesOf, sample } from '../profile.ts'
 import { startBareDoor } from './bare-door.ts'
 import { indexed, indexesOf } from './fleet-index.ts'
 import { closedLoad, openLoad, writeLoad } from './load.ts'
 import { heldUnder } from './loops.ts'
-import { makeCorpus } from './questions.ts'
+import { type Kind, makeCorpus } from './questions.ts'
 import { asMarkdown, asText, type SearchReport } from './report.ts'
+import { longestOfSearch } from './stretches.ts'
 
 const usage = `usage: npm run bench -- search [--quick] [--contexts N] [--seconds N] [--dry-run] [--profile] [--dir DIR]
   --quick       10,000 contexts, 3 s a kind of question
   --contexts N  how many contexts (default 100000)
-  --seconds N   how long each kind of question is asked (default 8)
+  --seconds N   how long each kind of question is asked (default 20)
   --dry-run     print, but leave docs/BENCHMARKS.md alone
   --profile     say where the time of the peers goes, and measure nothing else
   --dir DIR     keep the fleet in DIR; one that is there is opened again and not filled`
@@ -45,10 +46,20 @@ if (options.help) {
 }
 
 const contexts = Number(options.contexts ?? (options.quick ? 10_000 : 100_000))
-const seconds = Number(options.seconds ?? (options.quick ? 3 : 8))
-const aims = { openRate: 300, p50Ms: 3, p99Ms: 15, clients: 16, perSecond: 800, writeRate: 200 }
+const seconds = Number(options.seconds ?? (options.quick ? 3 : 20))
+const aims = {
+  openRate: 300,
+  p50Ms: 3,
+  p99Ms: 15,
+  clients: 16,
+  perSecond: 800,
+  writeRate: 200,
+  stretchMs: 20,
+}
 const { openRate, clients, writeRate } = aims
 const watchedEvery = 100
+/** How long the event loops are watched under each load. */
+const watchedSeconds = seconds / 3
 /** Compilers get time to finish, which takes them most of a minute: peers run for weeks. */
 const warmUpSeconds = options.quick ? 4 : 60
 const idleMs = 12_000
@@ -66,12 +77,15 @@ const profiles = join(scratch, 'profiles')
 const stateDir = join(scratch, 'state')
 for (const folder of [loops, stateDir]) mkdirSync(folder)
 const say = (text: string) => process.stderr.write(`${text}\n`)
+const profiled = profilable(profiles)
 const watched = {
-  NODE_OPTIONS: `--import=${new URL('watch-loop.ts', import.meta.url).pathname}`,
+  ...profiled,
+  NODE_OPTIONS: `${profiled.NODE_OPTIONS} --import=${new URL('watch-loop.ts', import.meta.url).pathname}`,
   SLURP_BENCH_LOOPS: loops,
 }
 const corpus = makeCorpus()
 const kinds = Object.entries(corpus.kinds)
+const asked = Object.values(corpus.kinds)
 const running: BenchFleet[] = []
 
 try {
@@ -84,7 +98,7 @@ try {
 async function run(): Promise<void> {
   const machine = await describeMachine()
   const isThere = existsSync(dir)
-  const env = options.profile ? { profiled: profilable(profiles) } : { env: watched }
+  const env = options.profile ? { profiled } : { env: watched }
   const fleet = await startFleet({ peers: 3, dir, stateDir, ...env })
   running.push(fleet)
   const emptyMb = fleet.peers.map(({ pid }) => residentMb(pid))
@@ -107,6 +121,7 @@ async function run(): Promise<void> {
     ...(await questions(fleet)),
     ...(await writes(fleet)),
     ...(await memory(fleet, emptyMb)),
+    ...(await stretches(fleet)),
     aims,
   }
   console.log(asText(report))
@@ -151,12 +166,7 @@ async function calm(fleet: BenchFleet): Promise<void> {
 }
 
 async function warmUp(fleet: BenchFleet): Promise<void> {
-  await closedLoad(
-    fleet,
-    kinds.map(([, kind]) => kind),
-    clients,
-    warmUpSeconds,
-  )
+  await closedLoad(fleet, asked, clients, warmUpSeconds)
 }
 
 /** The same load on a door that does nothing: what of the waits is none of the peers'. */
@@ -180,13 +190,12 @@ async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' |
     const before = cpuSeconds(fleet)
     const latencies = await openLoad(fleet, kind, openRate, seconds)
     const processorMs = ((cpuSeconds(fleet) - before) * 1000) / latencies.count
-    const held = await heldUnder(fleet, loops, () => openLoad(fleet, kind, openRate, seconds / 2))
+    const held = await heldUnder(fleet, loops, () => openLoad(fleet, kind, openRate, watchedSeconds))
     open.push({ name, latencies, processorMs, held })
     say(
       `${name}: p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms, ${processorMs.toFixed(2)} ms of processor`,
     )
   }
-  const asked = kinds.map(([, kind]) => kind)
   const before = cpuSeconds(fleet)
   const closed = await closedLoad(fleet, asked, clients, seconds)
   const processorMs = ((cpuSeconds(fleet) - before) * 1000) / closed.count
@@ -194,24 +203,40 @@ async function questions(fleet: BenchFleet): Promise<Pick<SearchReport, 'open' |
   return {
     open,
     closed: { ...closed, processorMs },
-    held: await heldUnder(fleet, loops, () => closedLoad(fleet, asked, clients, seconds / 2)),
+    held: await heldUnder(fleet, loops, () => closedLoad(fleet, asked, clients, watchedSeconds)),
   }
 }
 
 async function writes(fleet: BenchFleet): Promise<Pick<SearchReport, 'writes'>> {
-  const write = (forSeconds: number) =>
-    writeLoad(fleet, corpus.context, {
-      from: contexts + Math.floor(Date.now() % 1e9),
-      rate: writeRate,
-      seconds: forSeconds,
-      watchedEvery,
-    })
-  const { written, failed, foundMs } = await write(seconds * 2)
+  const { written, failed, foundMs } = await write(fleet, seconds)
   const at = (part: number) =>
     foundMs[Math.min(foundMs.length - 1, Math.floor(foundMs.length * part))] ?? Number.NaN
   say(`stored contexts are found within ${at(1).toFixed(0)} ms`)
-  const held = await heldUnder(fleet, loops, () => write(seconds))
+  const held = await heldUnder(fleet, loops, () => write(fleet, watchedSeconds))
   return { writes: { written, failed, watched: foundMs.length, p50Ms: at(0.5), mostMs: at(1), held } }
+}
+
+function write(fleet: BenchFleet, forSeconds: number): ReturnType<typeof writeLoad> {
+  return writeLoad(fleet, corpus.context, {
+    from: contexts + Math.floor(Date.now() % 1e9),
+    rate: writeRate,
+    seconds: forSeconds,
+    watchedEvery,
+  })
+}
+
+/** Last, as whoever samples takes more of the processor than whoever watches. */
+async function stretches(fleet: BenchFleet): Promise<Pick<SearchReport, 'stretches'>> {
+  const under = async (work: () => Promise<unknown>) =>
+    longestOfSearch(await profilesOf(pidsOf(fleet), profiles, work))
+  const anyKind: Kind = by => by.pick(asked)(by)
+  return {
+    stretches: {
+      open: await under(() => openLoad(fleet, anyKind, openRate, watchedSeconds)),
+      closed: await under(() => closedLoad(fleet, asked, clients, watchedSeconds)),
+      writes: await under(() => write(fleet, watchedSeconds)),
+    },
+  }
 }
 
 async function memory(fleet: BenchFleet, emptyMb: readonly number[]): Promise<Pick<SearchReport, 'memory'>> {
@@ -232,15 +257,17 @@ async function memory(fleet: BenchFleet, emptyMb: readonly number[]): Promise<Pi
 }
 
 async function profile(fleet: BenchFleet): Promise<void> {
-  const pids = fleet.peers.map(({ pid }) => pid)
-  const asked = kinds.map(([, kind]) => kind)
-  const costs = await sample(pids, profiles, () => closedLoad(fleet, asked, clients, seconds))
+  const costs = await sample(pidsOf(fleet), profiles, () => closedLoad(fleet, asked, clients, seconds))
   for (const [name, list] of Object.entries(costs)) {
     if (typeof list === 'number') continue
     console.log(`\n${name}`)
     for (const { name: what, share } of list.slice(0, 40))
       console.log(`${(share * 100).toFixed(1).padStart(6)} ${what}`)
   }
+}
+
+function pidsOf(fleet: BenchFleet): number[] {
+  return fleet.peers.map(({ pid }) => pid)
 }
 
 function cpuSeconds(fleet: BenchFleet): number {
