@@ -8,9 +8,14 @@ import { noteRecorded } from './recorded.ts'
 type Kind = {
   /** As grants name it. */
   readonly operation: string
-  /** `before`: recorded as it begins, for what cannot be taken back; `after`: before anything of it is answered. */
+  /**
+   * `before`: the entry is begun with the work, for what cannot be taken back and for what would only wait for it longer;
+   * `after`: once it is known which roles a context was read under. Either is on record before anything is answered.
+   */
   readonly when: 'before' | 'after'
 }
+
+const search: Kind = { operation: 'search', when: 'before' }
 
 const [members, ring, retention, audit, grants, keys, index] = [
   'admin:members',
@@ -30,11 +35,11 @@ const kinds: { readonly [Name in OperationName]?: Kind } = {
   contextHistory: { operation: 'history', when: 'after' },
   resolveContext: { operation: 'read', when: 'after' },
   compareContexts: { operation: 'history', when: 'after' },
-  listContexts: { operation: 'search', when: 'after' },
-  contextTree: { operation: 'search', when: 'after' },
-  contextDecisions: { operation: 'search', when: 'after' },
-  staleContexts: { operation: 'search', when: 'after' },
-  searchContexts: { operation: 'search', when: 'after' },
+  listContexts: search,
+  contextTree: search,
+  contextDecisions: search,
+  staleContexts: search,
+  searchContexts: search,
   indexRebuild: index,
   indexOptimize: index,
   indexVerify: index,
@@ -110,8 +115,7 @@ export async function audited<T>(
   const named = kind.operation === 'write' || facts.roles !== undefined ? log.rolesOf(facts.roles) : []
   const allowed = (code: string | null, roles = named) =>
     log.decided({ ...decision, outcome: 'allowed', rule: 'token', code, roles })
-  const isChange = kind.when === 'before'
-  const begun = isChange ? allowed(null) : null
+  const begun = kind.when === 'before' ? allowed(null) : null
   // Of a failure both would be told; the one of the work is.
   begun?.catch(() => undefined)
   let result: T

@@ -7,6 +7,7 @@ import { openTestDoor, pathOf, put } from './open-door.ts'
 
 const address = 'ucxl://any:any@notes:any/*^/a'
 const path = pathOf(address)
+const json = { 'content-type': 'application/json' }
 
 test('put, get, history and delete are recorded with their key, roles and subject', async t => {
   const { ask, memory } = await openTestDoor(t)
@@ -52,6 +53,32 @@ test('what fails though allowed says how, and what a role denies is a denial', a
       ['write', 'denied', 'SEALED', 'role'],
     ],
   )
+})
+
+test('a search is on record when it begins, and what denies it is a decision of its own', async t => {
+  const { ask, memory } = await openTestDoor(t)
+  const { search } = memory.peer.search
+  const searched = () => ask('/v1/search', { method: 'POST', body: '{}', headers: json })
+  memory.peer.search.search = async (...given) => {
+    assert.equal(memory.audit.decisions.length, 1)
+    return search(...given)
+  }
+  assert.equal((await searched()).status, 200)
+  memory.peer.search.search = async () => {
+    throw new SlurpError('ROLE_DENIED', 'No.')
+  }
+  assert.equal((await searched()).status, 403)
+  assert.deepEqual(
+    memory.audit.decisions.map(({ operation, outcome, code, detail }) => [operation, outcome, code, detail]),
+    [
+      ['search', 'allowed', null, 'searchContexts'],
+      ['search', 'allowed', null, 'searchContexts'],
+      ['search', 'denied', 'ROLE_DENIED', 'searchContexts'],
+    ],
+  )
+  memory.peer.search.search = search
+  memory.audit.fails = true
+  assert.equal((await searched()).status, 503)
 })
 
 test('a wrong token is a refusal, with nothing of what it carried', async t => {
