@@ -8,15 +8,20 @@ import { newPeerIn, writeTicket } from '../../node/join-directory.ts'
 import { startPeer } from '../../node/process.ts'
 import type { Log, RunningPeer } from '../../node/running-peer.ts'
 
-/** Waits for a state, never for a time; fails loudly at the deadline. */
+/**
+ * Waits for a state, never for a time; fails loudly at the deadline.
+ *
+ * @param what - what is waited for; asked at the deadline, when it tells what there is instead.
+ */
 export async function until(
-  what: string,
+  what: string | (() => string),
   holds: () => boolean | Promise<boolean>,
   withinMs = 45_000,
 ): Promise<void> {
   const deadline = Date.now() + withinMs
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
+    if (Date.now() > deadline)
+      throw new Error(`not within ${withinMs} ms: ${typeof what === 'string' ? what : what()}`)
     await sleep(20)
   }
 }

@@ -206,13 +206,13 @@ test('what was written before grants is read, repaired and replaced', async t =>
     const found = await second.store.retrieveContext(address, { role: 'tester' })
     assert.equal(found.context.title, 'from before')
     // The third had missed it, and takes it from the others.
-    await until('every replica is equal', () => {
-      const lags = third.status().members.flatMap(({ lag }) => lag ?? [])
-      return (
-        lags.length > 0 &&
-        lags.every(({ compared, shared, equal }) => compared === shared && equal === shared)
-      )
-    })
+    const lags = () => third.status().members.flatMap(({ lag }) => lag ?? [])
+    await until(
+      () => `every replica is equal: ${JSON.stringify({ lags: lags(), leader: third.status().leader })}`,
+      () =>
+        lags().length > 0 &&
+        lags().every(({ compared, shared, equal }) => compared === shared && equal === shared),
+    )
     const { parent } = await second.store.storeContext(address, { title: 'anew' }, { roles: ['tester'] })
     assert.equal(parent, found.version)
     const { versions } = await second.store.contextHistory(address)
