@@ -3,6 +3,7 @@ import { withinEdits } from './edit-distance.ts'
 import { GrowingInts } from './growing-ints.ts'
 import { notRecent, RecentWords } from './recent-words.ts'
 import { stopWords } from './stop-words.ts'
+import { TextTable } from './text-table.ts'
 import { fold } from './tokens.ts'
 import { WordShapes } from './word-shapes.ts'
 
@@ -19,44 +20,40 @@ export type Seen = (id: number) => boolean
  * may know of says `seen`.
  */
 export class Lexicon {
-  readonly #texts: string[] = []
-  readonly #ids = new Map<string, number>()
-  /** The newest word of each stem; `#sameStem` leads to the others. A stem that is a word itself is named by its number. */
-  readonly #newest = new GrowingInts()
-  readonly #newestOfOther = new Map<string, number>()
+  readonly #words = new TextTable()
+  /** Stems that were no word themselves when they came. */
+  readonly #stems = new TextTable()
+  /** The newest word of each stem, by number of the word that is the stem, or of the stem; `#sameStem` leads to the others. */
+  readonly #newestOfWord = new GrowingInts()
+  readonly #newestOfStem = new GrowingInts()
   readonly #sameStem = new GrowingInts()
   readonly #shapes = new WordShapes()
   readonly #recent = new RecentWords()
 
   get size(): number {
-    return this.#texts.length
+    return this.#words.size
   }
 
   /** Number of a word, or null when it occurs nowhere. */
   find(term: string): number | null {
-    return this.#ids.get(term) ?? null
+    const id = this.#words.find(term)
+    return id === none ? null : id
   }
 
   textOf(id: number): string {
-    return this.#texts[id]!
+    return this.#words.textOf(id)
   }
 
   /** Number of a word; a new one is added. */
   add(term: string): number {
-    const known = this.#ids.get(term)
-    if (known !== undefined) return known
-    // A piece of a text would keep all of the text in memory.
-    const text = Buffer.from(term).toString()
-    const id = this.#texts.length
-    this.#texts.push(text)
-    this.#ids.set(text, id)
-    this.#newest.push(this.#newestOfOther.get(text) ?? none)
-    this.#newestOfOther.delete(text)
+    const id = this.#words.add(term)
+    if (id < this.#sameStem.length) return id
+    const text = this.textOf(id)
+    const asStem = this.#stems.find(text)
+    this.#newestOfWord.push(asStem === none ? none : this.#newestOfStem.at(asStem))
     const stem = stemmer(text)
     this.#sameStem.push(this.#newestWith(stem))
-    const ofStem = this.#ids.get(stem)
-    if (ofStem === undefined) this.#newestOfOther.set(stem, id)
-    else this.#newest.set(ofStem, id)
+    this.#nameNewest(stem, id)
     this.#shapes.add(id, text)
     return id
   }
@@ -76,7 +73,7 @@ export class Lexicon {
     const id = isCommon && !all ? notIndexed : this.add(term)
     if (recent === notRecent) {
       // A word that is too common stays so for the next place, although this one may be indexed.
-      const [kept, number] = isCommon ? [term, notIndexed] : [this.#texts[id]!, id]
+      const [kept, number] = isCommon ? [term, notIndexed] : [this.textOf(id), id]
       this.#recent.keep(text, start, end, kept, number)
     }
     return id
@@ -98,11 +95,13 @@ export class Lexicon {
    * `*then*`. Shortest first, then by alphabet.
    */
   matching(parts: readonly string[], seen: Seen): number[] {
-    const ids: number[] = []
+    const found: Found[] = []
     this.#shapes.eachLike(parts, id => {
-      if (seen(id) && fitsPattern(this.#texts[id]!, parts)) ids.push(id)
+      if (!seen(id)) return
+      const text = this.textOf(id)
+      if (fitsPattern(text, parts)) found.push({ id, text })
     })
-    return this.#sorted(ids)
+    return inOrder(found)
   }
 
   /**
@@ -111,25 +110,39 @@ export class Lexicon {
    * @returns for each distance from 1 the words that far away, by alphabet.
    */
   near(term: string, edits: number, seen: Seen): number[][] {
-    const rings: number[][] = Array.from({ length: edits }, () => [])
+    const rings: Found[][] = Array.from({ length: edits }, () => [])
     this.#shapes.eachNear(term, edits, id => {
       if (!seen(id)) return
-      const distance = withinEdits(term, this.#texts[id]!, edits)
-      if (distance > 0 && distance <= edits) rings[distance - 1]!.push(id)
+      const text = this.textOf(id)
+      const distance = withinEdits(term, text, edits)
+      if (distance > 0 && distance <= edits) rings[distance - 1]!.push({ id, text })
     })
-    return rings.map(ids => this.#sorted(ids))
+    return rings.map(inOrder)
   }
 
   #newestWith(stem: string): number {
-    const id = this.#ids.get(stem)
-    return id === undefined ? (this.#newestOfOther.get(stem) ?? none) : this.#newest.at(id)
+    const word = this.#words.find(stem)
+    if (word !== none) return this.#newestOfWord.at(word)
+    const id = this.#stems.find(stem)
+    return id === none ? none : this.#newestOfStem.at(id)
   }
 
-  #sorted(ids: number[]): number[] {
-    const texts = this.#texts
-    return ids.sort((a, b) => texts[a]!.length - texts[b]!.length || (texts[a]! < texts[b]! ? -1 : 1))
+  #nameNewest(stem: string, id: number): void {
+    const word = this.#words.find(stem)
+    if (word !== none) this.#newestOfWord.set(word, id)
+    else {
+      const at = this.#stems.add(stem)
+      if (at === this.#newestOfStem.length) this.#newestOfStem.push(id)
+      else this.#newestOfStem.set(at, id)
+    }
   }
 }
+
+type Found = { readonly id: number; readonly text: string }
+
+/** Shortest first, then by alphabet. */
+const inOrder = (found: Found[]): number[] =>
+  found.sort((a, b) => a.text.length - b.text.length || (a.text < b.text ? -1 : 1)).map(({ id }) => id)
 
 function fitsPattern(text: string, parts: readonly string[]): boolean {
   const [start = '', ...rest] = parts

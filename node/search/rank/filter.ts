@@ -27,7 +27,7 @@ export function passing(shelf: Shelf, segment: Segment, filters: Filters): Uint8
     if (values !== undefined) keepListed(segment, field, wantedOf(shelf.tables[field], values), mask)
   }
   if (filters.pathPrefix !== undefined) {
-    keepValues(segment, 'path', below(shelf.tables.path, filters.pathPrefix), mask)
+    keepValues(segment, 'path', shelf.tables.path.below(filters.pathPrefix.replace(/\/+$/, '')), mask)
   }
   const { createdMs, writtenMs } = segment.columns
   keepTimes(createdMs, filters.createdFrom, filters.createdBefore, mask)
@@ -41,21 +41,6 @@ function wantedOf(table: Strings, values: readonly string[]): Uint8Array {
   for (const value of values) {
     const id = table.find(value)
     if (id !== null && id !== 0) wanted[id] = 1
-  }
-  return wanted
-}
-
-function below(table: Strings, prefix: string): Uint8Array {
-  const folder = prefix.replace(/\/+$/, '')
-  const wanted = new Uint8Array(table.size)
-  for (let id = 1; id < table.size; id++) {
-    const path = table.textOf(id)
-    if (
-      path.startsWith(folder) &&
-      (folder === '' || path.length === folder.length || path[folder.length] === '/')
-    ) {
-      wanted[id] = 1
-    }
   }
   return wanted
 }

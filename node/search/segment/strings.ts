@@ -1,26 +1,34 @@
+import { TextTable } from '../analysis/text-table.ts'
+
 /** Texts by number; 0 is "none". Values of filters and facets of one shelf. */
 export class Strings {
-  readonly #texts: string[] = ['']
-  readonly #ids = new Map<string, number>()
+  readonly #texts = new TextTable()
 
   get size(): number {
-    return this.#texts.length
+    return this.#texts.size + 1
   }
 
   idOf(text: string | null): number {
-    if (text === null) return 0
-    const known = this.#ids.get(text)
-    if (known !== undefined) return known
-    this.#ids.set(text, this.#texts.length)
-    return this.#texts.push(text) - 1
+    return text === null ? 0 : this.#texts.add(text) + 1
   }
 
   /** Without adding it: null when no document has it. */
   find(text: string): number | null {
-    return this.#ids.get(text) ?? null
+    const at = this.#texts.find(text)
+    return at < 0 ? null : at + 1
   }
 
   textOf(id: number): string {
-    return this.#texts[id]!
+    return id === 0 ? '' : this.#texts.textOf(id - 1)
+  }
+
+  /** Numbers of the texts that are this folder, or below it. */
+  below(folder: string): Uint8Array {
+    const found = new Uint8Array(this.size)
+    const bytes = Buffer.from(folder)
+    for (let id = 1; id < found.length; id++) {
+      if (this.#texts.isBelow(id - 1, bytes)) found[id] = 1
+    }
+    return found
   }
 }
