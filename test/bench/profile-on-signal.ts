@@ -8,7 +8,11 @@ import { profileSignal } from './profile.ts'
 // what was seen. So starting up and stopping are left out.
 const intervalUs = 500
 const dir = process.env.SLURP_BENCH_PROFILES
+const notesTurns = process.env.SLURP_BENCH_TURNS !== undefined
+const turnMs = 1
 let session: Session | null = null
+let turns: number[] = []
+let timer: NodeJS.Timeout | undefined
 
 if (dir !== undefined && isMainThread) {
   process.on(profileSignal, () => {
@@ -18,13 +22,22 @@ if (dir !== undefined && isMainThread) {
     session.post('Profiler.enable')
     session.post('Profiler.setSamplingInterval', { interval: intervalUs })
     session.post('Profiler.start')
+    turns = []
+    // Immediates come after what waits for input was looked at.
+    if (notesTurns) timer = setInterval(() => setImmediate(noteTurn), turnMs).unref()
   })
 }
 
+function noteTurn(): void {
+  turns.push(Number(process.hrtime.bigint() / 1000n))
+}
+
 function finish(running: Session, folder: string): void {
+  clearInterval(timer)
   running.post('Profiler.stop', (failure, answer) => {
     if (failure) process.stderr.write(`${failure.message}\n`)
-    else writeFileSync(join(folder, `${process.pid}.cpuprofile`), JSON.stringify(answer.profile))
+    else
+      writeFileSync(join(folder, `${process.pid}.cpuprofile`), JSON.stringify({ ...answer.profile, turns }))
     running.disconnect()
     session = null
   })

@@ -11,8 +11,12 @@ export type Profile = {
     readonly children?: readonly number[]
   }[]
   readonly samples: readonly number[]
-  /** Microseconds since the sample before. */
+  /** Microseconds since the sample before, for the first since the start. */
   readonly timeDeltas: readonly number[]
+  /** Microseconds of the clock that only goes on. */
+  readonly startTime: number
+  /** When the event loop had looked at everything that waited, in microseconds of that clock; some of those turns, empty when not asked for. */
+  readonly turns: readonly number[]
 }
 
 /** Of the time in which the processes were not idle, 0 to 1. */
@@ -34,10 +38,18 @@ const writtenWithinMs = 20_000
 /** Not used for anything else by whom it may reach: nothing happens where nobody listens. */
 export const profileSignal = 'SIGWINCH'
 
-/** Environment of processes that can be profiled with `sample`. */
-export function profilable(dir: string): NodeJS.ProcessEnv {
+/**
+ * Environment of processes that can be profiled with `sample`.
+ *
+ * @param turns - also notes turns of the event loop, which takes a little of the processor.
+ */
+export function profilable(dir: string, turns = false): NodeJS.ProcessEnv {
   mkdirSync(dir, { recursive: true })
-  return { NODE_OPTIONS: `--import=${preload}`, SLURP_BENCH_PROFILES: dir }
+  return {
+    NODE_OPTIONS: `--import=${preload}`,
+    SLURP_BENCH_PROFILES: dir,
+    ...(turns ? { SLURP_BENCH_TURNS: '1' } : {}),
+  }
 }
 
 /** Where the processes spend their time while `work` runs. */

@@ -77,7 +77,7 @@ const profiles = join(scratch, 'profiles')
 const stateDir = join(scratch, 'state')
 for (const folder of [loops, stateDir]) mkdirSync(folder)
 const say = (text: string) => process.stderr.write(`${text}\n`)
-const profiled = profilable(profiles)
+const profiled = profilable(profiles, !options.profile)
 const watched = {
   ...profiled,
   NODE_OPTIONS: `${profiled.NODE_OPTIONS} --import=${new URL('watch-loop.ts', import.meta.url).pathname}`,

@@ -134,7 +134,7 @@ second, and ${aims.perSecond} a second with ${aims.clients} clients. *Processor*
 event loop of any peer was held up, in brackets how much of the processor it had meanwhile: the rest is waiting for a core.
 That is measured under the same load right after the times, as it takes a tenth of the processor itself, and in steps, the
 first of two milliseconds, the second of four. What of it is search and indexing is told last, from samples of the main threads:
-work of theirs without a break, and in brackets how long that took by the clock, with the collecting of everybody's garbage
+work of theirs until the loop turned, and in brackets how long that took by the clock, with the collecting of everybody's garbage
 that came between and the waiting for a core. *Nothing looked up* is a bare \`node:http\` server that gives each question the
 same answer: what it waits, the machine, HTTP and the client alone take.
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Frame, Profile } from '../profile.ts'
 
-/** For how long a main thread did nothing but search or index, in milliseconds. */
+/** For how long an event loop did nothing but search or index, and came to nobody else's turn, in milliseconds. */
 export type Stretch = {
   /** By the clock: waiting for a core and collecting garbage in between are part of it. */
   readonly clockMs: number
@@ -17,7 +17,7 @@ const collector = '(garbage collector)'
 const moduleLine = /^\/\/ ([\w./@-]+\.[cm]?[jt]s)$/
 
 /**
- * The longest of both, whoever had it: from one sample to the next below a function of search or indexing. A thread is sampled only
+ * The longest of both, whoever had it: from one sample to the next below a function of search or indexing, until the loop turned. A thread is sampled only
  * while it has a core, so that a sample stands for as much work as the one in the middle of all, however long it waited.
  */
 export function longestOfSearch(profiles: readonly Profile[]): Stretch {
@@ -28,22 +28,30 @@ export function longestOfSearch(profiles: readonly Profile[]): Stretch {
 }
 
 function stretchesIn(profile: Profile, isOfSearch: (frame: Frame) => boolean): Stretch[] {
-  const { samples, timeDeltas } = profile
+  const { samples, timeDeltas, startTime, turns } = profile
   const kindOf = kindsOf(profile, isOfSearch)
   const sampleMs = ([...timeDeltas].sort((a, b) => a - b)[timeDeltas.length >> 1] ?? 0) / 1000
   const found: Stretch[] = []
   let [clockMs, workMs] = [0, 0]
+  let [timeUs, turn] = [startTime, 0]
+  const end = () => {
+    if (clockMs > 0) found.push({ clockMs, workMs })
+    clockMs = workMs = 0
+  }
   for (const [at, id] of samples.entries()) {
     const kind = kindOf(id)
+    timeUs += timeDeltas[at]!
+    if (turns[turn]! <= timeUs) end()
+    while (turns[turn]! <= timeUs) turn += 1
     if (kind === 'search' || (kind === 'collector' && clockMs > 0)) {
       clockMs += timeDeltas[at]! / 1000
       if (kind === 'search') workMs += sampleMs
       continue
     }
-    if (clockMs > 0) found.push({ clockMs, workMs })
-    clockMs = workMs = 0
+    end()
   }
-  return [...found, { clockMs, workMs }]
+  end()
+  return found
 }
 
 type Kind = 'search' | 'collector' | 'other'
